@@ -1,0 +1,83 @@
+"""One tree of errors; every message is a single line that says what to do.
+
+::
+
+    GroupingError
+    ├── ConfigError   (ValueError)  a setting out of its range
+    ├── InputError    (ValueError)  an argument of the wrong type or shape
+    ├── SourceError   (OSError)     photos that cannot be listed: missing folder, bucket, list file
+    ├── OutputError   (OSError)     results that cannot be written
+    ├── ModelError    (ValueError)  a checkpoint or device that cannot be used
+    ├── CacheError    (OSError)     a cache that cannot be opened
+    ├── CorrectionsError (ValueError) a corrections file that cannot be applied
+    ├── FailureRateError (RuntimeError) too many photos failed; results were saved
+    └── PhotoError                  one photo; never ends a run
+        ├── FetchError  (OSError)    its bytes could not be had
+        └── DecodeError (ValueError) its bytes are not a usable image
+
+Each is also the builtin it resembles, so that callers who know nothing of this module
+still catch what they expect.
+"""
+
+
+class GroupingError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class ConfigError(GroupingError, ValueError):
+    """A setting out of its range."""
+
+
+class InputError(GroupingError, ValueError):
+    """An argument of the wrong type or shape."""
+
+
+class SourceError(GroupingError, OSError):
+    """Photos that cannot be listed: a missing folder, bucket or list file."""
+
+
+class OutputError(GroupingError, OSError):
+    """Results that cannot be written."""
+
+
+class ModelError(GroupingError, ValueError):
+    """A checkpoint or device that cannot be used."""
+
+
+class CacheError(GroupingError, OSError):
+    """A cache that cannot be opened."""
+
+
+class CorrectionsError(GroupingError, ValueError):
+    """A corrections file that cannot be applied."""
+
+
+class FailureRateError(GroupingError, RuntimeError):
+    """More photos failed than the run allows; what was done has been saved."""
+
+
+class PhotoError(GroupingError):
+    """One photo that could not be used; it is reported and never ends a run.
+
+    Attributes:
+        stage: ``"fetch"``, ``"decode"`` or ``"process"``.
+        retryable: True where trying again later may help (a time-out, a 503).
+    """
+
+    stage = "process"
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(" ".join(message.split()))
+        self.retryable = retryable
+
+
+class FetchError(PhotoError, OSError):
+    """The bytes of a photo could not be had."""
+
+    stage = "fetch"
+
+
+class DecodeError(PhotoError, ValueError):
+    """The bytes of a photo are not a usable image."""
+
+    stage = "decode"

@@ -1,0 +1,191 @@
+"""The types that flow between the stages, validated where they are made.
+
+Identity travels in ``photo_index``, never in a file name or in the order of a list.
+Boxes are ``xyxy`` in pixels of the upright, full-size photo, origin at its top left corner;
+landmarks are (x, y) in the same frame: image-left eye, image-right eye, nose tip, image-left
+and image-right mouth corner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from grouping.errors import InputError
+
+Float32 = npt.NDArray[np.float32]
+Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
+UInt8 = npt.NDArray[np.uint8]
+
+UNIT_LENGTH_TOLERANCE = 1e-3
+
+QUALITY_MEASURES = ("size", "sharpness", "yaw", "pitch", "roll", "alignment_error")
+
+
+def _check(name: str, value: npt.NDArray[Any], shape: tuple[int | None, ...], dtype: Any) -> None:
+    fits = value.ndim == len(shape) and all(
+        want is None or want == have for want, have in zip(shape, value.shape, strict=True)
+    )
+    if not fits or value.dtype != np.dtype(dtype):
+        wanted = "(" + ", ".join("d" if s is None else str(s) for s in shape) + ")"
+        raise InputError(
+            f"{name} must be {np.dtype(dtype).name} of shape {wanted}, "
+            f"got {value.dtype} of shape {value.shape}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """Faces found in one photo.
+
+    Attributes:
+        boxes: (n, 4) float32 xyxy.
+        scores: (n,) float32 in [0, 1].
+        landmarks: (n, 5, 2) float32.
+
+    Raises:
+        InputError: a column has another shape or dtype.
+    """
+
+    boxes: Float32
+    scores: Float32
+    landmarks: Float32
+
+    def __post_init__(self) -> None:
+        n = len(self.boxes)
+        _check("boxes", self.boxes, (n, 4), np.float32)
+        _check("scores", self.scores, (n,), np.float32)
+        _check("landmarks", self.landmarks, (n, 5, 2), np.float32)
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, index: Any) -> Detections:
+        """Slice every column with one index (mask, slice or integer array)."""
+        return Detections(self.boxes[index], self.scores[index], self.landmarks[index])
+
+    @classmethod
+    def empty(cls) -> Detections:
+        """No face."""
+        return cls(
+            np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FaceSet:
+    """All faces of a run as columns; row ``i`` of each column is face ``i``.
+
+    Attributes:
+        photo_index: (n,) int32, the photo each face is in.
+        boxes: (n, 4) float32 xyxy.
+        scores: (n,) float32, the detector's.
+        landmarks: (n, 5, 2) float32.
+        quality: (n,) float32 in [0, 1], see :mod:`grouping.quality`.
+        measures: (n, 6) float32, columns ``QUALITY_MEASURES``.
+        embeddings: (n, d) float32, rows of unit length.
+
+    Raises:
+        InputError: a column has another shape or dtype, or an embedding is not of unit length.
+    """
+
+    photo_index: Int32
+    boxes: Float32
+    scores: Float32
+    landmarks: Float32
+    quality: Float32
+    measures: Float32
+    embeddings: Float32
+
+    def __post_init__(self) -> None:
+        n = len(self.photo_index)
+        _check("photo_index", self.photo_index, (n,), np.int32)
+        _check("boxes", self.boxes, (n, 4), np.float32)
+        _check("scores", self.scores, (n,), np.float32)
+        _check("landmarks", self.landmarks, (n, 5, 2), np.float32)
+        _check("quality", self.quality, (n,), np.float32)
+        _check("measures", self.measures, (n, len(QUALITY_MEASURES)), np.float32)
+        _check("embeddings", self.embeddings, (n, None), np.float32)
+        norms = np.linalg.norm(self.embeddings, axis=1)
+        if n and not np.all(np.abs(norms - 1) <= UNIT_LENGTH_TOLERANCE):
+            raise InputError(
+                "embeddings must be rows of unit length, "
+                f"got norms from {norms.min():.4g} to {norms.max():.4g}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.photo_index)
+
+    def __getitem__(self, index: Any) -> FaceSet:
+        """Slice every column with one index (mask, slice or integer array)."""
+        return FaceSet(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+    @classmethod
+    def empty(cls, dimension: int = 512) -> FaceSet:
+        """No face; ``dimension`` is the length of an embedding."""
+        return cls(
+            photo_index=np.zeros(0, np.int32),
+            boxes=np.zeros((0, 4), np.float32),
+            scores=np.zeros(0, np.float32),
+            landmarks=np.zeros((0, 5, 2), np.float32),
+            quality=np.zeros(0, np.float32),
+            measures=np.zeros((0, len(QUALITY_MEASURES)), np.float32),
+            embeddings=np.zeros((0, dimension), np.float32),
+        )
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[FaceSet]) -> FaceSet:
+        """The rows of all parts, in order; empty parts are dropped."""
+        full = [p for p in parts if len(p)]
+        if not full:
+            return parts[0] if parts else cls.empty()
+        return cls(
+            **{f.name: np.concatenate([getattr(p, f.name) for p in full]) for f in fields(cls)}
+        )
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why one photo could not be used.
+
+    Attributes:
+        stage: ``"fetch"``, ``"decode"`` or ``"process"``.
+        reason: one line.
+        retryable: whether trying again may help.
+    """
+
+    stage: str
+    reason: str
+    retryable: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoFaces:
+    """What one photo gave.
+
+    Attributes:
+        width, height: pixels of the upright photo; 0 where it could not be read.
+        faces: its faces, ``photo_index`` 0 throughout until the photo's place is known.
+        crops: (n, 112, 112, 3) uint8 RGB, or None once dropped.
+        sha256: hex digest of the photo's bytes, None where they were never read.
+        warnings: one-line remarks (a truncated file that was used as far as it goes).
+        failure: set where the photo could not be used; there are no faces then.
+    """
+
+    width: int = 0
+    height: int = 0
+    faces: FaceSet = field(default_factory=FaceSet.empty)
+    crops: UInt8 | None = None
+    sha256: str | None = None
+    warnings: tuple[str, ...] = ()
+    failure: Failure | None = None
+
+    def at(self, index: int) -> PhotoFaces:
+        """The same with its faces placed in photo ``index``."""
+        column = np.full(len(self.faces), index, np.int32)
+        return replace(self, faces=replace(self.faces, photo_index=column))
