@@ -1,0 +1,115 @@
+"""The photos in a folder and the folders below it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from grouping.errors import SourceError
+from grouping.photo import printable
+
+log = logging.getLogger(__name__)
+
+# fmt: off
+PHOTO_SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".hif", ".avif",
+    ".tif", ".tiff", ".bmp", ".gif", ".jp2", ".ppm", ".pgm",
+})
+# fmt: on
+# Thumbnails and waste that photo servers, network drives and archives leave between photos.
+JUNK_FOLDERS = frozenset(
+    {
+        "@eaDir",
+        "@Recycle",
+        "@Recently-Snapshot",
+        "#recycle",
+        "#snapshot",
+        "$RECYCLE.BIN",
+        "System Volume Information",
+        "__MACOSX",
+        "lost+found",
+    }
+)
+
+Identity = tuple[int, int]
+
+
+def is_photo_name(name: str) -> bool:
+    """Whether a file of this name is taken for a photo: not hidden, an image's suffix."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES
+
+
+def is_hidden_or_junk(name: str) -> bool:
+    """Whether a folder of this name is left out."""
+    return name.startswith(".") or name in JUNK_FOLDERS
+
+
+def photos_in_folder(root: Path, *, skip: Path | None = None) -> Iterator[Path]:
+    """Photos in ``root``, by name, each folder's own before those of its subfolders.
+
+    Links to folders are followed, and every folder is visited once, so that a link to a parent
+    does no harm. A subfolder that may not be read is logged and left out.
+
+    Args:
+        root: an existing folder.
+        skip: a folder that is left out, such as that of the results.
+
+    Raises:
+        SourceError: ``root`` cannot be read, or is ``skip`` itself.
+    """
+    visited: set[Identity] = set()
+    if skip is not None and skip.is_dir():
+        visited.add(_identity(skip))
+    if _identity(root) in visited:
+        raise SourceError(
+            f"{printable(root)} is also the output folder; choose another output folder"
+        )
+    try:
+        os.scandir(root).close()
+    except OSError as error:
+        raise SourceError(f"{printable(root)} cannot be read: {error.strerror}") from error
+    yield from _walk(root, visited)
+
+
+def _walk(folder: Path, visited: set[Identity]) -> Iterator[Path]:
+    waiting = [folder]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            identity = _identity(folder)
+            if identity in visited:
+                continue
+            visited.add(identity)
+            files, subfolders = _entries(folder)
+        except OSError as error:
+            log.warning("left out %s: %s", printable(folder), error.strerror)
+            continue
+        yield from (folder / name for name in files)
+        waiting.extend(folder / name for name in reversed(subfolders))
+
+
+def _entries(folder: Path) -> tuple[list[str], list[str]]:
+    """Names of the photos and of the subfolders to visit, each sorted."""
+    files, subfolders = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if _leads_to_folder(entry):
+                if not is_hidden_or_junk(entry.name):
+                    subfolders.append(entry.name)
+            elif is_photo_name(entry.name) and os.path.isfile(entry.path):
+                files.append(entry.name)
+    return sorted(files), sorted(subfolders)
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _identity(folder: Path) -> Identity:
+    status = folder.stat()
+    return status.st_dev, status.st_ino

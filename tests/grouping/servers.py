@@ -1,0 +1,127 @@
+"""Real servers for tests: HTTP on loopback with faults on request, and S3 in another process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+Answer = Callable[["Handler"], None]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Looks its path up in the server's answers."""
+
+    server: FaultyServer
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        with self.server.lock:
+            self.server.requests[path] += 1
+            self.server.hosts.append(self.headers["Host"])
+        self.close_connection = True
+        self.server.answers[path](self)
+
+    @property
+    def tries(self) -> int:
+        return self.server.requests[self.path.partition("?")[0]]
+
+    def answer(self, body: bytes = b"", status: int = 200, **headers: object) -> None:
+        self.send_response(status)
+        for name, value in {"Content_Length": len(body), **headers}.items():
+            self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except (ConnectionError, ValueError):
+            return  # the client hung up first, which is what some tests are about
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+class FaultyServer(ThreadingHTTPServer):
+    """Serves ``answers[path]`` and counts the requests for each path."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        super().__init__((host, 0), Handler)
+        self.answers: dict[str, Answer] = {}
+        self.requests: Counter[str] = Counter()
+        self.hosts: list[str] = []
+        self.lock = threading.Lock()
+
+    def url(self, path: str, host: str = "127.0.0.1", scheme: str = "http") -> str:
+        return f"{scheme}://{host}:{self.server_address[1]}{path}"
+
+    def __enter__(self) -> FaultyServer:
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+def sends(body: bytes, status: int = 200, **headers: object) -> Answer:
+    return lambda handler: handler.answer(body, status, **headers)
+
+
+def redirects(target: str, status: int = 302) -> Answer:
+    return sends(b"", status, Location=target)
+
+
+def drops(handler: Handler) -> None:
+    """Hang up without a word."""
+    handler.connection.close()
+
+
+def drops_midway(body: bytes) -> Answer:
+    """Announce all of ``body``, send half of it, hang up."""
+
+    def answer(handler: Handler) -> None:
+        handler.answer(body[: len(body) // 2], Content_Length=len(body))
+        handler.wfile.flush()
+        handler.connection.close()
+
+    return answer
+
+
+def stalls(seconds: float) -> Answer:
+    """Announce a body and send nothing."""
+
+    def answer(handler: Handler) -> None:
+        handler.answer(b"", Content_Length=1000)
+        handler.wfile.flush()
+        time.sleep(seconds)
+
+    return answer
+
+
+def drips(pause: float, count: int, *, headers: bool = False) -> Answer:
+    """Send one byte a ``pause``: of the headers, or of the body."""
+
+    def answer(handler: Handler) -> None:
+        if headers:
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        else:
+            handler.answer(b"", Content_Length=count)
+        for _ in range(count):
+            handler.wfile.write(b"a")
+            handler.wfile.flush()
+            time.sleep(pause)
+
+    return answer
+
+
+def first(times: int, fault: Answer, then: Answer) -> Answer:
+    """``fault`` for the first requests of a path, ``then`` for the rest."""
+    return lambda handler: (fault if handler.tries <= times else then)(handler)
