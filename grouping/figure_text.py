@@ -1,0 +1,24 @@
+"""Headline and wording that the figures share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from grouping.palette import FAINT, INK
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def headline(figure: Figure, title: str, subtitle: str) -> None:
+    """Title and subtitle at the top left of a figure, as high whatever its height."""
+    height = figure.get_size_inches()[1]
+    figure.text(0.02, 1 - 0.48 / height, title, size=19, weight="bold", color=INK)
+    # File and model names are not formulas, whatever dollar signs they hold.
+    figure.text(0.02, 1 - 0.82 / height, subtitle, size=11, color=FAINT, parse_math=False)
+
+
+def model_line(result: dict[str, Any]) -> str:
+    """Which network drew the faces apart, and at which threshold."""
+    model = result["model"]
+    return f"{model['name']}, {model['file']}    ·    threshold {result['plots']['threshold']:g}"

@@ -1,0 +1,155 @@
+"""What the pictures of embeddings are drawn from, small enough for ``groups.json``.
+
+Computed once, while the embeddings are at hand; drawing needs them no more.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from grouping.errors import InputError
+from grouping.records import FaceSet, Float32, Int64
+
+DEFAULT_MAX_FACES = 5000
+PCA_COMPONENTS = 50
+# van der Maaten and Hinton 2008 call results stable for perplexities of 5 to 50; 30 is
+# scikit-learn's default. It has to stay well below the number of points.
+PERPLEXITY = 30.0
+HISTOGRAM_BINS = 120
+MATRIX_SIDE = 400
+_JITTER = 1e-6
+_BLOCK = 1024
+
+Float64 = npt.NDArray[np.float64]
+
+
+def plot_data(
+    faces: FaceSet,
+    labels: Int64,
+    threshold: float,
+    *,
+    max_faces: int = DEFAULT_MAX_FACES,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """What :mod:`grouping.plots` draws, as JSON values.
+
+    Args:
+        faces: n faces; row ``i`` is the face with number ``i``.
+        labels: (n,) int64, the person of each face, -1 for none.
+        threshold: cosine similarity at which faces were joined.
+        max_faces: above this many, a fair sample is used: at least one face of each person
+            where that is possible, beyond it in proportion.
+        seed: of the sample and of t-SNE.
+
+    Returns:
+        ``faces_total``, ``threshold``, ``seed``; ``tsne``: ``perplexity`` and the lists
+        ``face_idx``, ``x``, ``y``; ``histogram``: ``edges`` (bins + 1 values from -1 to 1)
+        and the numbers of pairs ``same`` and ``different`` (pairs with a face without a group
+        are left out); ``matrix``: ``side``, the ``group_idx`` of each row (faces in the order
+        of the groups, runs of them averaged where there are more than ``MATRIX_SIDE``) and
+        ``int8``, the base64 of side x side signed bytes, 127 times the cosine similarity.
+
+    Raises:
+        InputError: ``labels`` is not one label a face.
+    """
+    if labels.shape != (len(faces),):
+        raise InputError(f"labels must be of shape ({len(faces)},), got {labels.shape}")
+    drawn = fair_sample(labels, max_faces, seed)
+    vectors, people = faces.embeddings[drawn], labels[drawn]
+    return {
+        "faces_total": len(faces),
+        "threshold": float(threshold),
+        "seed": seed,
+        "tsne": {"face_idx": drawn.tolist(), **_tsne(vectors, seed)},
+        "histogram": _histogram(vectors, people),
+        "matrix": _matrix(vectors, people),
+    }
+
+
+def fair_sample(labels: Int64, size: int, seed: int) -> Int64:
+    """Sorted indices of at most ``size`` faces, every person with the share they have.
+
+    Faces are drawn in the order of their rank within the person, as a fraction of that
+    person's faces: the first of everybody, then everybody at the same pace.
+    """
+    if len(labels) <= size:
+        return np.arange(len(labels), dtype=np.int64)
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    by_person = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    _, starts, counts = np.unique(labels[by_person], return_index=True, return_counts=True)
+    rank = np.arange(len(labels)) - np.repeat(starts, counts)
+    pace = rank / np.repeat(counts, counts)
+    return np.sort(by_person[np.argsort(pace, kind="stable")[:size]])
+
+
+def _tsne(vectors: Float32, seed: int) -> dict[str, Any]:
+    n = len(vectors)
+    perplexity = min(PERPLEXITY, max(1.0, (n - 1) / 3))
+    apart = np.array([[0.0, 0.0], [1.0, 0.0]])
+    points = apart[:n] if n < 3 else _embed(vectors, perplexity, seed)
+    x, y = np.round(points, 3).T.tolist() if n else ([], [])
+    return {"perplexity": round(perplexity, 2), "x": x, "y": y}
+
+
+def _embed(vectors: Float32, perplexity: float, seed: int) -> Float64:
+    from sklearn.manifold import TSNE
+
+    reduced = _principal_components(vectors)
+    # Identical faces (a photo imported twice) have no direction to part in; the noise is far
+    # below what can be seen.
+    start = np.random.default_rng(seed).normal(0, _JITTER, (len(vectors), 2))
+    start += 1e-4 * reduced[:, :2] / max(float(reduced[:, 0].std()), _JITTER)
+    method = "exact" if len(vectors) < 50 else "barnes_hut"
+    model = TSNE(perplexity=perplexity, init=start, random_state=seed, method=method)
+    return np.asarray(model.fit_transform(reduced), np.float64)
+
+
+def _principal_components(vectors: Float32) -> Float64:
+    """(n, p) coordinates along the first p >= 2 principal axes, largest variance first."""
+    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    _, axes = np.linalg.eigh(centred.T @ centred)
+    leading = axes[:, ::-1][:, :PCA_COMPONENTS]
+    # The sign of an axis is arbitrary; fixed, so that equal runs look equal.
+    leading *= np.sign(leading[np.abs(leading).argmax(axis=0), np.arange(leading.shape[1])])
+    return np.asarray(centred @ leading)
+
+
+def _histogram(vectors: Float32, people: Int64) -> dict[str, list[Any]]:
+    """Numbers of pairs per bin of cosine similarity, each pair counted once."""
+    edges = np.linspace(-1.0, 1.0, HISTOGRAM_BINS + 1)
+    counts = np.zeros((2, HISTOGRAM_BINS), np.int64)
+    grouped = people >= 0
+    vectors, people = vectors[grouped], people[grouped]
+    for start in range(0, len(vectors), _BLOCK):
+        block = vectors[start : start + _BLOCK]
+        similarities = np.clip(block @ vectors[start:].T, -1, 1)
+        pairs = np.triu(np.ones(similarities.shape, bool), 1)
+        same = people[start : start + _BLOCK, None] == people[None, start:]
+        counts[0] += np.histogram(similarities[pairs & same], edges)[0]
+        counts[1] += np.histogram(similarities[pairs & ~same], edges)[0]
+    same_pairs, different_pairs = counts.tolist()
+    return {
+        "edges": np.round(edges, 6).tolist(),
+        "same": same_pairs,
+        "different": different_pairs,
+    }
+
+
+def _matrix(vectors: Float32, people: Int64) -> dict[str, Any]:
+    """Mean similarity of runs of faces: the mean of a block is the product of the means."""
+    order = np.argsort(np.where(people < 0, np.iinfo(np.int64).max, people), kind="stable")
+    side = min(MATRIX_SIDE, len(order))
+    runs = np.split(order, np.linspace(0, len(order), side + 1).astype(int)[1:-1]) if side else []
+    means = np.zeros((len(runs), vectors.shape[1]), np.float32)
+    for row, run in enumerate(runs):
+        means[row] = vectors[run].mean(axis=0)
+    scaled = np.round(127 * np.clip(means @ means.T, -1, 1)).astype(np.int8)
+    return {
+        "side": len(runs),
+        "group_idx": [int(people[run[0]]) for run in runs],
+        "int8": b64encode(scaled.tobytes()).decode("ascii"),
+    }

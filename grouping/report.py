@@ -1,0 +1,94 @@
+"""Pictures and a page made from a ``groups.json`` and its photos alone.
+
+Nothing is detected or embedded here, so a report can be made again at any time. The single
+pictures come as matplotlib figures and Pillow images from :func:`tsne_figure`,
+:func:`similarity_figure`, :func:`faces_picture` and :func:`contact_sheets`; what they draw
+of the embeddings is computed once by :func:`plot_data` and stored in ``groups.json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grouping.album import Album
+from grouping.plot_data import plot_data
+from grouping.plots import tsne_figure
+from grouping.sheets import contact_sheets, iter_sheets
+from grouping.similarity_plot import similarity_figure
+from grouping.thumbnails import OpenPhoto, Progress, Thumbnails
+from grouping.writing import make_folder, write_bytes, write_image
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "contact_sheets",
+    "plot_data",
+    "similarity_figure",
+    "tsne_figure",
+    "write_report",
+]
+
+
+def write_report(
+    result: dict[str, Any],
+    out: Path,
+    open_photo: OpenPhoto,
+    progress: Progress | None = None,
+    plots: bool = True,
+) -> list[Path]:
+    """Write every picture of a result into a folder.
+
+    Args:
+        result: a parsed ``groups.json``.
+        out: the folder; made where it is not there. Each file is written aside and renamed,
+            so that an earlier report stays whole where this one fails.
+        open_photo: gives the bytes of ``result["images"][i]``, raises
+            :class:`grouping.errors.FetchError`; called at most once a photo.
+        progress: called with the stage (``"thumbnails"``, ``"contact sheets"``), how many
+            are done and how many there are.
+        plots: False leaves out ``tsne.png`` and ``similarity.png``; so does a result without
+            plot data.
+
+    Returns:
+        The files written, thumbnails not counted.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    album = Album(result)
+    make_folder(out)
+    thumbnails = Thumbnails(album, open_photo, out / "thumbs")
+    thumbnails.prepare(progress)
+    written = list(_write_sheets(album, out, thumbnails, progress))
+    if plots and result.get("plots"):
+        written.append(_write_figure(out / "tsne.png", tsne_figure(result, thumbnails.crop)))
+        written.append(_write_figure(out / "similarity.png", similarity_figure(result)))
+    return written
+
+
+def _write_sheets(
+    album: Album, out: Path, thumbnails: Thumbnails, progress: Progress | None
+) -> Iterator[Path]:
+    """``groups/person_000.jpg``, further pages ``person_000_2.jpg``; stale ones are removed."""
+    folder = make_folder(out / "groups")
+    stale = set(folder.glob("person_[0-9]*.jpg"))
+    for group_idx in range(len(album.groups)):
+        for number, page in enumerate(iter_sheets(album, group_idx, thumbnails), 1):
+            suffix = f"_{number}" if number > 1 else ""
+            path = folder / f"person_{group_idx:03d}{suffix}.jpg"
+            yield write_image(path, page, quality=88)
+            stale.discard(path)
+        if progress:
+            progress("contact sheets", group_idx + 1, len(album.groups))
+    for path in stale:
+        path.unlink(missing_ok=True)
+
+
+def _write_figure(path: Path, figure: Figure) -> Path:
+    encoded = BytesIO()
+    figure.savefig(encoded, format="png")
+    return write_bytes(path, encoded.getvalue())

@@ -1,0 +1,93 @@
+"""How well similarity parts people: histogram of pairs, and the matrix ordered by group."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from grouping.figure_text import headline, model_line
+from grouping.palette import COLOURS, FAINT, INK, colour_of, count
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 120
+
+Float64 = npt.NDArray[np.float64]
+
+
+def similarity_figure(result: dict[str, Any]) -> Figure:
+    """Similarities within and between groups with the threshold, and the matrix by group.
+
+    Args:
+        result: a parsed ``groups.json`` with its ``plots``.
+
+    Returns:
+        A matplotlib figure of 1920 x 960 pixels.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(16, 8), dpi=DPI, facecolor="white")
+    left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
+    figure.subplots_adjust(left=0.05, right=0.955, top=0.82, bottom=0.09, wspace=0.14)
+    headline(figure, "How alike are the faces?", model_line(result))
+    _draw_histogram(left, result["plots"])
+    _draw_matrix(figure, right, result["plots"]["matrix"])
+    return figure
+
+
+def _draw_histogram(axes: Axes, plots: dict[str, Any]) -> None:
+    histogram = plots["histogram"]
+    edges = np.array(histogram["edges"])
+    for kind, colour, text in (
+        ("different", COLOURS[3], "different groups"),
+        ("same", COLOURS[5], "same group"),
+    ):
+        counts = np.array(histogram[kind], np.float64)
+        share = 100 * counts / max(counts.sum(), 1)
+        axes.stairs(
+            share,
+            edges,
+            fill=True,
+            color=colour,
+            alpha=0.55,
+            label=f"{text}: {count(int(counts.sum()), 'pair')}",
+        )
+    axes.axvline(
+        plots["threshold"],
+        color=INK,
+        linewidth=1.2,
+        linestyle="--",
+        label=f"threshold {plots['threshold']:g}",
+    )
+    used = np.flatnonzero(np.array(histogram["same"]) + np.array(histogram["different"]))
+    if len(used):
+        axes.set_xlim(min(edges[used[0]], 0) - 0.05, 1)
+    axes.set(xlabel="cosine similarity", ylabel="share of the pairs of its kind, %")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="upper right")
+
+
+def _draw_matrix(figure: Figure, axes: Axes, matrix: dict[str, Any]) -> None:
+    side = matrix["side"]
+    axes.set(xticks=[], yticks=[], title="faces in the order of their groups, strangers last")
+    if not side:
+        axes.text(0.5, 0.5, "No faces", ha="center", va="center", color=FAINT)
+        return
+    values = np.frombuffer(b64decode(matrix["int8"]), np.int8).reshape(side, side) / 127
+    shown = axes.imshow(values, cmap="cividis", vmin=-0.1, vmax=1, interpolation="nearest")
+    colours = np.array([_rgb(g) for g in matrix["group_idx"]])
+    strip = axes.inset_axes((-0.03, 0, 0.02, 1))
+    strip.imshow(colours[:, None], aspect="auto", interpolation="nearest")
+    strip.axis("off")
+    figure.colorbar(shown, ax=axes, fraction=0.046, pad=0.02, label="cosine similarity")
+
+
+def _rgb(group_idx: int) -> tuple[float, float, float]:
+    from matplotlib.colors import to_rgb
+
+    return to_rgb(colour_of(group_idx))

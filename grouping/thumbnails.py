@@ -1,0 +1,165 @@
+"""Small pictures of photos and faces, made once and kept in a folder.
+
+Each photo is fetched and decoded once; a preview of it, the aligned crop of each of its
+faces and a portrait of each representative face are saved. The names are made of the
+photo's digest and the face's box, so that a second report finds them again and needs no
+photo, and a photo that has since changed or moved still looks as it did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from grouping.album import Album, Face, one_line
+from grouping.errors import PhotoError
+from grouping.writing import make_folder, write_image
+
+OpenPhoto = Callable[[int], bytes]
+Progress = Callable[[str, int, int], None]
+
+PREVIEW_SIDE = 640
+CROP_SIDE = 112
+PORTRAIT_SIDE = 256
+# A portrait shows the hair and the chin: this many box sides wide.
+PORTRAIT_MARGIN = 1.6
+_EMPTY = "#d9d9de"
+
+
+class Thumbnails:
+    """The small pictures of an album.
+
+    Attributes:
+        folder: where they are.
+        problems: for each photo that could not be shown, one line that says why.
+    """
+
+    def __init__(self, album: Album, open_photo: OpenPhoto, folder: Path) -> None:
+        self.folder = make_folder(folder)
+        self.problems: dict[int, str] = {}
+        self._album = album
+        self._open = open_photo
+        self._portraits = {group["representative_face_idx"] for group in album.groups}
+        self._ready: set[int] = set()
+
+    def prepare(self, progress: Progress | None = None) -> None:
+        """Make what is missing, one photo after the other.
+
+        Args:
+            progress: called with ``"thumbnails"``, the photos done and the photos in all.
+        """
+        total = len(self._album.images)
+        for photo in range(total):
+            self._make(photo)
+            if progress:
+                progress("thumbnails", photo + 1, total)
+
+    def preview(self, photo: int) -> Image.Image | None:
+        """The photo, upright, its long side at most 640 px; None where there is a problem."""
+        return self._load(photo, self.folder / self.preview_name(photo))
+
+    def crop(self, face: Face) -> Image.Image:
+        """The aligned 112x112 crop of a face; a grey square where its photo has a problem."""
+        picture = self._load(face.photo, self.folder / self.crop_name(face))
+        return picture or Image.new("RGB", (CROP_SIDE, CROP_SIDE), _EMPTY)
+
+    def preview_name(self, photo: int) -> str:
+        """File name of a photo's preview."""
+        return f"{self._key(photo)}.jpg"
+
+    def crop_name(self, face: Face) -> str:
+        """File name of a face's aligned crop."""
+        return f"{self._key(face.photo)}-{_box_name(face)}.jpg"
+
+    def portrait_name(self, face: Face) -> str:
+        """File name of a representative face's portrait."""
+        return f"{self._key(face.photo)}-{_box_name(face)}-portrait.jpg"
+
+    def _key(self, photo: int) -> str:
+        digest = self._album.images[photo].get("sha256")
+        return digest[:20] if digest else f"photo-{photo:06d}"
+
+    def _load(self, photo: int, file: Path) -> Image.Image | None:
+        self._make(photo)
+        if photo in self.problems:
+            return None
+        with Image.open(file) as picture:
+            return picture.convert("RGB")
+
+    def _make(self, photo: int) -> None:
+        if photo in self._ready:
+            return
+        self._ready.add(photo)
+        if all((self.folder / name).exists() for name in self._names(photo)):
+            return
+        try:
+            self._cut(photo, self._fetch(photo))
+        except PhotoError as error:
+            self.problems[photo] = one_line(str(error))
+
+    def _names(self, photo: int) -> list[str]:
+        faces = self._album.faces_in(photo)
+        portraits = [self.portrait_name(face) for face in faces if face.idx in self._portraits]
+        return [self.preview_name(photo), *map(self.crop_name, faces), *portraits]
+
+    def _fetch(self, photo: int) -> bytes:
+        image = self._album.images[photo]
+        if image.get("error"):
+            raise PhotoError(image["error"])
+        data = self._open(photo)
+        if image.get("sha256") and sha256(data).hexdigest() != image["sha256"]:
+            raise PhotoError("the photo has changed since it was grouped")
+        return data
+
+    def _cut(self, photo: int, data: bytes) -> None:
+        from grouping.alignment import align_faces
+        from grouping.decoding import decode_photo
+
+        faces = self._album.faces_in(photo)
+        decoded = decode_photo(data, max_side=self._useful_side(photo))
+        if faces:
+            landmarks = np.array([face.landmarks for face in faces], np.float32) * decoded.scale
+            crops = align_faces(decoded.image, landmarks.astype(np.float32))
+            for face, crop in zip(faces, crops, strict=True):
+                self._save(Image.fromarray(crop), self.crop_name(face))
+        upright = decoded.image.copy()
+        for face in faces:
+            if face.idx in self._portraits:
+                self._save(_portrait(upright, face, decoded.scale), self.portrait_name(face))
+        upright.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), reducing_gap=2.0)
+        self._save(upright, self.preview_name(photo))
+
+    def _save(self, picture: Image.Image, name: str) -> None:
+        write_image(self.folder / name, picture, quality=88)
+
+    def _useful_side(self, photo: int) -> int:
+        """The long side at which no face is smaller than its portrait needs."""
+        image = self._album.images[photo]
+        long_side = float(max(image["width"], image["height"]))
+        sides = [_side(face) for face in self._album.faces_in(photo)]
+        scale = PORTRAIT_SIDE / max(min(sides), 1.0) if sides else 0.0
+        return max(PREVIEW_SIDE, round(long_side * min(1.0, scale)))
+
+
+def _side(face: Face) -> float:
+    x1, y1, x2, y2 = face.box
+    return max(x2 - x1, y2 - y1)
+
+
+def _box_name(face: Face) -> str:
+    return "-".join(str(max(0, round(v))) for v in face.box)
+
+
+def _portrait(upright: Image.Image, face: Face, scale: float) -> Image.Image:
+    """A square around the face, moved and shrunk to lie inside the photo."""
+    x1, y1, x2, y2 = (v * scale for v in face.box)
+    side = min(PORTRAIT_MARGIN * _side(face) * scale, upright.width, upright.height)
+    left = min(max((x1 + x2 - side) / 2, 0), upright.width - side)
+    top = min(max((y1 + y2 - side) / 2, 0), upright.height - side)
+    square = (left, top, left + side, top + side)
+    size = (PORTRAIT_SIDE, PORTRAIT_SIDE)
+    return upright.resize(size, Image.Resampling.LANCZOS, box=square, reducing_gap=2.0)
