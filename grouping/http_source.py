@@ -9,7 +9,6 @@ address connected to could not be checked.
 from __future__ import annotations
 
 import http.client
-import re
 import socket
 import ssl
 import threading
@@ -35,13 +34,6 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 LONGEST_RETRY_AFTER = 30.0  # seconds; a server that asks for more is tried earlier
 HINTS = {403: "; the address may have expired", 404: "; there is no such photo"}
-
-# Keys of presigned addresses (S3, CloudFront, Google, Azure) and what people call secrets.
-SECRET_KEY = re.compile(
-    r"sig|token|secret|password|credential|accesskey|apikey|api[-_]key|^key|policy|key-pair|auth"
-    r"|^x-(amz|goog|oss|cos)-|^(se|sp|sv|sr|st|skoid|sktid)$",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -108,21 +100,6 @@ def fetch(url: str, options: HttpOptions, max_bytes: int = MAX_PHOTO_BYTES) -> b
     )
 
 
-def shown_url(url: str) -> str:
-    """The address without password and fragment, and without its query where that is secret."""
-    from urllib3.exceptions import LocationParseError
-    from urllib3.util import parse_url
-
-    try:
-        parsed = parse_url(url)
-    except LocationParseError:
-        return url.partition("?")[0].rpartition("@")[2]
-    query = parsed.query
-    if query and any(SECRET_KEY.search(part.partition("=")[0]) for part in query.split("&")):
-        query = "..."
-    return parsed._replace(auth=None, query=query, fragment=None).url
-
-
 def _fetch_once(url: str, options: HttpOptions, max_bytes: int, deadline: Deadline) -> bytes:
     target = _parse(url)
     for _ in range(options.max_redirects + 1):
@@ -174,12 +151,10 @@ def _open(target: Url, options: HttpOptions, deadline: Deadline) -> Iterator[Bas
                 decode_content=False,
             )
             yield connection.getresponse()
-            if watchdog.expired:  # a cut in the headers looks like their end
-                raise deadline.error()
-        except FetchError:
-            raise
         except (HTTPError, http.client.HTTPException, OSError) as error:
             raise deadline.error() if watchdog.expired else _explained(error) from error
+        if watchdog.expired:  # a cut within the headers looks like their end
+            raise deadline.error()
 
 
 def _headers(target: Url) -> dict[str, str]:
@@ -272,6 +247,8 @@ def _tls_context(ca_file: str | None) -> ssl.SSLContext:
 def _explained(error: Exception) -> FetchError:
     from urllib3 import exceptions
 
+    if isinstance(error, FetchError):
+        return error
     if isinstance(error, ssl.SSLCertVerificationError):
         return FetchError("the server's certificate is not valid for its name")
     if isinstance(error, TimeoutError | exceptions.TimeoutError):

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from grouping.errors import DecodeError, FetchError, InputError
-from grouping.records import UInt8
+from grouping.locations import file_key, printable
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from grouping.records import UInt8
 
 MAX_PHOTO_BYTES = 200 * 2**20
 
@@ -157,16 +159,6 @@ class RefusedPhoto(Photo):
 def too_large(max_bytes: int) -> FetchError:
     """The one error for a photo over the size limit."""
     return FetchError(f"is larger than the limit of {max_bytes / 2**20:.0f} MB")
-
-
-def printable(text: str | Path) -> str:
-    """The text with what UTF-8 cannot hold (bytes of a file name) written as ``\\udcNN``."""
-    return str(text).encode("utf-8", "backslashreplace").decode()
-
-
-def file_key(path: Path) -> str:
-    """The key of a file in every run, from whatever folder it is started."""
-    return printable(Path(os.path.realpath(path)))
 
 
 def _pixels_of(image: Image.Image) -> UInt8:

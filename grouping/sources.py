@@ -20,7 +20,8 @@ from urllib.parse import unquote, urlsplit
 
 from grouping.errors import InputError, SourceError
 from grouping.folders import photos_in_folder
-from grouping.http_source import HttpOptions, HttpPhoto, shown_url
+from grouping.http_source import HttpOptions, HttpPhoto
+from grouping.locations import printable, scheme_of, shown_url
 from grouping.photo import (
     MAX_PHOTO_BYTES,
     Fingerprint,
@@ -28,7 +29,6 @@ from grouping.photo import (
     MemoryPhoto,
     Photo,
     RefusedPhoto,
-    printable,
 )
 
 __all__ = [
@@ -111,7 +111,7 @@ def photo_at(url: str, id: Any, options: SourceOptions, *, local_base: Path | No
         options: limits of the fetching.
         local_base: the folder that relative paths start from; None refuses local files.
     """
-    scheme = _scheme(url)
+    scheme = scheme_of(url)
     if scheme in ("http", "https"):
         return HttpPhoto(id, shown_url(url), url, options.http, options.max_bytes)
     if scheme not in ("file", ""):
@@ -173,7 +173,7 @@ def _checked_array(position: int, entry: Any) -> Any:
 def _list_one(
     source: str | Path, out: str | Path | None, options: SourceOptions
 ) -> Iterator[Photo]:
-    scheme = "" if isinstance(source, Path) else _scheme(source)
+    scheme = "" if isinstance(source, Path) else scheme_of(source)
     if scheme not in ("", "file"):
         yield photo_at(str(source), shown_url(str(source)), options)
         return
@@ -197,13 +197,7 @@ def _started(photos: Iterator[Photo], source: str | Path) -> Iterator[Photo]:
     return chain([first], photos)
 
 
-def _scheme(url: str) -> str:
-    """In lower case; empty for a path, also for ``C:\\photos``."""
-    head, found, _ = url.partition("://")
-    return head.lower() if found and head.isalnum() and len(head) > 1 else ""
-
-
 def _local_path(url: str) -> Path:
-    if _scheme(url) != "file":
+    if scheme_of(url) != "file":
         return Path(url)
     return Path(os.fsdecode(unquote(urlsplit(url).path, errors="surrogateescape")))

@@ -109,7 +109,7 @@ def test_local_photos_report_why_they_cannot_be_read(tmp_path):
     assert missing.fingerprint() is None
     with pytest.raises(FetchError, match="No such file"):
         missing.read()
-    with pytest.raises(FetchError, match="regular file|Is a directory"):
+    with pytest.raises(FetchError, match=r"regular file|Is a directory"):
         LocalPhoto.at(tmp_path).read()
     with pytest.raises(FetchError, match="cannot be read"):
         LocalPhoto.at(Path("a\0b.jpg")).read()

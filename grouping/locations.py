@@ -1,0 +1,45 @@
+"""How the place of a photo is written: for people, and as a key that is the same in every run."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+# Keys of presigned addresses (S3, CloudFront, Google, Azure) and what people call secrets.
+SECRET_KEY = re.compile(
+    r"sig|token|secret|password|credential|accesskey|apikey|api[-_]key|^key|policy|key-pair|auth"
+    r"|^x-(amz|goog|oss|cos)-|^(se|sp|sv|sr|st|skoid|sktid)$",
+    re.IGNORECASE,
+)
+
+
+def scheme_of(url: str) -> str:
+    """In lower case; empty for a path, also for ``C:\\photos``."""
+    head, found, _ = url.partition("://")
+    return head.lower() if found and head.isalnum() and len(head) > 1 else ""
+
+
+def printable(text: str | Path) -> str:
+    """The text with what UTF-8 cannot hold (bytes of a file name) written as ``\\udcNN``."""
+    return str(text).encode("utf-8", "backslashreplace").decode()
+
+
+def file_key(path: Path) -> str:
+    """The key of a file in every run, from whatever folder it is started."""
+    return printable(Path(os.path.realpath(path)))
+
+
+def shown_url(url: str) -> str:
+    """The address without password and fragment, and without its query where that is secret."""
+    from urllib3.exceptions import LocationParseError
+    from urllib3.util import parse_url
+
+    try:
+        parsed = parse_url(url)
+    except LocationParseError:
+        return printable(url.partition("?")[0].rpartition("@")[2])
+    query = parsed.query
+    if query and any(SECRET_KEY.search(part.partition("=")[0]) for part in query.split("&")):
+        query = "..."
+    return printable(parsed._replace(auth=None, query=query, fragment=None).url)
