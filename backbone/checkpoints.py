@@ -1,0 +1,193 @@
+"""From a file to named tensors: checked, unpacked and cleaned, but not yet a network.
+
+A weight file is hostile until shown otherwise. Its digest is compared before anything in it is
+interpreted, and pickles are read with torch's ``weights_only`` reader, which builds tensors and
+plain containers and refuses everything else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor
+
+from backbone.errors import CheckpointError
+
+LFS_POINTER = b"version https://git-lfs"
+CONTAINERS = ("state_dict", "model_state_dict", "model", "net", "backbone")
+PREFIXES = ("module.", "backbone.", "model.", "net.")
+CHUNK = 1 << 20
+
+# A weight this much smaller than the largest of its tensor is far below float32 resolution in
+# any sum they share, yet it is what makes products denormal, which cost a hundred cycles each.
+NEGLIGIBLE = 1e-12
+
+# What torch's readers raise on damaged or hostile input: they decode lengths, names and types
+# from the file and use them before they have been checked.
+READ_ERRORS = (
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    MemoryError,
+    OverflowError,
+    struct.error,
+)
+
+
+def file_digest(path: Path) -> str:
+    """Hex SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return _digest(stream)
+
+
+def _digest(stream: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while chunk := stream.read(CHUNK):
+        digest.update(chunk)
+    stream.seek(0)
+    return digest.hexdigest()
+
+
+def verified_state_dict(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
+    """Read the named tensors of a weight file (``.pth`` old or new, or ``.safetensors``).
+
+    Training checkpoints are unpacked: the tensors may lie under ``state_dict`` or ``model``,
+    and prefixes such as ``module.`` are taken off.
+
+    Args:
+        path: the file.
+        sha256: hex digest that the file must have, or None to accept any.
+
+    Raises:
+        CheckpointError: the file is missing, a Git-LFS pointer, empty, damaged, not the one
+            expected, or holds anything but tensors and plain containers.
+    """
+    return read_checkpoint(path, sha256)[0]
+
+
+def read_checkpoint(path: Path, sha256: str | None = None) -> tuple[dict[str, Tensor], str]:
+    """As :func:`verified_state_dict`, and the file's hex SHA-256."""
+    try:
+        with path.open("rb") as stream:
+            _refuse_pointer(path, stream)
+            digest = _digest(stream)
+            if sha256 is not None and digest != sha256.lower():
+                raise CheckpointError(
+                    f"{path}: SHA-256 is {digest}, expected {sha256.lower()}; the file is damaged "
+                    "or another one, fetch it again (see checkpoint/README.md)"
+                )
+            content = _load(path, stream)
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{path}: no such weight file; see checkpoint/README.md for how to get it"
+        ) from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from None
+    return _strip_prefixes(_unpack(path, content)), digest
+
+
+def _refuse_pointer(path: Path, stream: BinaryIO) -> None:
+    """Stop at the two kinds of file that a failed download leaves behind."""
+    start = stream.read(len(LFS_POINTER))
+    stream.seek(0)
+    if not start:
+        raise CheckpointError(f"{path}: the file is empty; fetch it again")
+    if start == LFS_POINTER:
+        raise CheckpointError(
+            f"{path}: this is a Git-LFS pointer, not the weights; run 'git lfs pull'"
+        )
+
+
+def _load(path: Path, stream: BinaryIO) -> Any:
+    if path.suffix == ".safetensors":
+        return _load_safetensors(path, stream)
+    try:
+        return torch.load(stream, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(_unpickling_message(path, str(error))) from None
+    except READ_ERRORS as error:
+        raise CheckpointError(_damaged_message(path, error)) from None
+
+
+def _load_safetensors(path: Path, stream: BinaryIO) -> Any:
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+    except ImportError:
+        raise CheckpointError(
+            f"{path}: reading .safetensors needs the package safetensors; pip install safetensors"
+        ) from None
+    try:
+        return load(stream.read())
+    except (SafetensorError, *READ_ERRORS) as error:
+        raise CheckpointError(_damaged_message(path, error)) from None
+
+
+def _unpickling_message(path: Path, reason: str) -> str:
+    if "GLOBAL" in reason or "Unsupported" in reason or "class" in reason:
+        return (
+            f"{path}: refused, the file holds Python objects other than tensors, which could run "
+            "code; save the state dict alone (torch.save(model.state_dict(), ...))"
+        )
+    return f"{path}: not a PyTorch weight file, or cut short; fetch it again"
+
+
+def _damaged_message(path: Path, error: BaseException) -> str:
+    reason = str(error).strip().split("\n")[0][:120] or type(error).__name__
+    return f"{path}: not a PyTorch weight file, or cut short ({reason}); fetch it again"
+
+
+def _is_state(content: object) -> bool:
+    return isinstance(content, Mapping) and any(isinstance(v, Tensor) for v in content.values())
+
+
+def _unpack(path: Path, content: Any) -> dict[str, Tensor]:
+    """The mapping of names to tensors inside whatever a trainer wrapped around it."""
+    while isinstance(content, Mapping) and not _is_state(content):
+        inner = next((content[k] for k in CONTAINERS if k in content), None)
+        if not isinstance(inner, Mapping):
+            break
+        content = inner
+    if not _is_state(content):
+        raise CheckpointError(
+            f"{path}: holds no state dict; save one with torch.save(model.state_dict(), ...)"
+        )
+    return {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
+
+
+def _strip_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Take wrappers' prefixes off; what stands beside the prefix is a training head."""
+    while True:
+        prefix = next((p for p in PREFIXES if any(k.startswith(p) for k in state)), None)
+        if prefix is None:
+            return state
+        state = {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
+
+
+def clean_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same weights as finite float32 tensors without denormals.
+
+    Raises:
+        CheckpointError: a weight is NaN or infinite; names the tensor.
+    """
+    return {k: _clean(k, v) if v.is_floating_point() else v for k, v in state.items()}
+
+
+def _clean(name: str, weights: Tensor) -> Tensor:
+    weights = weights.detach().to(torch.float32)
+    if not bool(torch.isfinite(weights).all()):
+        raise CheckpointError(f"weights of {name} are not finite numbers; fetch the file again")
+    magnitude = weights.abs()
+    largest = magnitude.max() if weights.numel() else magnitude.sum()
+    return weights.masked_fill(magnitude < largest * NEGLIGIBLE, 0.0)

@@ -1,0 +1,142 @@
+"""Crops in, unit vectors out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+import numpy as np
+
+from backbone.errors import BackboneError
+from grouping.errors import InputError, ModelError
+from grouping.records import Float32, UInt8
+
+if TYPE_CHECKING:
+    from backbone.runtime import Runner
+
+
+class ModelInfo(TypedDict):
+    """Which network made the embeddings, as written to result files."""
+
+    name: str
+    architecture: str
+    file: str
+    sha256: str
+    source: str
+    licence: str
+
+
+class Embedder:
+    """A face network as a function from aligned crops to unit vectors.
+
+    Calls from several threads at once are safe: nothing is changed after construction.
+
+    Attributes:
+        dimension: length of an embedding.
+        model: which network this is.
+        default_threshold: cosine similarity at which its faces are grouped.
+        device, precision: what it runs on, resolved (``"cpu"``, ``"fp32"``).
+        flip: whether each crop's mirror image is averaged in.
+    """
+
+    def __init__(
+        self, runner: Runner, model: ModelInfo, default_threshold: float, flip: bool
+    ) -> None:
+        self._runner = runner
+        self.model = model
+        self.default_threshold = default_threshold
+        self.flip = flip
+        self.device: str = runner.device
+        self.precision: str = runner.precision
+        self.dimension: int = runner.dimension
+
+    def __call__(self, crops: UInt8) -> Float32:
+        """Embed aligned faces.
+
+        Args:
+            crops: (n, 112, 112, 3) uint8 RGB; n may be 0.
+
+        Returns:
+            (n, d) float32, rows of unit length. A row does not depend on the others beyond
+            rounding.
+
+        Raises:
+            InputError: crops of another shape or dtype.
+            ModelError: the network gave a vector of zero length or not of finite numbers.
+        """
+        size = self._runner.input_size
+        if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (size, size, 3):
+            raise InputError(
+                f"crops must be uint8 of shape (n, {size}, {size}, 3), "
+                f"got {crops.dtype} of shape {crops.shape}"
+            )
+        try:
+            raw = self._runner(crops)
+            if self.flip:
+                raw = raw + self._runner(crops[:, :, ::-1])
+        except BackboneError as error:
+            raise ModelError(str(error)) from None
+        return self._unit_rows(raw)
+
+    def _unit_rows(self, raw: Float32) -> Float32:
+        norms = np.linalg.norm(raw.astype(np.float64), axis=1, keepdims=True)
+        if not np.all(np.isfinite(norms)) or np.any(norms == 0):
+            raise ModelError(
+                f"{self.model['file']}: the network gave an embedding that is zero or not finite; "
+                "the checkpoint is broken, use another with --checkpoint"
+            )
+        unit: Float32 = (raw / norms).astype(np.float32)
+        return unit
+
+
+def load_embedder(
+    checkpoint: Path | None = None,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    flip: bool = True,
+    batch_size: int | None = None,
+    allow_cpu_fallback: bool = False,
+    channel_order: str | None = None,
+    mean: float | None = None,
+    scale: float | None = None,
+) -> Embedder:
+    """Load a face network and make it ready for this machine.
+
+    Args:
+        checkpoint: a weight file; None for the default one.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+        precision: ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+        flip: average each crop's embedding with its mirror image's.
+        batch_size: faces in one pass; None for the best known for the device.
+        allow_cpu_fallback: go on on the CPU, with a warning, where the device fails.
+        channel_order, mean, scale: preprocessing, for files whose publisher departs from what
+            their architecture is usually fed.
+
+    Raises:
+        ModelError: the file, device or precision cannot be used.
+    """
+    from backbone.runtime import Runner
+    from backbone.weights import load_weights
+
+    try:
+        loaded = load_weights(checkpoint, channel_order=channel_order, mean=mean, scale=scale)
+        runner = Runner(
+            loaded,
+            device=device,
+            precision=precision,
+            batch_size=batch_size,
+            allow_cpu_fallback=allow_cpu_fallback,
+        )
+    except BackboneError as error:
+        raise ModelError(str(error)) from None
+    record = loaded.record
+    model = ModelInfo(
+        name=record.name,
+        architecture=record.architecture,
+        file=loaded.path.name,
+        sha256=loaded.sha256,
+        source=record.source,
+        licence=record.licence,
+    )
+    return Embedder(runner, model, record.threshold, flip)
