@@ -1,0 +1,152 @@
+"""The three networks of MTCNN (Zhang et al. 2016, arXiv:1604.02878), without the cascade.
+
+Weights: the ones published with facenet-pytorch (MIT licence), converted there from the
+authors' own. They are read from the data files of the installed package; the package itself is
+never imported, because it imports torchvision, whose operators do not load beside a torch of
+another build.
+
+All inputs are (n, 3, h, w) float32 RGB scaled to ``(x - 127.5) / 128``. Outputs are the face
+probability after the softmax, box corrections in shares of the box side, and for O-Net five
+landmarks in shares of the box: five x, then five y.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from backbone.errors import CheckpointError
+from backbone.weights import verified_state_dict
+
+PACKAGE = "facenet_pytorch"
+SHA256 = {
+    "pnet.pt": "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f",
+    "rnet.pt": "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86",
+    "onet.pt": "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
+}
+INPUT_MEAN = 127.5
+INPUT_SCALE = 1 / 128
+
+PNET_CELL = 12  # px a side of the window that one output cell of P-Net judges
+PNET_STRIDE = 2  # px between neighbouring cells
+RNET_SIDE = 24
+ONET_SIDE = 48
+
+
+def _pool(kernel: int) -> nn.MaxPool2d:
+    return nn.MaxPool2d(kernel, 2, ceil_mode=True)
+
+
+def _flatten(x: Tensor) -> Tensor:
+    """Flatten (n, c, h, w) in the order w, h, c, as the authors' dense weights expect."""
+    return x.permute(0, 3, 2, 1).flatten(1)
+
+
+class PNet(nn.Module):
+    """Proposal network, fully convolutional: (n, 3, h, w) -> a map of 12x12 px windows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.prelu1, self.pool1 = nn.Conv2d(3, 10, 3), nn.PReLU(10), _pool(2)
+        self.conv2, self.prelu2 = nn.Conv2d(10, 16, 3), nn.PReLU(16)
+        self.conv3, self.prelu3 = nn.Conv2d(16, 32, 3), nn.PReLU(32)
+        self.conv4_1, self.conv4_2 = nn.Conv2d(32, 2, 1), nn.Conv2d(32, 4, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return probability (n, h', w') and box correction (n, 4, h', w')."""
+        x = self.pool1(self.prelu1(self.conv1(x)))
+        x = self.prelu3(self.conv3(self.prelu2(self.conv2(x))))
+        return self.conv4_1(x).softmax(1)[:, 1], self.conv4_2(x)
+
+
+class RNet(nn.Module):
+    """Refinement network on (n, 3, 24, 24)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.prelu1, self.pool1 = nn.Conv2d(3, 28, 3), nn.PReLU(28), _pool(3)
+        self.conv2, self.prelu2, self.pool2 = nn.Conv2d(28, 48, 3), nn.PReLU(48), _pool(3)
+        self.conv3, self.prelu3 = nn.Conv2d(48, 64, 2), nn.PReLU(64)
+        self.dense4, self.prelu4 = nn.Linear(576, 128), nn.PReLU(128)
+        self.dense5_1, self.dense5_2 = nn.Linear(128, 2), nn.Linear(128, 4)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return probability (n,) and box correction (n, 4)."""
+        x = self.pool1(self.prelu1(self.conv1(x)))
+        x = self.pool2(self.prelu2(self.conv2(x)))
+        x = self.prelu4(self.dense4(_flatten(self.prelu3(self.conv3(x)))))
+        return self.dense5_1(x).softmax(1)[:, 1], self.dense5_2(x)
+
+
+class ONet(nn.Module):
+    """Output network on (n, 3, 48, 48)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.prelu1, self.pool1 = nn.Conv2d(3, 32, 3), nn.PReLU(32), _pool(3)
+        self.conv2, self.prelu2, self.pool2 = nn.Conv2d(32, 64, 3), nn.PReLU(64), _pool(3)
+        self.conv3, self.prelu3, self.pool3 = nn.Conv2d(64, 64, 3), nn.PReLU(64), _pool(2)
+        self.conv4, self.prelu4 = nn.Conv2d(64, 128, 2), nn.PReLU(128)
+        self.dense5, self.prelu5 = nn.Linear(1152, 256), nn.PReLU(256)
+        self.dense6_1, self.dense6_2 = nn.Linear(256, 2), nn.Linear(256, 4)
+        self.dense6_3 = nn.Linear(256, 10)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return probability (n,), box correction (n, 4) and landmarks (n, 10)."""
+        x = self.pool1(self.prelu1(self.conv1(x)))
+        x = self.pool2(self.prelu2(self.conv2(x)))
+        x = self.pool3(self.prelu3(self.conv3(x)))
+        x = self.prelu5(self.dense5(_flatten(self.prelu4(self.conv4(x)))))
+        return self.dense6_1(x).softmax(1)[:, 1], self.dense6_2(x), self.dense6_3(x)
+
+
+class MtcnnNetworks(NamedTuple):
+    """The three trained networks, on one device, in evaluation mode."""
+
+    pnet: PNet
+    rnet: RNet
+    onet: ONet
+    device: torch.device
+
+
+def weights_folder() -> Path:
+    """Return the folder of the installed package that holds the published weights.
+
+    Raises:
+        CheckpointError: facenet-pytorch is not installed.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise CheckpointError(
+            "the face detector's weights come with facenet-pytorch, which is not installed; "
+            "run: pip install -r requirements.txt"
+        )
+    return Path(next(iter(spec.submodule_search_locations))) / "data"
+
+
+def load_mtcnn(device: torch.device | str = "cpu", folder: Path | None = None) -> MtcnnNetworks:
+    """Load the three networks with the published weights, digests checked.
+
+    Raises:
+        CheckpointError: a file is missing or is not the published one.
+    """
+    folder = folder or weights_folder()
+    device = torch.device(device)
+
+    pnet, rnet, onet = PNet(), RNet(), ONet()
+    for network, name in ((pnet, "pnet.pt"), (rnet, "rnet.pt"), (onet, "onet.pt")):
+        network.load_state_dict(verified_state_dict(folder / name, SHA256[name]), strict=True)
+        network.requires_grad_(False).eval()
+        network.to(device=device)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return MtcnnNetworks(pnet, rnet, onet, device)
+
+
+def detector_digest() -> str:
+    """Return one hex digest that changes when any of the three weight files does."""
+    return hashlib.sha256("".join(SHA256[name] for name in sorted(SHA256)).encode()).hexdigest()

@@ -1,0 +1,208 @@
+"""The MTCNN cascade: pyramid, P-Net, R-Net, O-Net, non-maximum suppression.
+
+Zhang et al. 2016, arXiv:1604.02878, over the networks of :mod:`backbone.mtcnn`. What differs
+from the usual transcriptions, and why:
+
+- One detector for all photos. Photos come in small batches; the candidates of a whole batch
+  pass R-Net and O-Net together.
+- Levels and candidate crops come from one summed-area table (:mod:`grouping.pyramid`).
+- P-Net runs over strips of fixed height and a width rounded up: its activations stay in the
+  processor's cache, and the convolutions meet few distinct shapes, so that their kernels are
+  set up once. Cells that see padding are dropped.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from backbone.mtcnn import (
+    INPUT_MEAN,
+    INPUT_SCALE,
+    ONET_SIDE,
+    PNET_CELL,
+    PNET_STRIDE,
+    RNET_SIDE,
+    MtcnnNetworks,
+)
+from grouping.boxes import clamped, corrected, squared, suppress
+from grouping.pyramid import Pyramid
+from grouping.records import Detections, Float32
+
+if TYPE_CHECKING:
+    import torch
+
+STRIP_ROWS = 64  # rows of P-Net cells computed at once
+STRIP_HEIGHT = (STRIP_ROWS - 1) * PNET_STRIDE + PNET_CELL
+WIDTH_STEP = 32
+LEVEL_OVERLAP = 0.5  # non-maximum suppression within a level, and between levels and stages:
+STAGE_OVERLAP = 0.7  # the values of the authors' code
+BATCH_CROPS = 512  # candidates that pass R-Net or O-Net at once
+
+
+@dataclass(frozen=True)
+class CascadeSettings:
+    """How the cascade searches.
+
+    Attributes:
+        min_face: side of the smallest face wanted, in pixels of the image searched.
+        thresholds: face probability a candidate needs to pass P-Net, R-Net and O-Net.
+        factor: side of one pyramid level over the side of the level before.
+    """
+
+    min_face: float = 20.0
+    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+    factor: float = 0.709
+
+
+class Detector:
+    """Finds faces in batches of images; made once, used by any thread."""
+
+    def __init__(self, networks: MtcnnNetworks) -> None:
+        self.networks = networks
+        self._lock = threading.Lock()  # a batch at a time: torch uses all cores it may anyway
+
+    def __call__(
+        self, images: Sequence[Image.Image], settings: Sequence[CascadeSettings]
+    ) -> list[Detections]:
+        """Detect faces.
+
+        Args:
+            images: Pillow images of mode RGB, of any sizes.
+            settings: one for each image.
+
+        Returns:
+            For each image its faces, best score first, in pixels of that image; boxes are cut
+            off at its edges.
+        """
+        with self._lock:
+            pyramids = [Pyramid(image) for image in images]
+            found = [self._propose(p, s) for p, s in zip(pyramids, settings, strict=True)]
+            found = self._refine(pyramids, found, [s.thresholds[1] for s in settings])
+            return self._finish(pyramids, found, [s.thresholds[2] for s in settings])
+
+    def _propose(self, pyramid: Pyramid, settings: CascadeSettings) -> Float32:
+        """P-Net over all levels: (n, 4) square candidates."""
+        levels = [
+            self._propose_level(pyramid, scale, settings.thresholds[0])
+            for scale in pyramid_scales(pyramid.size, settings)
+        ]
+        candidates = np.concatenate(levels) if levels else np.zeros((0, 9), np.float32)
+        candidates = candidates[suppress(candidates[:, :4], candidates[:, 4], STAGE_OVERLAP)]
+        return squared(corrected(candidates[:, :4], candidates[:, 5:], margin=0))
+
+    def _propose_level(self, pyramid: Pyramid, scale: float, threshold: float) -> Float32:
+        """One level: (n, 9) rows of box, score, correction."""
+        width, height = (int(side * scale + 1) for side in pyramid.size)
+        probability, correction = self._scan(pyramid.level(width, height))
+        y, x = np.nonzero(probability >= threshold)
+        corner = (np.stack([x, y], 1) * PNET_STRIDE + 1).astype(np.float32)
+        # In float32, as the authors' code: float64 would round some sides to another pixel.
+        boxes = np.floor(np.concatenate([corner, corner + PNET_CELL - 1], 1) / np.float32(scale))
+        columns = [boxes, probability[y, x][:, None], correction[y, x]]
+        table = np.concatenate(columns, 1).astype(np.float32)
+        return table[suppress(table[:, :4], table[:, 4], LEVEL_OVERLAP)]
+
+    def _scan(self, level: Float32) -> tuple[Float32, Float32]:
+        """P-Net over one level (h, w, 3): probability (h', w') and correction (h', w', 4)."""
+        height, width = level.shape[:2]
+        # Ceil-mode pooling gives a last cell that hangs over an odd edge by one pixel.
+        rows, columns = ((side - PNET_CELL + 1) // PNET_STRIDE + 1 for side in (height, width))
+        strips = -(-rows // STRIP_ROWS)
+        below = (strips - 1) * STRIP_ROWS * PNET_STRIDE + STRIP_HEIGHT - height
+        if strips == 1:
+            below = -height % WIDTH_STEP
+        level = np.pad(level, ((0, max(below, 0)), (0, -width % WIDTH_STEP), (0, 0)), "edge")
+        starts = range(0, strips * STRIP_ROWS * PNET_STRIDE, STRIP_ROWS * PNET_STRIDE)
+        parts = [self._run(self.networks.pnet, level[None, y : y + STRIP_HEIGHT]) for y in starts]
+        probability, correction = (np.concatenate(part, -2)[0] for part in zip(*parts, strict=True))
+        return probability[:rows, :columns], correction[:, :rows, :columns].transpose(1, 2, 0)
+
+    def _refine(
+        self, pyramids: list[Pyramid], candidates: list[Float32], thresholds: list[float]
+    ) -> list[Float32]:
+        """R-Net: drop most candidates, correct the others."""
+        scores, shares = self._judge(self.networks.rnet, pyramids, candidates, RNET_SIDE)
+        refined = []
+        for boxes, score, share, threshold in zip(
+            candidates, scores, shares, thresholds, strict=True
+        ):
+            good = np.flatnonzero(score > threshold)
+            keep = good[suppress(boxes[good], score[good], STAGE_OVERLAP)]
+            refined.append(squared(corrected(boxes[keep], share[keep])))
+        return refined
+
+    def _finish(
+        self, pyramids: list[Pyramid], candidates: list[Float32], thresholds: list[float]
+    ) -> list[Detections]:
+        """O-Net: the final scores, boxes and landmarks."""
+        scores, shares, points = self._judge(self.networks.onet, pyramids, candidates, ONET_SIDE)
+        return [
+            _final(pyramid, *columns)
+            for pyramid, *columns in zip(
+                pyramids, candidates, scores, shares, points, thresholds, strict=True
+            )
+        ]
+
+    def _judge(
+        self,
+        network: torch.nn.Module,
+        pyramids: list[Pyramid],
+        candidates: list[Float32],
+        side: int,
+    ) -> list[list[Float32]]:
+        """Run R-Net or O-Net over the candidates of all photos; outputs split by photo again."""
+        crops = np.concatenate(
+            [p.crops(boxes, side) for p, boxes in zip(pyramids, candidates, strict=True)]
+        )
+        starts = range(0, max(len(crops), 1), BATCH_CROPS)
+        parts = [self._run(network, crops[i : i + BATCH_CROPS]) for i in starts]
+        ends = np.cumsum([len(boxes) for boxes in candidates])[:-1]
+        return [np.split(np.concatenate(column), ends) for column in zip(*parts, strict=True)]
+
+    def _run(self, network: torch.nn.Module, crops: Float32) -> list[Float32]:
+        """Scale (n, h, w, 3) RGB, 0..255, as the networks expect and run one."""
+        import torch
+
+        with torch.inference_mode():
+            x = torch.from_numpy(crops).to(self.networks.device).permute(0, 3, 1, 2)
+            outputs = network((x - INPUT_MEAN) * INPUT_SCALE)
+        return [output.float().cpu().numpy() for output in outputs]
+
+
+def pyramid_scales(size: tuple[int, int], settings: CascadeSettings) -> list[float]:
+    """Scales of the levels, largest first; none where the image is below ``min_face``."""
+    scale = PNET_CELL / settings.min_face
+    shortest = min(size) * scale
+    scales = []
+    while shortest >= PNET_CELL:
+        scales.append(scale)
+        scale *= settings.factor
+        shortest *= settings.factor
+    return scales
+
+
+def _final(
+    pyramid: Pyramid,
+    boxes: Float32,
+    scores: Float32,
+    shares: Float32,
+    points: Float32,
+    threshold: float,
+) -> Detections:
+    good = np.flatnonzero(scores > threshold)
+    size = boxes[:, 2:] - boxes[:, :2] + 1
+    # O-Net counts pixels from one, hence the last term.
+    landmarks = points.reshape(-1, 2, 5).swapaxes(1, 2) * size[:, None] + boxes[:, None, :2] - 1
+    moved = corrected(boxes, shares)
+    keep = good[suppress(moved[good], scores[good], STAGE_OVERLAP, of_smaller=True, margin=1)]
+    return Detections(
+        clamped(moved[keep], *pyramid.size),
+        scores[keep].astype(np.float32),
+        landmarks[keep].astype(np.float32),
+    )
