@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from grouping.lettering import font_families
 from grouping.palette import FAINT, INK
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ def headline(figure: Figure, title: str, subtitle: str) -> None:
     height = figure.get_size_inches()[1]
     figure.text(0.02, 1 - 0.48 / height, title, size=19, weight="bold", color=INK)
     # File and model names are not formulas, whatever dollar signs they hold.
-    figure.text(0.02, 1 - 0.82 / height, subtitle, size=11, color=FAINT, parse_math=False)
+    style = {"size": 11, "color": FAINT, "family": font_families(subtitle), "parse_math": False}
+    figure.text(0.02, 1 - 0.82 / height, subtitle, **style)
 
 
 def model_line(result: dict[str, Any]) -> str:
