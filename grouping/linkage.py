@@ -132,9 +132,7 @@ def _column(history: list[tuple[Int64, Int64, Float64]], k: int, dtype: type) ->
     return np.concatenate([np.zeros(0, dtype), *(h[k] for h in history)])
 
 
-def _ordered(
-    rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer]
-) -> tuple[Int64, Int64]:
+def _ordered(rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer]) -> tuple[Int64, Int64]:
     return (
         np.minimum(rows, cols).astype(np.int64, copy=False),
         np.maximum(rows, cols).astype(np.int64, copy=False),
@@ -165,7 +163,8 @@ def _reciprocal_best(edges: _Edges, mean: Float64, n: int) -> Index:
     first = np.full(n, np.iinfo(np.int64).max)
     np.minimum.at(first, edges.low[mutual], key)
     np.minimum.at(first, edges.high[mutual], key)
-    return mutual[(first[edges.low[mutual]] == key) & (first[edges.high[mutual]] == key)]
+    unrivalled = (first[edges.low[mutual]] == key) & (first[edges.high[mutual]] == key)
+    return np.asarray(mutual[unrivalled])
 
 
 def _contract(edges: _Edges, kept: Int64, gone: Int64, sums: Float32) -> _Edges:

@@ -1,0 +1,113 @@
+"""HDBSCAN on the similarity graph, with cannot-link.
+
+All pairs less similar than the threshold count as equally far, so the hierarchy of each
+connected component of the graph at the threshold is that of the whole, and the components
+need no pairs between them. The hierarchy itself is the hdbscan package's.
+
+Cannot-link is applied twice: a forbidden pair is no edge, and a cluster that still holds one,
+through others, is taken apart by average linkage with the constraint.
+
+References:
+    R. Campello, D. Moulavi, J. Sander, Density-based clustering based on hierarchical density
+    estimates, PAKDD 2013. L. McInnes, J. Healy, S. Astels, hdbscan, JOSS 2017.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from grouping.linkage import average_linkage
+from grouping.records import Int64
+from grouping.similarity import CosineGraph
+from grouping.vertices import MAX_EDGES, Vertices, graph_of
+
+MIN_CLUSTER_SIZE = 2
+MIN_SAMPLES = 1
+# A distance of zero is no edge in a sparse matrix.
+SMALLEST_DISTANCE = 1e-6
+
+
+def hdbscan_labels(vertices: Vertices, threshold: float) -> Int64:
+    """Label vertices by HDBSCAN.
+
+    Args:
+        vertices: see :mod:`grouping.vertices`.
+        threshold: similarity below which two faces are not neighbours.
+
+    Returns:
+        (m,) int64, 0..k-1, or -1 for noise.
+
+    Raises:
+        GraphTooLargeError: more pairs reach the threshold than memory is allowed for; raise
+            the threshold or use average linkage.
+    """
+    import hdbscan
+
+    if len(vertices) == 0:
+        return np.zeros(0, np.int64)
+    graph = _without(graph_of(vertices, threshold, MAX_EDGES), vertices.cannot_link)
+    found = hdbscan.HDBSCAN(
+        min_cluster_size=MIN_CLUSTER_SIZE, min_samples=MIN_SAMPLES, metric="precomputed"
+    ).fit_predict(_connected_distances(graph, threshold))
+    return _apart(vertices, graph, np.asarray(found[: graph.n], np.int64))
+
+
+def _without(graph: CosineGraph, pairs: Int64) -> CosineGraph:
+    """The graph less the edges between these pairs of vertices."""
+    low, high = np.sort(pairs, axis=1).T
+    forbidden = low * graph.n + high
+    keep = ~np.isin(graph.rows.astype(np.int64) * graph.n + graph.cols, forbidden)
+    return CosineGraph(graph.n, graph.rows[keep], graph.cols[keep], graph.similarity[keep])
+
+
+def _connected_distances(graph: CosineGraph, threshold: float) -> coo_matrix:
+    """Sparse symmetric distances, the components joined at the distance of the threshold.
+
+    They are joined in a star about two vertices that are no faces: so every component leaves
+    the root of the hierarchy alone, and the root, which HDBSCAN never returns, is no person.
+    """
+    n = graph.n
+    links = coo_matrix((graph.similarity, (graph.rows, graph.cols)), shape=(n, n))
+    _, component = connected_components(links, directed=False)
+    heads = np.unique(component, return_index=True)[1]
+    far = 1 - threshold
+    rows = np.concatenate([graph.rows, heads, [n]])
+    cols = np.concatenate([graph.cols, np.full(len(heads), n), [n + 1]])
+    near = np.maximum(1 - graph.similarity.astype(np.float64), SMALLEST_DISTANCE)
+    distance = np.concatenate([near, np.full(len(heads), far), [far / 2]])
+    half = coo_matrix((distance, (rows, cols)), shape=(n + 2, n + 2))
+    return (half + half.T).tocsr()
+
+
+def _apart(vertices: Vertices, graph: CosineGraph, labels: Int64) -> Int64:
+    """Clusters that hold a forbidden pair taken apart, singletons made noise."""
+    inside = labels[graph.rows] == labels[graph.cols]
+    a, b = labels[vertices.cannot_link].T
+    broken = np.isin(labels, a[(a == b) & (a >= 0)])
+    root = _first_of(labels)
+    edge = inside & broken[graph.rows]
+    merges = average_linkage(
+        vertices.sums.copy(),
+        vertices.sizes.copy(),
+        (graph.rows[edge], graph.cols[edge], graph.similarity[edge]),
+        (vertices.cannot_link[:, 0], vertices.cannot_link[:, 1]),
+        float(graph.similarity.min(initial=1)),
+    )
+    root[broken] = merges.roots(graph.n)[broken]
+    faces = np.bincount(root, vertices.sizes, minlength=graph.n)
+    clusters = np.unique(root[faces[root] >= MIN_CLUSTER_SIZE])
+    place = np.full(graph.n, -1)
+    place[clusters] = np.arange(len(clusters))
+    return place[root]
+
+
+def _first_of(labels: Int64) -> npt.NDArray[np.int64]:
+    """The smallest vertex of each vertex's cluster; noise is alone."""
+    root = np.arange(len(labels))
+    clustered = np.flatnonzero(labels >= 0)
+    _, first, inverse = np.unique(labels[clustered], return_index=True, return_inverse=True)
+    root[clustered] = clustered[first][inverse]
+    return root

@@ -1,0 +1,173 @@
+"""Faces to the vertices that are clustered, and the clustering of vertices of any number.
+
+Faces of identical embedding, and faces that must be together, are one vertex from the start:
+a photo imported five thousand times costs no more than once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components
+
+from grouping.constraints import Constraints, content_rank
+from grouping.linkage import average_linkage
+from grouping.records import Float32, Int64
+from grouping.similarity import CosineGraph, GraphTooLargeError, check_vectors, cosine_graph
+
+# Bounds the memory of one graph: about 40 bytes an edge while it is clustered.
+MAX_EDGES = 40_000_000
+# More vertices than this are first merged in parts: the graph takes time of order n squared.
+MAX_AT_ONCE = 300_000
+# How much more alike than the threshold clusters must be to be merged within a part.
+PART_STEP = 0.15
+
+
+@dataclass(frozen=True, eq=False)
+class Vertices:
+    """Clusters to start from, numbered by content and not by the order of the faces.
+
+    Attributes:
+        sums: (m, d) float32, sum of the unit vectors of each.
+        sizes: (m,) int64, how many vectors each sum holds.
+        cannot_link: (c, 2) int64, pairs that must stay apart.
+    """
+
+    sums: Float32
+    sizes: Int64
+    cannot_link: Int64
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def means(self) -> Float32:
+        """(m, d) float32; the inner product of two is the average similarity of the two sets."""
+        sizes: Float32 = self.sizes.astype(np.float32)
+        return self.sums / sizes[:, None]
+
+    def contract(self, labels: Int64) -> Vertices:
+        """Vertices of equal label become one, numbered by label."""
+        count = int(labels.max(initial=-1)) + 1
+        sizes = np.bincount(labels, self.sizes, minlength=count).astype(np.int64)
+        return Vertices(group_sums(self.sums, labels, count), sizes, _rename(self, labels))
+
+    def take(self, index: npt.NDArray[np.intp]) -> Vertices:
+        """Only these vertices and the links among them."""
+        links = Constraints(cannot_link=self.cannot_link).among(index, len(self)).cannot_link
+        return Vertices(self.sums[index], self.sizes[index], links)
+
+
+def _rename(vertices: Vertices, labels: Int64) -> Int64:
+    links = np.sort(labels[vertices.cannot_link], axis=1)
+    links = links[links[:, 0] != links[:, 1]]
+    return np.unique(links, axis=0).reshape(-1, 2)
+
+
+def group_sums(vectors: Float32, labels: Int64, count: int) -> Float32:
+    """(count, d) float32, the sum of the rows of each label; rows of label -1 are left out."""
+    rows = np.flatnonzero(labels >= 0)
+    order = rows[np.argsort(labels[rows], kind="stable")]
+    starts = np.searchsorted(labels[order], np.arange(count + 1))
+    member = csr_array((np.ones(len(order), np.float32), order, starts), (count, len(labels)))
+    return np.asarray(member @ vectors, np.float32)
+
+
+def vertices_of(vectors: Float32, constraints: Constraints) -> tuple[Vertices, Int64]:
+    """Contract identical vectors and must-links.
+
+    Args:
+        vectors: (n, d) float32, rows of unit length.
+        constraints: about these rows.
+
+    Returns:
+        the vertices, and (n,) int64, the vertex of each row.
+
+    Raises:
+        InputError: vectors that are zero, not finite or not float32.
+    """
+    check_vectors(vectors)
+    rank = content_rank(vectors)
+    same = _identical_pairs(rank, constraints.cannot_link)
+    joined = np.concatenate([same, constraints.must_link])
+    _, member = connected_components(_links(joined, len(rank)), directed=False)
+    member = _by_smallest_rank(member.astype(np.int64), rank)
+    count = int(member.max(initial=-1)) + 1
+    sums = group_sums(vectors, member, count)
+    sizes = np.bincount(member, minlength=count).astype(np.int64)
+    vertices = Vertices(sums, sizes, constraints.cannot_link)
+    return Vertices(sums, sizes, _rename(vertices, member)), member
+
+
+def _identical_pairs(rank: Int64, cannot_link: Int64) -> Int64:
+    """A chain of pairs through each set of identical rows, without those kept apart."""
+    apart = cannot_link[rank[cannot_link[:, 0]] == rank[cannot_link[:, 1]]]
+    free = np.ones(len(rank), bool)
+    free[apart.ravel()] = False
+    rows = np.flatnonzero(free)
+    order = rows[np.argsort(rank[rows], kind="stable")]
+    equal = np.flatnonzero(rank[order[1:]] == rank[order[:-1]])
+    return np.stack([order[equal], order[equal + 1]], axis=1)
+
+
+def _links(pairs: Int64, n: int) -> coo_array:
+    return coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+
+
+def _by_smallest_rank(labels: Int64, rank: Int64) -> Int64:
+    """The same partition, numbered in the order of the smallest rank of each part."""
+    count = int(labels.max(initial=-1)) + 1
+    smallest = np.full(count, len(rank))
+    np.minimum.at(smallest, labels, rank)
+    place = np.empty(count, np.int64)
+    place[np.argsort(smallest, kind="stable")] = np.arange(count)
+    return place[labels]
+
+
+def graph_of(vertices: Vertices, threshold: float, max_edges: int | None = None) -> CosineGraph:
+    """All pairs of vertices whose average similarity is at least ``threshold``."""
+    return cosine_graph(vertices.means(), threshold, max_edges=max_edges)
+
+
+def link(vertices: Vertices, threshold: float, part_threshold: float | None = None) -> Int64:
+    """Average linkage of any number of vertices in bounded memory.
+
+    Exact where the graph has at most ``MAX_EDGES`` edges and ``MAX_AT_ONCE`` vertices. Beyond,
+    the vertices are cut into parts that are merged on their own down to ``part_threshold``
+    (default ``PART_STEP`` above the threshold), then what is left is merged as a whole.
+
+    Returns:
+        (m,) int64, labels 0..k-1 numbered by the smallest vertex.
+    """
+    first = threshold + PART_STEP if part_threshold is None else part_threshold
+    labels = np.arange(len(vertices))
+    parts = -(-len(vertices) // MAX_AT_ONCE)
+    for level in (first, threshold):
+        if parts <= 1:
+            try:
+                return _link_at_once(vertices, threshold, MAX_EDGES)[labels]
+            except GraphTooLargeError:
+                parts = 2
+        merged = _link_in_parts(vertices, level, parts)
+        vertices, labels, parts = vertices.contract(merged), merged[labels], 1
+    return _link_at_once(vertices, threshold, None)[labels]
+
+
+def _link_at_once(vertices: Vertices, threshold: float, max_edges: int | None) -> Int64:
+    graph = graph_of(vertices, threshold, max_edges)
+    edges = (graph.rows, graph.cols, graph.similarity)
+    apart = (vertices.cannot_link[:, 0], vertices.cannot_link[:, 1])
+    merges = average_linkage(vertices.sums.copy(), vertices.sizes.copy(), edges, apart, threshold)
+    return np.unique(merges.roots(len(vertices)), return_inverse=True)[1].astype(np.int64)
+
+
+def _link_in_parts(vertices: Vertices, threshold: float, parts: int) -> Int64:
+    """Labels of a partition in which only vertices of the same part are together."""
+    labels = np.empty(len(vertices), np.int64)
+    used = 0
+    for index in np.array_split(np.arange(len(vertices)), parts):
+        labels[index] = used + link(vertices.take(index), threshold, threshold)
+        used = int(labels[index].max(initial=used - 1)) + 1
+    return labels
