@@ -13,6 +13,8 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -76,13 +78,15 @@ def decode_photo(data: bytes, max_side: int | None = None) -> DecodedPhoto:
         DecodeError: the bytes are not an image of a known format, are damaged beyond use, or
             hold more pixels than Pillow's limit against decompression bombs.
     """
-    if not data:
-        raise DecodeError("the file is empty")
-    formats = _formats()
+    with _damage_reported():
+        return _decode(data, max_side)
+
+
+@contextmanager
+def _damage_reported() -> Iterator[None]:
+    """Turn whatever a decoder raises on damaged bytes into one DecodeError."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _decode(data, max_side, formats)
+        yield
     except DecodeError:
         raise
     except UnidentifiedImageError:
@@ -91,6 +95,16 @@ def decode_photo(data: bytes, max_side: int | None = None) -> DecodedPhoto:
         raise DecodeError(_too_large("the image")) from None
     except DECODER_ERRORS as error:
         raise DecodeError(f"the image is damaged: {error or type(error).__name__}") from error
+
+
+def photo_size(data: bytes) -> tuple[int, int]:
+    """Width and height from the header, as stored; orientation is not looked at.
+
+    Raises:
+        DecodeError: as :func:`decode_photo`.
+    """
+    with _damage_reported():
+        return _opened(data).size
 
 
 def decoded_from_array(pixels: UInt8) -> DecodedPhoto:
@@ -108,11 +122,22 @@ def reduce_to(photo: DecodedPhoto, max_side: int) -> DecodedPhoto:
     return DecodedPhoto(image, photo.width, photo.height, photo.warnings)
 
 
-def _decode(data: bytes, max_side: int | None, formats: tuple[str, ...]) -> DecodedPhoto:
-    image: Image.Image = Image.open(io.BytesIO(data), formats=formats)
+def _opened(data: bytes) -> Image.Image:
+    """Read the header only, and refuse what is too large before anything is allocated."""
+    if not data:
+        raise DecodeError("the file is empty")
+    with warnings.catch_warnings():  # Pillow warns where we refuse
+        warnings.simplefilter("ignore")
+        image: Image.Image = Image.open(io.BytesIO(data), formats=_formats())
     width, height = image.size
     if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:
         raise DecodeError(_too_large(f"{width}x{height} px"))
+    return image
+
+
+def _decode(data: bytes, max_side: int | None) -> DecodedPhoto:
+    image = _opened(data)
+    width, height = image.size
     if max_side and image.format in ("JPEG", "MPO"):
         image.draft(None, _fitted(image.size, max_side))
     notes = _load(image)

@@ -1,0 +1,203 @@
+"""What is done to each photo: decode, detect, align, judge, embed.
+
+Photos pass in small chunks, so that the networks work on batches; at most one chunk of decoded
+photos is in memory, and at most one photo at full size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from grouping.alignment import CROP_SIDE, align_faces, similarity_transforms
+from grouping.boxes import overlap
+from grouping.crowds import is_crowd, search_tiles
+from grouping.decoding import DecodedPhoto, decode_photo, decoded_from_array, photo_size, reduce_to
+from grouping.detection import CascadeSettings, Detector
+from grouping.embedding import Embedder
+from grouping.errors import PhotoError
+from grouping.quality import face_quality
+from grouping.records import Detections, FaceSet, Failure, Float32, PhotoFaces, UInt8
+
+SEARCH_SIDE = 1280  # long side, in px, of the image that the cascade searches
+MIN_FACE_SHARE = 24 / 1280  # of the long side, where no smallest face is asked for
+MIN_FACE_PX = 20.0  # below this, nothing is left that tells people apart
+CHUNK = 8  # photos analysed together
+
+PhotoInput = bytes | UInt8
+
+
+@dataclass(frozen=True)
+class AnalysisSettings:
+    """What to look for; see :class:`grouping.config.GroupingConfig`.
+
+    Attributes:
+        min_face: pixels of the original photo, or None for a share of its long side.
+        min_score: detector score below which a detection is dropped.
+        crowds: search crowds a second time, in tiles.
+    """
+
+    min_face: float | None = None
+    min_score: float = 0.9
+    crowds: bool = True
+
+    def cascade(self, photo: DecodedPhoto) -> CascadeSettings:
+        """How to search this photo at the scale it was decoded to."""
+        return CascadeSettings(min_face=self.smallest(photo.width, photo.height) * photo.scale)
+
+    def smallest(self, width: int, height: int) -> float:
+        """Side of the smallest face wanted in a photo of this size, in its pixels."""
+        return self.min_face or max(MIN_FACE_PX, MIN_FACE_SHARE * max(width, height))
+
+    def search_side(self, width: int, height: int) -> int:
+        """Long side at which the smallest face wanted is still large enough to be judged."""
+        return max(
+            SEARCH_SIDE, round(max(width, height) * MIN_FACE_PX / self.smallest(width, height))
+        )
+
+
+class PhotoAnalyser:
+    """Photos in, faces out; made once in a process, used by any thread."""
+
+    def __init__(
+        self, detector: Detector, embedder: Embedder, settings: AnalysisSettings | None = None
+    ) -> None:
+        self.detector = detector
+        self.embedder = embedder
+        self.settings = settings or AnalysisSettings()
+
+    def __call__(self, photos: Sequence[PhotoInput]) -> list[PhotoFaces]:
+        """Analyse photos, each the bytes of a file or (h, w, 3) uint8 RGB pixels.
+
+        One result a photo, in order; a photo that cannot be used has its failure set.
+        """
+        decoded = [self._decode(photo) for photo in photos]
+        good = [d for d in decoded if isinstance(d, DecodedPhoto)]
+        found = iter(
+            self.detector([d.image for d in good], [self.settings.cascade(d) for d in good])
+        )
+        results = []
+        for photo, image in zip(photos, decoded, strict=True):
+            if isinstance(image, Failure):
+                results.append(PhotoFaces(sha256=digest(photo), failure=image))
+            else:
+                results.append(self._described(photo, image, next(found)))
+        return self._embedded(results)
+
+    def embed_again(self, photo: PhotoInput, known: PhotoFaces) -> PhotoFaces:
+        """The same faces with embeddings of this analyser's network; nothing is detected."""
+        try:
+            crops = self._crops(photo, None, known.faces.landmarks)
+        except PhotoError as error:
+            return replace(known, faces=FaceSet.empty(), failure=failure_of(error))
+        return self._embedded([replace(known, crops=crops)])[0]
+
+    def _decode(self, photo: PhotoInput) -> DecodedPhoto | Failure:
+        try:
+            if isinstance(photo, bytes):
+                return decode_photo(photo, self.settings.search_side(*photo_size(photo)))
+            whole = decoded_from_array(photo)
+            return reduce_to(whole, self.settings.search_side(whole.width, whole.height))
+        except PhotoError as error:
+            return failure_of(error)
+
+    def _described(self, photo: PhotoInput, image: DecodedPhoto, found: Detections) -> PhotoFaces:
+        """Faces in full-size pixels with crops and quality, embeddings still missing."""
+        found = found[found.scores >= self.settings.min_score]
+        faces = scaled(found, 1 / image.scale)
+        if self.settings.crowds and is_crowd(found, image):
+            faces = self._with_tiles(photo, image, faces)
+        crops = self._crops(photo, image, faces.landmarks)
+        quality = face_quality(faces, crops)
+        columns = FaceSet(
+            np.zeros(len(faces), np.int32),
+            faces.boxes,
+            faces.scores,
+            faces.landmarks,
+            quality.quality,
+            quality.measures,
+            _placeholder(len(faces)),
+        )
+        return PhotoFaces(image.width, image.height, columns, crops, digest(photo), image.warnings)
+
+    def _with_tiles(self, photo: PhotoInput, image: DecodedPhoto, faces: Detections) -> Detections:
+        whole = self._whole(photo, image)
+        extra = search_tiles(self.detector, whole.image, self.settings.min_score)
+        fresh = overlap(extra.boxes, faces.boxes, of_smaller=True).max(1, initial=0) < 0.5
+        return concatenated(faces, extra[fresh])
+
+    def _crops(self, photo: PhotoInput, image: DecodedPhoto | None, landmarks: Float32) -> UInt8:
+        """Cut from the decoded image where it has the pixels, else from a larger one."""
+        if not len(landmarks):
+            return np.zeros((0, CROP_SIDE, CROP_SIDE, 3), np.uint8)
+        if image is None or (image.scale < 1 and image.scale < _scale_needed(landmarks)):
+            image = self._whole(photo, image)
+        # Pixel centres: the first pixel of a reduced image stands for the middle of several.
+        return align_faces(image.image, (landmarks + 0.5) * image.scale - 0.5)
+
+    def _whole(self, photo: PhotoInput, image: DecodedPhoto | None) -> DecodedPhoto:
+        if image is not None and image.scale == 1:
+            return image
+        return decode_photo(photo) if isinstance(photo, bytes) else decoded_from_array(photo)
+
+    def _embedded(self, results: list[PhotoFaces]) -> list[PhotoFaces]:
+        crops = [r.crops for r in results if r.crops is not None]
+        if not crops:
+            return results
+        vectors = self.embedder(np.concatenate(crops))
+        start, done = 0, []
+        for result in results:
+            n = 0 if result.crops is None else len(result.crops)
+            rows = vectors[start : start + n]
+            start += n
+            done.append(
+                result if n == 0 else replace(result, faces=replace(result.faces, embeddings=rows))
+            )
+        return done
+
+
+def digest(photo: PhotoInput) -> str:
+    """SHA-256 of the file's bytes, or of the pixels and their shape."""
+    if isinstance(photo, bytes):
+        return hashlib.sha256(photo).hexdigest()
+    return hashlib.sha256(
+        str(photo.shape).encode() + np.ascontiguousarray(photo).tobytes()
+    ).hexdigest()
+
+
+def failure_of(error: PhotoError) -> Failure:
+    """What a result says of an error."""
+    return Failure(error.stage, str(error), error.retryable)
+
+
+def scaled(faces: Detections, factor: float) -> Detections:
+    """Move faces to an image ``factor`` times the size."""
+    return Detections(
+        (faces.boxes * factor).astype(np.float32),
+        faces.scores,
+        ((faces.landmarks + 0.5) * factor - 0.5).astype(np.float32),
+    )
+
+
+def concatenated(a: Detections, b: Detections) -> Detections:
+    """The faces of both."""
+    return Detections(
+        np.concatenate([a.boxes, b.boxes]),
+        np.concatenate([a.scores, b.scores]),
+        np.concatenate([a.landmarks, b.landmarks]),
+    )
+
+
+def _scale_needed(landmarks: Float32) -> float:
+    """Scale at which the smallest face still has one pixel for each pixel of its crop."""
+    steps = np.linalg.norm(similarity_transforms(landmarks)[:, :, 0], axis=1)
+    return float(np.nan_to_num(steps, nan=0).max(initial=0))
+
+
+def _placeholder(n: int) -> Float32:
+    vectors = np.zeros((n, 1), np.float32)
+    vectors[:] = 1
+    return vectors

@@ -1,0 +1,82 @@
+"""Every setting of a run, in one frozen dataclass that is checked on construction."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from grouping.errors import ConfigError
+
+CLUSTER_METHODS = ("agglomerative", "hdbscan")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class GroupingConfig:
+    """Settings of a run; the defaults are those of the command line.
+
+    Attributes:
+        checkpoint: a face network's weights; None for the best that lies in ``checkpoint/``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
+        precision: ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+        flip: average the embedding of each crop with its mirror image's.
+        channel_order, mean, scale: preprocessing of an unknown checkpoint.
+        min_face: side of the smallest face wanted, in pixels of the original photo; None for
+            a share of the photo's long side (24 px in 1280).
+        min_score: detector score below which a detection is dropped.
+        crowds: search photos with many or very small faces a second time, in tiles.
+        cluster: ``"agglomerative"`` or ``"hdbscan"``.
+        threshold: cosine similarity at which faces are one person; None for the network's own
+            default, ``"auto"`` to calibrate it on this album.
+        min_photos: different photos that a person must be seen in.
+        one_face_per_photo: two faces of one photo are two people.
+        workers: processes that look at photos; 0 works in the calling process.
+
+    Raises:
+        ConfigError: a setting is out of its range.
+    """
+
+    checkpoint: Path | None = None
+    device: str = AUTO
+    precision: str = AUTO
+    flip: bool = True
+    channel_order: str | None = None
+    mean: float | None = None
+    scale: float | None = None
+    min_face: float | None = None
+    min_score: float = 0.9
+    crowds: bool = True
+    cluster: str = CLUSTER_METHODS[0]
+    threshold: float | str | None = None
+    min_photos: int = 2
+    one_face_per_photo: bool = True
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        _choice("cluster", self.cluster, CLUSTER_METHODS)
+        _choice("precision", self.precision, PRECISIONS)
+        if isinstance(self.threshold, str):
+            _choice("threshold", self.threshold, (AUTO,))
+        elif self.threshold is not None:
+            _between("threshold", self.threshold, -1, 1)
+        if self.min_face is not None:
+            _between("min_face", self.min_face, 8, 10_000)
+        _between("min_score", self.min_score, 0, 1)
+        _between("min_photos", self.min_photos, 1, 1_000_000)
+        _between("workers", self.workers, 0, 256)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings as JSON values; paths as strings."""
+        return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+
+
+def _choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ConfigError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+
+
+def _between(name: str, value: float, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ConfigError(f"{name} must be between {low} and {high}, got {value!r}")

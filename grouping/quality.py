@@ -1,0 +1,152 @@
+"""How far one face can be trusted: size, sharpness, pose, landmarks -> one number in [0, 1].
+
+The number is a product of factors in [0, 1], each 1 for a good face, so that one serious fault
+is enough to keep a face from founding a group (see :mod:`grouping.clustering`):
+
+====================  ===================================================================
+detector score        ``(score - 0.5) / 0.5``
+size                  side of the box in full-size pixels over ``GOOD_SIZE``
+sharpness             variance of the Laplacian over ``GOOD_SHARPNESS``
+yaw and pitch         1 up to ``EASY_ANGLE`` degrees off frontal, 0 at ``HOPELESS_ANGLE``
+landmarks             1 up to ``FAIR_ERROR``, 0 at ``IMPLAUSIBLE_ERROR`` or where they are
+                      implausible: collinear, or outside of the box
+====================  ===================================================================
+
+Size and sharpness enter with their square root: half the pixels do not halve what a network
+still reads from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from grouping.alignment import TEMPLATE, similarity_transforms
+from grouping.records import Detections, Float32, UInt8
+
+GOOD_SIZE = 64.0  # px
+GOOD_SHARPNESS = 100.0  # grey levels squared, of a 112x112 crop
+EASY_ANGLE, HOPELESS_ANGLE = 30.0, 80.0  # degrees
+FAIR_ERROR, IMPLAUSIBLE_ERROR = 0.15, 0.45  # shares of the eye distance
+OUTSIDE_MARGIN = 0.15  # share of the box side by which a landmark may leave the box
+FLATTEST = 0.05  # smallest singular value over largest, below which five points are a line
+
+TEMPLATE_EYE_DISTANCE = float(np.linalg.norm(TEMPLATE[1] - TEMPLATE[0]))
+
+# A plain head in units of the eye distance: x to image-right, y down, z towards the camera,
+# origin between the eyes. Seen from the front it is the alignment template; depths are those
+# of an average adult (nose tip half an eye distance before the eyes, mouth corners a seventh).
+HEAD = np.array(
+    [
+        [-0.5, 0.0, 0.0],
+        [0.5, 0.0, 0.0],
+        [0.0, 0.57, 0.5],
+        [-0.414, 1.153, 0.15],
+        [0.414, 1.153, 0.15],
+    ]
+)
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class FaceQuality:
+    """Quality of the faces of one photo.
+
+    Attributes:
+        quality: (n,) float32 in [0, 1].
+        measures: (n, 6) float32: size in full-size pixels, sharpness, yaw, pitch and roll in
+            degrees (positive: turned to image-right, looking up, tilted clockwise), alignment
+            error in shares of the eye distance, infinite where landmarks are implausible.
+    """
+
+    quality: Float32
+    measures: Float32
+
+
+def face_quality(faces: Detections, crops: UInt8) -> FaceQuality:
+    """Judge faces.
+
+    Args:
+        faces: n detections in full-size pixels.
+        crops: (n, 112, 112, 3) uint8 RGB, their aligned crops.
+    """
+    boxes = faces.boxes.astype(np.float64)
+    size = np.sqrt(np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(1), 0))
+    sharp = sharpness(crops)
+    yaw, pitch, roll = head_pose(faces.landmarks)
+    error = alignment_error(faces.landmarks)
+    error[~plausible(faces)] = np.inf
+    turned = np.hypot(yaw, pitch)
+    factors = [
+        (faces.scores.astype(np.float64) - 0.5) / 0.5,
+        np.sqrt(size / GOOD_SIZE),
+        np.sqrt(sharp / GOOD_SHARPNESS),
+        (HOPELESS_ANGLE - turned) / (HOPELESS_ANGLE - EASY_ANGLE),
+        (IMPLAUSIBLE_ERROR - error) / (IMPLAUSIBLE_ERROR - FAIR_ERROR),
+    ]
+    quality = np.prod(np.clip(factors, 0, 1), axis=0)
+    measures = np.stack([size, sharp, yaw, pitch, roll, error], 1)
+    return FaceQuality(quality.astype(np.float32), measures.astype(np.float32))
+
+
+def sharpness(crops: UInt8) -> Float64:
+    """Variance of the 4-neighbour Laplacian of the grey crop, (n,) float64.
+
+    Source: Pech-Pacheco et al. 2000, doi:10.1109/ICPR.2000.903548; grey is Rec. 601 luma.
+    """
+    grey = crops.astype(np.float64) @ (0.299, 0.587, 0.114)
+    centre = grey[:, 1:-1, 1:-1]
+    around = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
+    spread: Float64 = (around - 4 * centre).var(axis=(1, 2))
+    return spread
+
+
+def head_pose(landmarks: Float32) -> tuple[Float64, Float64, Float64]:
+    """Estimate yaw, pitch and roll in degrees, (n,) each, from (n, 5, 2) landmarks.
+
+    The rotation is taken apart as ``Rz(roll) Ry(yaw) Rx(pitch)``.
+
+    Scaled orthographic projection of ``HEAD``, solved as in POS (DeMenthon and Davis 1995,
+    doi:10.1007/BF01450852): the rows of the 2x3 camera are two axes of the rotation times one
+    scale. Five coarse landmarks of an average head tell turned from frontal, not degrees.
+    """
+    points = np.asarray(landmarks, np.float64)
+    centred = points - points.mean(1, keepdims=True)
+    head = HEAD - HEAD.mean(0)
+    camera = np.einsum("dk,nkc->ncd", np.linalg.pinv(head), centred)
+    right, down = _unit(camera[:, 0]), _unit(camera[:, 1])
+    forward = np.cross(right, down)
+    yaw = np.degrees(np.arcsin(np.clip(-forward[:, 0], -1, 1)))
+    pitch = np.degrees(np.arctan2(forward[:, 1], forward[:, 2]))
+    roll = np.degrees(np.arctan2(down[:, 0], right[:, 0]))
+    return yaw, pitch, roll
+
+
+def alignment_error(landmarks: Float32) -> Float64:
+    """Root mean square distance of aligned landmarks to the template, in eye distances, (n,)."""
+    transforms = similarity_transforms(landmarks)
+    aligned = np.einsum("nij,nkj->nki", transforms[:, :, :2], landmarks) + transforms[:, None, :, 2]
+    square = ((aligned - TEMPLATE) ** 2).sum(2).mean(1)
+    error: Float64 = np.nan_to_num(np.sqrt(square), nan=np.inf) / TEMPLATE_EYE_DISTANCE
+    return error
+
+
+def plausible(faces: Detections) -> npt.NDArray[np.bool_]:
+    """(n,) bool: the landmarks span an area and lie within the box, give or take a margin."""
+    points = faces.landmarks.astype(np.float64)
+    sides = np.linalg.svd(points - points.mean(1, keepdims=True), compute_uv=False)
+    spread = sides[:, 1] > FLATTEST * np.maximum(sides[:, 0], np.finfo(np.float64).tiny)
+    low, high = faces.boxes[:, None, :2], faces.boxes[:, None, 2:]
+    margin = OUTSIDE_MARGIN * (high - low)
+    inside = ((points >= low - margin) & (points <= high + margin)).all((1, 2))
+    result: npt.NDArray[np.bool_] = spread & inside
+    return result
+
+
+def _unit(rows: Float64) -> Float64:
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: Float64 = rows / np.maximum(length, np.finfo(np.float64).tiny)
+    return unit
