@@ -16,8 +16,9 @@ def headline(figure: Figure, title: str, subtitle: str) -> None:
     height = figure.get_size_inches()[1]
     figure.text(0.02, 1 - 0.48 / height, title, size=19, weight="bold", color=INK)
     # File and model names are not formulas, whatever dollar signs they hold.
-    style = {"size": 11, "color": FAINT, "family": font_families(subtitle), "parse_math": False}
-    figure.text(0.02, 1 - 0.82 / height, subtitle, **style)
+    subtitle_text = figure.text(0.02, 1 - 0.82 / height, subtitle, size=11, color=FAINT)
+    subtitle_text.set_parse_math(False)
+    subtitle_text.set_fontfamily(font_families(subtitle))
 
 
 def model_line(result: dict[str, Any]) -> str:

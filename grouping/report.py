@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grouping.album import Album
+from grouping.mosaic import faces_picture
 from grouping.plot_data import plot_data
 from grouping.plots import tsne_figure
 from grouping.sheets import contact_sheets, iter_sheets
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "contact_sheets",
+    "faces_picture",
     "plot_data",
     "similarity_figure",
     "tsne_figure",
@@ -50,8 +52,8 @@ def write_report(
             :class:`grouping.errors.FetchError`; called at most once a photo.
         progress: called with the stage (``"thumbnails"``, ``"contact sheets"``), how many
             are done and how many there are.
-        plots: False leaves out ``tsne.png`` and ``similarity.png``; so does a result without
-            plot data.
+        plots: False leaves out ``tsne.png``, ``similarity.png`` and ``faces.png``; so does a
+            result without plot data.
 
     Returns:
         The files written, thumbnails not counted.
@@ -67,6 +69,8 @@ def write_report(
     if plots and result.get("plots"):
         written.append(_write_figure(out / "tsne.png", tsne_figure(result, thumbnails.crop)))
         written.append(_write_figure(out / "similarity.png", similarity_figure(result)))
+        mosaic = faces_picture(result, thumbnails.crop)
+        written.append(write_image(out / "faces.png", mosaic))
     return written
 
 
