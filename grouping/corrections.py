@@ -44,3 +44,117 @@ Rules, in full:
 """
 
 from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grouping.correction_links import Entry, FaceReference, links_of, same_references
+from grouping.errors import CorrectionsError
+
+VERSION = 1
+REASONS = ("not a face", "stranger")
+
+# For each kind of entry: the keys it may have besides ``faces``, and the fewest faces.
+KINDS: dict[str, tuple[frozenset[str], int]] = {
+    "person": (frozenset({"name"}), 1),
+    "must_link": (frozenset(), 2),
+    "cannot_link": (frozenset(), 2),
+    "ignore": (frozenset({"reason"}), 1),
+}
+HEADER = re.compile(r"^[ \t]*\[\[[ \t]*(\w+)[ \t]*\]\]", re.MULTILINE)
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def load_corrections(path: Path) -> tuple[Entry, ...]:
+    """Read and check a file; the entries in the order of their lines.
+
+    Raises:
+        CorrectionsError: it cannot be read, is broken, or contradicts itself.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise CorrectionsError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CorrectionsError(f"{path} is not UTF-8; save it as UTF-8 text") from error
+    try:
+        return parse_corrections(text)
+    except CorrectionsError as error:
+        raise CorrectionsError(f"{path}: {error}") from error
+
+
+def parse_corrections(text: str) -> tuple[Entry, ...]:
+    """Check the text of a file; the entries in the order of their lines.
+
+    Raises:
+        CorrectionsError: it is broken or contradicts itself; the message names the lines.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CorrectionsError(f"not valid TOML: {' '.join(str(error).split())}") from error
+    if table.get("version") != VERSION or isinstance(table["version"], bool):
+        raise CorrectionsError(f'the file must say "version = {VERSION}"')
+    unknown = sorted(set(table) - set(KINDS) - {"version"})
+    if unknown:
+        raise CorrectionsError(
+            f"unknown {unknown[0]!r}; there is {', '.join(f'[[{k}]]' for k in KINDS)}"
+        )
+    entries = [e for kind in KINDS for e in _entries(kind, table.get(kind, []), text)]
+    entries.sort(key=lambda entry: entry.line)
+    links_of(entries, same_references(entries))
+    return tuple(entries)
+
+
+def _entries(kind: str, tables: Any, text: str) -> Iterator[Entry]:
+    lines = [text.count("\n", 0, m.start(1)) + 1 for m in HEADER.finditer(text) if m[1] == kind]
+    if not isinstance(tables, list) or len(lines) != len(tables):
+        raise CorrectionsError(f"write each entry of {kind} on its own, below a line [[{kind}]]")
+    for line, entry in zip(lines, tables, strict=True):
+        try:
+            yield _entry(kind, line, entry)
+        except CorrectionsError as error:
+            raise CorrectionsError(f"line {line}, [[{kind}]]: {error}") from error
+
+
+def _entry(kind: str, line: int, table: Mapping[str, Any]) -> Entry:
+    allowed, fewest = KINDS[kind]
+    unknown = sorted(set(table) - allowed - {"faces"})
+    if unknown:
+        raise CorrectionsError(f"unknown key {unknown[0]!r}")
+    if table.get("reason", REASONS[0]) not in REASONS:
+        raise CorrectionsError(f"reason must be one of {REASONS}")
+    faces = table.get("faces")
+    if not isinstance(faces, list) or len(faces) < fewest:
+        raise CorrectionsError(f"faces must be a list of at least {fewest}")
+    name = _name(table.get("name")) if "name" in allowed else None
+    return Entry(kind, line, tuple(_reference(face) for face in faces), name)
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise CorrectionsError("name must be a non-empty string of one line")
+    return value.strip()
+
+
+def _reference(value: Any) -> FaceReference:
+    if not isinstance(value, dict) or not {"photo", "box"} <= set(value) <= {
+        "photo",
+        "box",
+        "file",
+    }:
+        raise CorrectionsError('each face must be { photo = "…", box = [x1, y1, x2, y2] }')
+    photo, box = value["photo"], value["box"]
+    if not isinstance(photo, str) or not SHA256.fullmatch(photo):
+        raise CorrectionsError("photo must be 64 lower-case hex digits, the SHA-256 of the file")
+    if not isinstance(box, list) or len(box) != 4 or not all(type(v) in (int, float) for v in box):
+        raise CorrectionsError("box must be four numbers [x1, y1, x2, y2]")
+    x1, y1, x2, y2 = map(float, box)
+    if not (np.isfinite([x1, y1, x2, y2]).all() and x1 < x2 and y1 < y2):
+        raise CorrectionsError(f"box {box} must have x1 < x2 and y1 < y2")
+    return FaceReference(photo, (x1, y1, x2, y2))
