@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 
 from grouping.addresses import AddressPolicy
 from grouping.errors import ConfigError, FetchError
-from grouping.photo import MAX_PHOTO_BYTES, Photo, too_large
+from grouping.photo import MAX_PHOTO_BYTES, Fingerprint, Photo, too_large
 from grouping.retry import Deadline, ThrottledError, with_retries
 
 if TYPE_CHECKING:
@@ -85,6 +85,10 @@ class HttpPhoto(Photo):
     def read(self) -> bytes:
         """See :meth:`Photo.read`."""
         return fetch(self.url, self.options, self.max_bytes)
+
+    def fingerprint(self) -> Fingerprint:
+        """Where it is; whether it changed takes a download."""
+        return Fingerprint(self.location, None)
 
 
 def fetch(url: str, options: HttpOptions, max_bytes: int = MAX_PHOTO_BYTES) -> bytes:

@@ -34,11 +34,12 @@ class Fingerprint(NamedTuple):
 
     Attributes:
         key: where the photo is, the same in every run.
-        version: changes with the content: size and time of a file, the ETag of an S3 object.
+        version: changes with the content (size and time of a file, the ETag of an S3 object);
+            None where only reading can tell.
     """
 
     key: str
-    version: str
+    version: str | None
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Photo(ABC):
         """
 
     def fingerprint(self) -> Fingerprint | None:
-        """Take it *before* reading; None where only the bytes themselves can tell."""
+        """Take it *before* reading; None for a photo without a lasting place."""
         return None
 
 

@@ -1,0 +1,218 @@
+"""Results of photos on disk, so that a second run does no work twice.
+
+Two steps lead from a photo to its results::
+
+    place and version  --content_of-->  sha256 of its bytes  --load-->  PhotoFaces
+
+The first saves reading an unchanged photo; the second finds a photo under any name. Detections
+are kept for a detector, embeddings for a detector and a model, so that a changed model embeds
+again without detecting again. Detector and model are named by digests that cover their weights
+and every setting on which their results depend.
+
+Every row carries a checksum: a row that was damaged on disk counts as absent.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from grouping.cache_file import cannot_use, is_damage, move_aside, open_database, scrub
+from grouping.cache_rows import (
+    DETECTION_COLUMNS,
+    DetectedPhoto,
+    checksum,
+    columns_of,
+    detected_photo,
+    to_array,
+    to_blob,
+)
+from grouping.errors import InputError
+from grouping.locations import file_key, scheme_of, shown_url
+from grouping.photo import Fingerprint
+from grouping.records import FaceSet, PhotoFaces
+
+T = TypeVar("T")
+Row = Sequence[Any]
+
+TABLES = ("sources", "detections", "embeddings")
+
+
+class Cache:
+    """One open cache file; threads may share it, processes open their own.
+
+    Every method raises CacheError where the file is locked for long, full or out of reach. A
+    file found damaged is moved aside, and the run goes on with an empty one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection, self._identity = open_database(path)
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open the cache, making the file (mode 0600) and its folder where needed."""
+        return cls(Path(path))
+
+    def close(self) -> None:
+        """Close the file; what was stored is on disk already."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def content_of(self, fingerprint: Fingerprint | None) -> str | None:
+        """The sha256 that a photo had when it was remembered, if it has not changed since."""
+        if fingerprint is None or fingerprint.version is None:
+            return None
+        query = "SELECT sha256 FROM sources WHERE key = ? AND version = ?"
+        row = self._row(query, fingerprint)
+        return None if row is None else str(row[0])
+
+    def remember(self, fingerprint: Fingerprint | None, sha256: str) -> None:
+        """Note the content found at a place; ``fingerprint`` was taken before reading it."""
+        if fingerprint is None:
+            return
+        query = "INSERT OR REPLACE INTO sources (key, version, sha256) VALUES (?, ?, ?)"
+        self._run(lambda connection: connection.execute(query, (*fingerprint, sha256)), None)
+
+    def load_detections(self, sha256: str, detector: str) -> DetectedPhoto | None:
+        """What ``detector`` gave for these bytes, or None."""
+        row = self._row(
+            f"SELECT {DETECTION_COLUMNS}, checksum FROM detections "
+            "WHERE sha256 = ? AND detector = ?",
+            (sha256, detector),
+        )
+        if row is None or row[-1] != checksum(sha256, detector, *row[:-1]):
+            return None
+        return detected_photo(row[:-1])
+
+    def load(self, sha256: str, detector: str, model: str) -> PhotoFaces | None:
+        """The whole result for these bytes, or None where a part of it is missing."""
+        detected = self.load_detections(sha256, detector)
+        if detected is None:
+            return None
+        if not len(detected.detections):
+            return detected.with_embeddings(sha256, FaceSet.empty().embeddings)
+        row = self._row(
+            "SELECT vectors, checksum FROM embeddings "
+            "WHERE sha256 = ? AND detector = ? AND model = ?",
+            (sha256, detector, model),
+        )
+        if row is None or row[1] != checksum(sha256, detector, model, row[0]):
+            return None
+        return detected.with_embeddings(sha256, to_array(row[0], len(detected.detections), -1))
+
+    def store(self, result: PhotoFaces, detector: str, model: str) -> None:
+        """Keep a result in one transaction. Failures are kept where they are for good.
+
+        Raises:
+            InputError: the result does not say of which bytes it is.
+        """
+        if result.sha256 is None:
+            raise InputError("a result without sha256 cannot be cached")
+        failure = result.failure
+        if failure is not None and (failure.retryable or failure.stage != "decode"):
+            return
+        names = (result.sha256, detector)
+        columns = columns_of(result)
+        vectors = to_blob(result.faces.embeddings)
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                f"INSERT OR REPLACE INTO detections (sha256, detector, {DETECTION_COLUMNS}, "
+                "checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*names, *columns, checksum(*names, *columns)),
+            )
+            connection.execute(
+                "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?, ?)",
+                (*names, model, vectors, checksum(*names, model, vectors)),
+            )
+
+        self._run(write, None)
+
+    def forget(self, places: Iterable[str | Path]) -> list[str | Path]:
+        """Remove all that is known of photos, by path or address, so that no byte stays.
+
+        The results of a photo are those of its content, so copies of it under other names are
+        forgotten too, and so is what a file at that path held earlier. Caches moved aside as
+        damaged are deleted, as nobody can tell what they hold.
+
+        Returns:
+            The places of which nothing was known.
+
+        Raises:
+            CacheError: another run uses the cache; its copy of the pages may remain.
+        """
+        contents = {place: self._contents_at(place) for place in places}
+        for digest in {digest for digests in contents.values() for digest in digests}:
+            self._run(partial(_delete, digest=digest), None)
+        self._scrub()
+        return [place for place, digests in contents.items() if not digests]
+
+    def erase(self) -> None:
+        """Remove everything, so that no byte of it stays in the file.
+
+        Raises:
+            CacheError: another run uses the cache.
+        """
+        self._run(_delete_all, None)
+        self._scrub()
+
+    def _contents_at(self, place: str | Path) -> set[str]:
+        key = shown_url(str(place)) if scheme_of(str(place)) else file_key(Path(place))
+        digests = [sha256(Path(place).read_bytes()).hexdigest()] if os.path.isfile(place) else [""]
+        query = (
+            "SELECT sha256 FROM sources WHERE key = ? "
+            "UNION SELECT sha256 FROM detections WHERE sha256 = ?"
+        )
+        values = (key, *digests)
+        return {str(row[0]) for row in self._rows(query, values)}
+
+    def _scrub(self) -> None:
+        with self._lock:
+            try:
+                scrub(self._connection, self.path)
+            except sqlite3.DatabaseError as error:
+                raise cannot_use(self.path, error) from error
+
+    def _rows(self, query: str, values: Sequence[Any]) -> list[Row]:
+        nothing: list[Row] = []
+        return self._run(lambda connection: connection.execute(query, values).fetchall(), nothing)
+
+    def _row(self, query: str, values: Sequence[Any]) -> Row | None:
+        return next(iter(self._rows(query, values)), None)
+
+    def _run(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+        """``work`` in one transaction; ``otherwise`` where the file turns out damaged."""
+        with self._lock:
+            try:
+                with self._connection:
+                    return work(self._connection)
+            except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    raise cannot_use(self.path, error) from error
+                self._connection.close()
+                move_aside(self.path, self._identity)
+                self._connection, self._identity = open_database(self.path)
+                return otherwise
+
+
+def _delete(connection: sqlite3.Connection, digest: str) -> None:
+    for table in TABLES:
+        connection.execute(f"DELETE FROM {table} WHERE sha256 = ?", (digest,))
+
+
+def _delete_all(connection: sqlite3.Connection) -> None:
+    for table in TABLES:
+        connection.execute(f"DELETE FROM {table}")

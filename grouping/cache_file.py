@@ -1,0 +1,195 @@
+"""The SQLite file under the cache: opened safely, moved aside when damaged, emptied for good.
+
+Write-ahead logging makes every commit atomic, also when the process is killed, and lets one
+process read while another writes. ``secure_delete`` overwrites what is deleted with zeros.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from grouping.errors import CacheError
+from grouping.locations import printable
+
+log = logging.getLogger(__name__)
+
+APPLICATION_ID = 0x46434743  # "FCGC", in the file's header
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 30.0
+DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+Identity = tuple[int, int]  # device and inode
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS sources (
+    key TEXT NOT NULL, sha256 TEXT NOT NULL, version TEXT,
+    PRIMARY KEY (key, sha256)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sources_by_content ON sources (sha256);
+CREATE TABLE IF NOT EXISTS detections (
+    sha256 TEXT NOT NULL, detector TEXT NOT NULL,
+    width INTEGER NOT NULL, height INTEGER NOT NULL,
+    boxes BLOB NOT NULL, scores BLOB NOT NULL, landmarks BLOB NOT NULL,
+    quality BLOB NOT NULL, measures BLOB NOT NULL,
+    warnings TEXT NOT NULL, failure TEXT,
+    checksum BLOB NOT NULL,
+    PRIMARY KEY (sha256, detector)
+);
+CREATE TABLE IF NOT EXISTS embeddings (
+    sha256 TEXT NOT NULL, detector TEXT NOT NULL, model TEXT NOT NULL,
+    vectors BLOB NOT NULL,
+    checksum BLOB NOT NULL,
+    PRIMARY KEY (sha256, detector, model)
+);
+"""
+
+
+def open_database(path: Path) -> tuple[sqlite3.Connection, Identity]:
+    """Open the cache, making it where there is none; a damaged one is moved aside first.
+
+    Raises:
+        CacheError: no cache can be opened there.
+    """
+    for _ in range(2):
+        identity = _make_private(path)
+        try:
+            return _open(path), identity
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise cannot_use(path, error) from error
+            move_aside(path, identity)
+    raise CacheError(f"the cache {printable(path)} is damaged time and again; check the disk")
+
+
+def is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file is broken, rather than locked, full or forbidden."""
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in DAMAGE
+
+
+def move_aside(path: Path, identity: Identity) -> None:
+    """Rename a damaged cache and what belongs to it, so that a new one can begin.
+
+    Args:
+        path: the cache.
+        identity: of the file found damaged; where another process has begun a new file in
+            its place already, nothing happens.
+    """
+    if path.exists() and _identity(os.stat(path)) != identity:
+        return
+    suffix = f".damaged-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    for part in _parts(path):
+        with suppress(FileNotFoundError):  # another process was quicker
+            part.rename(part.with_name(part.name + suffix))
+    log.warning("the cache %s was damaged; moved aside, a new one begins", printable(path))
+
+
+def scrub(connection: sqlite3.Connection, path: Path) -> None:
+    """Leave no deleted byte in any file of the cache, including those once moved aside.
+
+    Raises:
+        CacheError: another process holds the cache open, so that old pages may remain.
+    """
+    connection.execute("VACUUM")
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise CacheError(f"another run is using {printable(path)}; end it, then try again")
+    for part in path.parent.iterdir():
+        if part.name.startswith(path.name) and ".damaged-" in part.name:
+            part.unlink()
+
+
+def cannot_use(path: Path, error: Exception) -> CacheError:
+    """The one-line error for a cache that is out of reach, locked or on a full disk."""
+    return CacheError(
+        f"the cache {printable(path)} cannot be used: {error}; "
+        "name a file on a local disk with --cache"
+    )
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
+    try:
+        _prepare(connection, path)
+    except (sqlite3.DatabaseError, CacheError):
+        connection.close()
+        raise
+    return connection
+
+
+def _make_private(path: Path) -> Identity:
+    """SQLite gives its other files the mode of the first, so the mode comes first.
+
+    A file that is there is not opened: closing it again would release the locks that other
+    connections of this process hold on it (POSIX; sqlite.org/howtocorrupt.html, 2.2).
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        os.chmod(path, 0o600)
+        return _identity(os.stat(path))
+    except OSError as error:
+        raise cannot_use(path, error) from error
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")  # VACUUM would copy vectors to /tmp
+    tables, *origin = _origin(connection)
+    if tables and origin != [APPLICATION_ID, SCHEMA_VERSION]:
+        raise CacheError(
+            f"{printable(path)} is a database of another program or version; "
+            "name another file with --cache"
+        )
+    _log_ahead(connection)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    if not tables:
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID};"
+            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"
+        )
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise _DamagedError(verdict)
+
+
+def _origin(connection: sqlite3.Connection) -> list[int]:
+    """Number of tables, application and schema version, all of one moment."""
+    connection.execute("BEGIN")
+    queries = ("SELECT count(*) FROM sqlite_schema", "PRAGMA application_id", "PRAGMA user_version")
+    found = [int(connection.execute(query).fetchone()[0]) for query in queries]
+    connection.execute("COMMIT")
+    return found
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging; for this SQLite itself does not wait for other processes."""
+    give_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > give_up:
+                raise
+        time.sleep(0.01)
+
+
+class _DamagedError(sqlite3.DatabaseError):
+    """What ``quick_check`` reports, as SQLite raises it elsewhere."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+
+def _identity(status: os.stat_result) -> Identity:
+    return status.st_dev, status.st_ino
+
+
+def _parts(path: Path) -> list[Path]:
+    return [path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")]

@@ -1,0 +1,89 @@
+"""Read photos a few ahead of whoever works on them, so that waiting and working overlap."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import closing
+from itertools import islice
+from queue import SimpleQueue
+from typing import Generic, TypeVar
+
+from grouping.errors import ConfigError, PhotoError
+from grouping.photo import Photo
+
+T = TypeVar("T")
+Task = tuple[Photo, "Future[T | PhotoError]"]
+
+
+def prefetch(
+    photos: Iterable[Photo], read: Callable[[Photo], T], *, ahead: int = 16, workers: int = 8
+) -> Iterator[tuple[int, Photo, T | PhotoError]]:
+    """Yield (position, photo, ``read(photo)``) in order, with up to ``ahead`` results waiting.
+
+    ``photos`` is asked for one photo at a time and by the caller's thread alone, so it may be
+    a listing of millions. A PhotoError of ``read`` takes the place of its result; any other
+    error of ``read`` or ``photos`` is raised here. Closing the generator, an error or Ctrl-C
+    drops what waits; reads that have begun end in the background and do not hold up the exit
+    of the program.
+
+    Args:
+        photos: what to read.
+        read: called in threads, ``workers`` at a time.
+        ahead: bound on the results held, and so on memory.
+        workers: reads at a time.
+
+    Raises:
+        ConfigError: ``ahead`` or ``workers`` is below 1.
+    """
+    if ahead < 1 or workers < 1:
+        raise ConfigError(f"ahead and workers must be at least 1, got {ahead} and {workers}")
+    return _prefetch(iter(photos), read, ahead, min(workers, ahead))
+
+
+def _prefetch(
+    photos: Iterator[Photo], read: Callable[[Photo], T], ahead: int, workers: int
+) -> Iterator[tuple[int, Photo, T | PhotoError]]:
+    with closing(_Workers(read, workers)) as team:
+        waiting = deque(team.begin(photo) for photo in islice(photos, ahead))
+        position = 0
+        while waiting:
+            photo, future = waiting.popleft()
+            result = future.result()
+            # The next read begins before the caller works on this one.
+            waiting.extend(team.begin(following) for following in islice(photos, 1))
+            yield position, photo, result
+            position += 1
+
+
+class _Workers(Generic[T]):
+    """Daemon threads: those of ``concurrent.futures`` would be waited for at exit."""
+
+    def __init__(self, read: Callable[[Photo], T], count: int) -> None:
+        self._tasks: SimpleQueue[Task[T] | None] = SimpleQueue()
+        self._closed = threading.Event()
+        self._count = count
+        for _ in range(count):
+            threading.Thread(target=self._work, args=(read,), daemon=True).start()
+
+    def begin(self, photo: Photo) -> Task[T]:
+        task: Task[T] = (photo, Future())
+        self._tasks.put(task)
+        return task
+
+    def close(self) -> None:
+        self._closed.set()
+        for _ in range(self._count):
+            self._tasks.put(None)
+
+    def _work(self, read: Callable[[Photo], T]) -> None:
+        while (task := self._tasks.get()) is not None and not self._closed.is_set():
+            photo, future = task
+            try:
+                future.set_result(read(photo))
+            except PhotoError as error:
+                future.set_result(error)
+            except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+                future.set_exception(error)
