@@ -12,7 +12,6 @@ landmarks in shares of the box: five x, then five y.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from pathlib import Path
 from typing import NamedTuple
@@ -20,15 +19,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from backbone.digests import MTCNN_SHA256
 from backbone.errors import CheckpointError
 from backbone.weights import verified_state_dict
 
 PACKAGE = "facenet_pytorch"
-SHA256 = {
-    "pnet.pt": "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f",
-    "rnet.pt": "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86",
-    "onet.pt": "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
-}
 INPUT_MEAN = 127.5
 INPUT_SCALE = 1 / 128
 
@@ -140,13 +135,8 @@ def load_mtcnn(device: torch.device | str = "cpu", folder: Path | None = None) -
 
     pnet, rnet, onet = PNet(), RNet(), ONet()
     for network, name in ((pnet, "pnet.pt"), (rnet, "rnet.pt"), (onet, "onet.pt")):
-        network.load_state_dict(verified_state_dict(folder / name, SHA256[name]), strict=True)
+        network.load_state_dict(verified_state_dict(folder / name, MTCNN_SHA256[name]), strict=True)
         network.requires_grad_(False).eval()
         network.to(device=device)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return MtcnnNetworks(pnet, rnet, onet, device)
-
-
-def detector_digest() -> str:
-    """Return one hex digest that changes when any of the three weight files does."""
-    return hashlib.sha256("".join(SHA256[name] for name in sorted(SHA256)).encode()).hexdigest()

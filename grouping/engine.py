@@ -1,0 +1,182 @@
+"""The loaded networks: made once in a process, or once in each worker process.
+
+Nothing heavy is imported before the networks are needed: a run that finds all of its photos in
+the cache never loads torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache, partial
+from typing import TYPE_CHECKING
+
+from backbone.digests import file_digest, mtcnn_digest
+from grouping.config import GroupingConfig
+from grouping.errors import ModelError
+from grouping.records import Failure, PhotoFaces, UInt8
+
+if TYPE_CHECKING:
+    from grouping.analysis import PhotoAnalyser
+    from grouping.workers import Work
+
+# Part of every cache key: raise it when a change of the code changes what a photo gives.
+DETECTION_VERSION = 1
+EMBEDDING_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoWork:
+    """One photo to analyse.
+
+    Attributes:
+        photo: the bytes of its file, or (h, w, 3) uint8 RGB pixels.
+        known: its faces from an earlier run with another network, to be embedded again.
+    """
+
+    photo: bytes | UInt8
+    known: PhotoFaces | None = None
+
+
+class Engine:
+    """Analyses photos with the networks that a configuration names.
+
+    Attributes:
+        config: the configuration.
+    """
+
+    def __init__(self, config: GroupingConfig) -> None:
+        self.config = config
+        self._lock = threading.Lock()
+
+    @cached_property
+    def detector_key(self) -> str:
+        """Digest of all that detections depend on: weights, settings, version."""
+        config = self.config
+        return _digest(
+            mtcnn_digest(), DETECTION_VERSION, config.min_face, config.min_score, config.crowds
+        )
+
+    @cached_property
+    def model_key(self) -> str:
+        """Digest of all that embeddings depend on: weights, preprocessing, version.
+
+        Raises:
+            ModelError: the checkpoint cannot be read.
+        """
+        from backbone.weights import default_checkpoint
+
+        config = self.config
+        path = config.checkpoint or default_checkpoint()
+        try:
+            weights = file_digest(path)
+        except OSError as error:
+            reason = error.strerror or error
+            raise ModelError(f"{path} cannot be read: {reason}; see checkpoint/README.md") from None
+        preprocessing = (config.channel_order, config.mean, config.scale)
+        return _digest(weights, EMBEDDING_VERSION, config.flip, *preprocessing)
+
+    @property
+    def analyser(self) -> PhotoAnalyser:
+        """The networks, loaded at the first use.
+
+        Raises:
+            ModelError: a checkpoint or device cannot be used.
+        """
+        with self._lock:
+            return self._analyser
+
+    @cached_property
+    def _analyser(self) -> PhotoAnalyser:
+        return load_analyser(self.config)
+
+    def analyse(
+        self, chunks: Iterable[list[tuple[int, PhotoWork]]], workers: int
+    ) -> Iterator[tuple[int, PhotoFaces]]:
+        """Work on chunks of (position, photo) and yield results as they are done.
+
+        Args:
+            chunks: taken one at a time, as there is room for them.
+            workers: processes; 0 works here.
+
+        Raises:
+            ModelError: a checkpoint or device cannot be used.
+        """
+        if workers == 0:
+            for chunk in chunks:
+                results = analyse_chunk(self.analyser, [work for _, work in chunk])
+                yield from zip((position for position, _ in chunk), results, strict=True)
+            return
+        from grouping.workers import WorkerPool
+
+        with WorkerPool(partial(_start_worker, self.config), workers, _given_up) as pool:
+            yield from pool.map(chunks)
+
+
+def analyse_chunk(analyser: PhotoAnalyser, works: list[PhotoWork]) -> list[PhotoFaces]:
+    """Analyse photos; those whose faces are known are only embedded again."""
+    fresh = iter(analyser([work.photo for work in works if work.known is None]))
+    return [
+        next(fresh) if work.known is None else analyser.embed_again(work.photo, work.known)
+        for work in works
+    ]
+
+
+def load_analyser(config: GroupingConfig) -> PhotoAnalyser:
+    """Load the networks.
+
+    Raises:
+        ModelError: a checkpoint or device cannot be used.
+    """
+    from backbone.errors import BackboneError
+    from backbone.mtcnn import load_mtcnn
+    from grouping.analysis import AnalysisSettings, PhotoAnalyser
+    from grouping.detection import Detector
+    from grouping.embedding import load_embedder
+
+    embedder = load_embedder(
+        config.checkpoint,
+        device=config.device,
+        precision=config.precision,
+        flip=config.flip,
+        channel_order=config.channel_order,
+        mean=config.mean,
+        scale=config.scale,
+    )
+    try:
+        detector = Detector(load_mtcnn(embedder.device))
+    except BackboneError as error:
+        raise ModelError(str(error)) from None
+    settings = AnalysisSettings(config.min_face, config.min_score, config.crowds)
+    return PhotoAnalyser(detector, embedder, settings)
+
+
+@lru_cache(maxsize=4)
+def _engine(config: GroupingConfig) -> Engine:
+    return Engine(config)
+
+
+def shared_engine(config: GroupingConfig) -> Engine:
+    """Return the engine of this process whose networks fit a configuration, made once."""
+    basis = GroupingConfig()
+    grouping_only = ("cluster", "threshold", "min_photos", "one_face_per_photo", "workers")
+    return _engine(replace(config, **{name: getattr(basis, name) for name in grouping_only}))
+
+
+def _start_worker(config: GroupingConfig) -> Work[PhotoWork, PhotoFaces]:
+    """Load the networks in a worker process; one thread each, as there are several of them."""
+    import torch
+
+    torch.set_num_threads(1)
+    return partial(analyse_chunk, load_analyser(config))
+
+
+def _given_up(reason: str) -> PhotoFaces:
+    return PhotoFaces(failure=Failure("process", reason, retryable=True))
+
+
+def _digest(*values: object) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()

@@ -1,0 +1,324 @@
+"""The one place where the stages are wired together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from grouping.config import AUTO, GroupingConfig
+from grouping.engine import Engine, PhotoWork, shared_engine
+from grouping.errors import PhotoError
+from grouping.photo import Fingerprint, MemoryPhoto, Photo
+from grouping.prefetch import prefetch
+from grouping.records import FaceSet, Failure, PhotoFaces, UInt8
+from grouping.sources import SourceOptions, photos_from_entries
+
+if TYPE_CHECKING:
+    from grouping.cache import Cache
+    from grouping.clustering import Grouping
+    from grouping.embedding import ModelInfo
+
+CHUNK = 4  # photos a worker takes at once
+AHEAD = 16  # photos read but not yet worked on
+READERS = 8  # threads that read
+FEW_PHOTOS = 8  # up to this many, starting processes takes longer than it saves
+
+OnPhoto = Callable[[Photo, PhotoFaces], None]
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was asked to stop; photos in flight were finished and kept in the cache."""
+
+
+@dataclass(frozen=True, eq=False)
+class GroupingResult:
+    """Everything a run found.
+
+    Attributes:
+        photos: in the order given.
+        outcomes: what each photo gave; their faces are rows of ``faces``.
+        faces: the faces of all photos, in the order of the photos.
+        crops: (n, 112, 112, 3) uint8 RGB, or None where they were not kept.
+        grouping: who is who.
+        model: which network made the embeddings.
+        threshold: the cosine similarity used.
+        config: the settings.
+    """
+
+    photos: tuple[Photo, ...]
+    outcomes: tuple[PhotoFaces, ...]
+    faces: FaceSet
+    crops: UInt8 | None
+    grouping: Grouping
+    model: ModelInfo
+    threshold: float
+    config: GroupingConfig
+
+
+class GroupingPipeline:
+    """Photos in, people out; may be used by several threads at once.
+
+    Args:
+        config: the settings; defaults where None.
+        cache: results of earlier runs, or None.
+        stop: set it to end a run early: photos in flight are finished, then
+            :class:`Interrupted` is raised.
+    """
+
+    def __init__(
+        self,
+        config: GroupingConfig | None = None,
+        *,
+        cache: Cache | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self.config = config or GroupingConfig()
+        self.engine: Engine = shared_engine(self.config)
+        self.cache = cache
+        self.stop = stop or threading.Event()
+
+    def run(
+        self,
+        photos: Iterable[Photo],
+        *,
+        keep_crops: bool = False,
+        on_photo: OnPhoto | None = None,
+    ) -> GroupingResult:
+        """Analyse photos and group their faces.
+
+        Args:
+            photos: asked for one at a time; may be a listing of millions.
+            keep_crops: keep the aligned crops (38 kB a face).
+            on_photo: called as each photo is done, in no particular order.
+
+        Raises:
+            ModelError: a checkpoint or device cannot be used.
+            Interrupted: ``stop`` was set.
+        """
+        collected = _Collector(self, keep_crops, on_photo)
+        collected.work(photos)
+        if self.stop.is_set():
+            raise Interrupted
+        return self._grouped(collected)
+
+    def _grouped(self, collected: _Collector) -> GroupingResult:
+        from grouping.clustering import group_faces
+
+        order = range(len(collected.photos))
+        outcomes = tuple(collected.outcomes[i] for i in order)
+        faces = FaceSet.concatenate([outcomes[i].at(i).faces for i in order])
+        crops = [o.crops for o in outcomes if o.crops is not None and len(o.crops)]
+        embedder = self.engine.analyser.embedder
+        threshold = self._threshold(faces)
+        grouping = group_faces(
+            faces,
+            method=self.config.cluster,
+            threshold=threshold,
+            min_photos=self.config.min_photos,
+            one_face_per_photo=self.config.one_face_per_photo,
+        )
+        return GroupingResult(
+            tuple(collected.photos),
+            outcomes,
+            faces,
+            np.concatenate(crops) if crops else None,
+            grouping,
+            embedder.model,
+            threshold,
+            self.config,
+        )
+
+    def _threshold(self, faces: FaceSet) -> float:
+        default = self.engine.analyser.embedder.default_threshold
+        if self.config.threshold is None:
+            return default
+        if self.config.threshold == AUTO:
+            from grouping.calibration import calibrate_threshold
+
+            return calibrate_threshold(faces, default).threshold
+        return float(self.config.threshold)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fetched:
+    """A photo that was read, or found in the cache without reading."""
+
+    fingerprint: Fingerprint | None
+    work: PhotoWork | None
+    done: PhotoFaces | None
+    sha256: str | None
+
+
+class _Collector:
+    """Photos and what they gave, by position."""
+
+    def __init__(
+        self, pipeline: GroupingPipeline, keep_crops: bool, on_photo: OnPhoto | None
+    ) -> None:
+        self.photos: list[Photo] = []
+        self.outcomes: dict[int, PhotoFaces] = {}
+        self._engine, self._stop = pipeline.engine, pipeline.stop
+        self._cache = None if keep_crops else pipeline.cache
+        self._workers = pipeline.config.workers
+        self._keep_crops, self._on_photo = keep_crops, on_photo
+        self._twins: dict[str, list[int]] = {}  # by content: positions that wait for one result
+        self._by_content: dict[str, PhotoFaces] = {}
+
+    def work(self, photos: Iterable[Photo]) -> None:
+        source = iter(photos)
+        first = list(islice(source, FEW_PHOTOS + 1))
+        workers = self._workers if len(first) > FEW_PHOTOS else 0
+        chunks = self._chunks(chain(first, source))
+        for position, result in self._engine.analyse(chunks, workers):
+            self._finish(position, result)
+
+    def _chunks(self, photos: Iterator[Photo]) -> Iterator[list[tuple[int, PhotoWork]]]:
+        """Read ahead, settle what needs no work, and yield the rest in chunks."""
+        chunk: list[tuple[int, PhotoWork]] = []
+        for position, photo, fetched in prefetch(photos, self._fetch, ahead=AHEAD, workers=READERS):
+            if self._stop.is_set():
+                break
+            self.photos.append(photo)
+            work = self._settle(position, fetched)
+            if work is not None:
+                chunk.append((position, work))
+            if len(chunk) == CHUNK:
+                yield chunk
+                chunk = []
+        if chunk:
+            yield chunk
+
+    def _settle(self, position: int, fetched: _Fetched | PhotoError) -> PhotoWork | None:
+        """Record what is known already; return the work that is left."""
+        if isinstance(fetched, PhotoError):
+            failure = Failure(fetched.stage, str(fetched), fetched.retryable)
+            self._record(position, PhotoFaces(failure=failure))
+            return None
+        content = fetched.sha256
+        if self._cache is not None and content is not None:
+            self._cache.remember(fetched.fingerprint, content)
+        if fetched.done is not None:
+            self._record(position, fetched.done)
+        elif content is not None and content in self._by_content:
+            self._record(position, self._by_content[content])
+        elif content is not None and content in self._twins:
+            self._twins[content].append(position)
+        else:
+            if content is not None:
+                self._twins[content] = []
+            return fetched.work
+        return None
+
+    def _fetch(self, photo: Photo) -> _Fetched:
+        """Read a photo unless the cache has it; runs in a thread."""
+        fingerprint = photo.fingerprint() if self._cache else None
+        if self._cache is not None:
+            content = self._cache.content_of(fingerprint)
+            if content and (done := self._lookup(content)) is not None:
+                return _Fetched(fingerprint, None, done, content)
+        pixels = photo.pixels if isinstance(photo, MemoryPhoto) else None
+        if pixels is not None:
+            return _Fetched(None, PhotoWork(pixels), None, None)
+        import hashlib
+
+        data = photo.read()
+        content = hashlib.sha256(data).hexdigest()
+        if (done := self._lookup(content)) is not None:
+            return _Fetched(fingerprint, None, done, content)
+        return _Fetched(fingerprint, PhotoWork(data, self._detected(content)), None, content)
+
+    def _lookup(self, content: str) -> PhotoFaces | None:
+        if self._cache is None:
+            return None
+        return self._cache.load(content, self._engine.detector_key, self._engine.model_key)
+
+    def _detected(self, content: str) -> PhotoFaces | None:
+        """Faces of an earlier run with another network; their embeddings are only a stand-in."""
+        if self._cache is None:
+            return None
+        known = self._cache.load_detections(content, self._engine.detector_key)
+        if known is None or not len(known.detections):
+            return None
+        return known.with_embeddings(content, np.ones((len(known.detections), 1), np.float32))
+
+    def _finish(self, position: int, result: PhotoFaces) -> None:
+        """Keep a fresh result, and serve the copies of the photo that waited for it."""
+        if not self._keep_crops:
+            result = replace(result, crops=None)
+        if self._cache is not None and result.sha256 is not None:
+            self._cache.store(result, self._engine.detector_key, self._engine.model_key)
+        self._record(position, result)
+        if result.sha256 is not None:
+            self._by_content[result.sha256] = result
+            for twin in self._twins.pop(result.sha256, ()):
+                self._record(twin, result)
+
+    def _record(self, position: int, result: PhotoFaces) -> None:
+        self.outcomes[position] = result
+        if self._on_photo is not None:
+            self._on_photo(self.photos[position], result)
+
+
+def face_recognition(
+    images: Iterable[Mapping[str, Any] | Path | bytes | Any],
+    *,
+    allow_local: bool = False,
+    crops: bool = True,
+    config: GroupingConfig | None = None,
+    options: SourceOptions | None = None,
+    **settings: Any,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Find out who is in which photo.
+
+    Args:
+        images: ``{"id": ..., "url": ...}`` dictionaries with ``http(s)://`` or ``s3://``
+            addresses; or, with the position as id, ``pathlib.Path``, bytes of an image file,
+            PIL images or (H, W, 3) uint8 RGB arrays. Nothing in them is changed.
+        allow_local: let dictionaries name ``file://`` addresses and local paths. Off by
+            default, because a service hands on what its users send.
+        crops: give the aligned 112x112 crops in ``face_list``; False saves 38 kB a face.
+        config: settings of the run.
+        options: limits of the fetching.
+        **settings: single fields of :class:`grouping.config.GroupingConfig`, by name.
+
+    Returns:
+        ``groups``: one dictionary a person, largest first; ``images``: one dictionary a photo,
+        in the order given. The keys are listed in :mod:`grouping.response`.
+
+    Raises:
+        InputError: ``images`` holds something else.
+        ConfigError: a setting is unknown or out of its range.
+        ModelError: a checkpoint or device cannot be used.
+    """
+    from grouping.response import build_response
+
+    config = with_settings(config or GroupingConfig(), settings)
+    entries = list(images)
+    photos = photos_from_entries(entries, allow_local=allow_local, options=options)
+    if not photos:
+        return [], []
+    result = GroupingPipeline(config).run(photos, keep_crops=crops)
+    return build_response(result, entries)
+
+
+def with_settings(config: GroupingConfig, settings: Mapping[str, Any]) -> GroupingConfig:
+    """Return the configuration with single fields changed.
+
+    Raises:
+        ConfigError: a field is unknown or out of its range.
+    """
+    from dataclasses import fields
+
+    from grouping.errors import ConfigError
+
+    known = {field.name for field in fields(GroupingConfig)}
+    unknown = sorted(set(settings) - known)
+    if unknown:
+        raise ConfigError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
+    return replace(config, **settings)

@@ -1,0 +1,142 @@
+"""Labels -> the client's ``groups, images``.
+
+The only module that knows the dictionary keys and the numbers -1, -2, -3.
+
+``images[i]``: what came in, plus ``width``, ``height`` (pixels, upright), ``sha256``,
+``group_idx`` (the groups seen, ascending; ``[-1]`` faces but no group, ``[-2]`` no face,
+``[-3]`` not read), ``faces``, and where there is something to say ``error`` and ``warnings``.
+
+``images[i]["faces"][j]``: ``face_idx`` (counted over all photos), ``box``, ``landmarks``
+(pixels, upright), ``score``, ``quality``, ``group_idx`` (-1 for none), ``similarity`` (cosine
+to the mean of its group, None for none).
+
+``groups[g]``: ``group_idx``, ``image_ids``, ``original_images_idx_list`` (position of the photo
+of each face), ``face2_idx_list`` (``face_idx`` of each face), ``face1_idx_list`` and
+``cosine_similarity_list`` (the most similar face that came before it and how similar; ``[]``
+and -1 for the first), ``face_list`` (aligned crops), ``crop_path_list``,
+``representative_face_idx``, ``cohesion``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from grouping.clustering import previous_faces
+from grouping.records import Int64
+from grouping.version import __version__
+
+if TYPE_CHECKING:
+    from grouping.pipeline import GroupingResult
+
+NO_GROUP, NO_FACE, NOT_READ = -1, -2, -3
+
+Json = dict[str, Any]
+
+
+def build_response(
+    result: GroupingResult, entries: Sequence[Any] | None = None
+) -> tuple[list[Json], list[Json]]:
+    """Return ``groups, images``.
+
+    Args:
+        result: the run.
+        entries: what the caller gave for each photo; a dictionary's keys are kept.
+    """
+    groups = [_group(result, g) for g in range(len(result.grouping))]
+    ends = np.searchsorted(result.faces.photo_index, np.arange(len(result.photos) + 1))
+    images = [
+        _image(result, i, range(int(ends[i]), int(ends[i + 1])), entries[i] if entries else None)
+        for i in range(len(result.photos))
+    ]
+    return groups, images
+
+
+def build_document(result: GroupingResult) -> Json:
+    """Return what ``groups.json`` holds, as JSON values without pixel data."""
+    groups, images = build_response(result)
+    return {
+        "version": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "model": dict(result.model),
+        "settings": {**result.config.as_json(), "threshold": result.threshold},
+        "groups": [{**group, "face_list": []} for group in groups],
+        "images": images,
+    }
+
+
+def _image(result: GroupingResult, i: int, rows: range, entry: Any) -> Json:
+    photo, outcome = result.photos[i], result.outcomes[i]
+    labels = result.grouping.labels[rows.start : rows.stop]
+    image: Json = (
+        dict(entry) if isinstance(entry, Mapping) else _named(photo.id, photo.location, entry)
+    )
+    image.update(
+        width=outcome.width,
+        height=outcome.height,
+        sha256=outcome.sha256,
+        group_idx=_seen(labels, outcome.failure is not None),
+        faces=[_face(result, row) for row in rows],
+    )
+    if outcome.failure is not None:
+        image["error"] = outcome.failure.reason
+    if outcome.warnings:
+        image["warnings"] = list(outcome.warnings)
+    return image
+
+
+def _named(photo_id: Any, location: str, entry: Any) -> Json:
+    """Id and address of a photo that came without a dictionary; pixels have no address."""
+    in_memory = entry is not None and not isinstance(entry, str | Path)
+    return {"id": photo_id, "url": None if in_memory else location}
+
+
+def _seen(labels: Int64, failed: bool) -> list[int]:
+    if failed:
+        return [NOT_READ]
+    if not len(labels):
+        return [NO_FACE]
+    return sorted({int(g) for g in labels if g >= 0}) or [NO_GROUP]
+
+
+def _face(result: GroupingResult, row: int) -> Json:
+    faces, grouping = result.faces, result.grouping
+    group = int(grouping.labels[row])
+    return {
+        "face_idx": row,
+        "box": _rounded(faces.boxes[row], 2),
+        "landmarks": [_rounded(point, 2) for point in faces.landmarks[row]],
+        "score": _rounded(faces.scores[row], 4),
+        "quality": _rounded(faces.quality[row], 4),
+        "group_idx": group if group >= 0 else NO_GROUP,
+        "similarity": _rounded(grouping.similarity[row], 4) if group >= 0 else None,
+    }
+
+
+def _group(result: GroupingResult, g: int) -> Json:
+    members = np.flatnonzero(result.grouping.labels == g)
+    photos = result.faces.photo_index[members]
+    earlier, similarity = previous_faces(result.faces.embeddings, members)
+    return {
+        "group_idx": g,
+        "image_ids": [result.photos[i].id for i in np.unique(photos)],
+        "original_images_idx_list": photos.tolist(),
+        "face2_idx_list": members.tolist(),
+        "face1_idx_list": [[] if i < 0 else i for i in earlier.tolist()],
+        "cosine_similarity_list": [
+            -1 if i < 0 else _rounded(s, 4) for i, s in zip(earlier, similarity, strict=True)
+        ],
+        "face_list": [] if result.crops is None else list(result.crops[members]),
+        "crop_path_list": [],
+        "representative_face_idx": int(result.grouping.representative[g]),
+        "cohesion": _rounded(result.grouping.cohesion[g], 4),
+    }
+
+
+def _rounded(values: Any, digits: int) -> Any:
+    """Python numbers, short enough to read."""
+    return np.round(np.asarray(values, np.float64), digits).tolist()

@@ -1,0 +1,213 @@
+"""Worker processes that survive the death of one of them.
+
+Python's own pools give up all pending work when a process is killed (by the kernel for memory,
+by a decoder's crash). Here the parent knows what each worker holds: work of a dead worker is
+done again, item by item, and an item that kills its worker twice is reported and left out.
+
+Processes are started by spawn, so that this works inside threaded programs and on every system.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any, Generic, TypeVar
+
+from grouping.errors import GroupingError
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+Work = Callable[[list[In]], list[Out]]
+
+MAX_DEATHS = 2
+TASK_SECONDS = 600.0  # a worker silent for longer on one task is taken for hung and killed
+STOP_SECONDS = 5.0
+
+
+@dataclass
+class _Task(Generic[In]):
+    """Items with their positions, and how many workers died over them."""
+
+    items: list[tuple[int, In]]
+    deaths: int = 0
+
+    def apart(self) -> list[_Task[In]]:
+        """Return each item as a task of its own, charged with one more death."""
+        return [_Task([item], self.deaths + 1) for item in self.items]
+
+
+@dataclass
+class _Worker(Generic[In]):
+    process: SpawnProcess
+    pipe: Connection
+    task: _Task[In] | None = None
+    since: float = 0.0
+
+
+class WorkerPool(Generic[In, Out]):
+    """Runs one function over lists of items in several processes.
+
+    Use as a context manager: leaving it ends the processes.
+
+    Args:
+        start: called once in each process; gives the function that works. Must be picklable.
+        count: processes.
+        given_up: the result for an item that could not be worked on, from the reason.
+    """
+
+    def __init__(
+        self, start: Callable[[], Work[In, Out]], count: int, given_up: Callable[[str], Out]
+    ) -> None:
+        self._start = start
+        self._given_up = given_up
+        self._context = multiprocessing.get_context("spawn")
+        self._workers: list[_Worker[In]] = []
+        try:
+            self._workers = [self._launch() for _ in range(count)]
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> WorkerPool[In, Out]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers."""
+        return [w.process.pid for w in self._workers if w.process.pid is not None]
+
+    def map(self, chunks: Iterable[list[tuple[int, In]]]) -> Iterator[tuple[int, Out]]:
+        """Work on chunks of (position, item); yield (position, result) as they are done.
+
+        No more chunks are taken from the iterable than there are idle workers. Closing the
+        generator leaves what is in flight unfinished.
+
+        Raises:
+            GroupingError: a worker cannot start.
+        """
+        source = iter(chunks)
+        again: deque[_Task[In]] = deque()
+        while True:
+            self._feed(source, again)
+            busy = [w for w in self._workers if w.task is not None]
+            if not busy:
+                return
+            for worker in self._ready(busy):
+                yield from self._collect(worker, again)
+
+    def close(self) -> None:
+        """End the processes; those that do not answer are killed."""
+        for worker in self._workers:
+            try:
+                worker.pipe.send(None)
+            except (OSError, ValueError):
+                continue  # it is dead already
+            finally:
+                worker.pipe.close()
+        deadline = time.monotonic() + STOP_SECONDS
+        for worker in self._workers:
+            if worker.task is None:
+                worker.process.join(max(0.0, deadline - time.monotonic()))
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+        self._workers = []
+
+    def _launch(self) -> _Worker[In]:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_serve, args=(theirs, self._start), daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _feed(self, source: Iterator[list[tuple[int, In]]], again: deque[_Task[In]]) -> None:
+        for worker in self._workers:
+            if worker.task is not None:
+                continue
+            task = again.popleft() if again else None
+            if task is None:
+                chunk = next(source, None)
+                task = None if chunk is None else _Task(chunk)
+            if task is None:
+                return
+            worker.task, worker.since = task, time.monotonic()
+            try:
+                worker.pipe.send([item for _, item in task.items])
+            except OSError:
+                continue  # it died idle; _collect finds out and does the task again
+
+    def _ready(self, busy: list[_Worker[In]]) -> list[_Worker[In]]:
+        """Wait until a worker has answered, died or hung."""
+        pipes = {w.pipe: w for w in busy}
+        answered = wait(list(pipes), timeout=1.0)
+        for worker in busy:
+            if time.monotonic() - worker.since > TASK_SECONDS:
+                worker.process.kill()
+        return [pipes[pipe] for pipe in answered if isinstance(pipe, Connection)]
+
+    def _collect(self, worker: _Worker[In], again: deque[_Task[In]]) -> Iterator[tuple[int, Out]]:
+        task = worker.task
+        assert task is not None
+        try:
+            answer = worker.pipe.recv()
+        except (EOFError, OSError):
+            self._replace(worker)
+            yield from self._retried(task, again, "the process working on it was killed")
+            return
+        worker.task = None
+        if isinstance(answer, GroupingError):
+            raise answer
+        if isinstance(answer, str):
+            yield from self._retried(task, again, answer)
+        else:
+            for (position, _), result in zip(task.items, answer, strict=True):
+                yield position, result
+
+    def _retried(
+        self, task: _Task[In], again: deque[_Task[In]], reason: str
+    ) -> Iterator[tuple[int, Out]]:
+        for single in task.apart():
+            if single.deaths < MAX_DEATHS:
+                again.append(single)
+            else:
+                yield single.items[0][0], self._given_up(f"{reason}, {single.deaths} times")
+
+    def _replace(self, worker: _Worker[In]) -> None:
+        worker.pipe.close()
+        worker.process.join()
+        self._workers[self._workers.index(worker)] = self._launch()
+
+
+def _serve(pipe: Connection, start: Callable[[], Work[Any, Any]]) -> None:
+    """Work until told to stop. Runs in the worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    work: Work[Any, Any] | None = None
+    try:
+        while (items := pipe.recv()) is not None:
+            work = work or start()
+            pipe.send(_attempt(work, items))
+    except GroupingError as error:
+        pipe.send(error)
+    except (EOFError, OSError):
+        return  # the parent is gone
+    finally:
+        os._exit(0)  # nothing to clean up, and native threads cannot hold up the exit
+
+
+def _attempt(work: Work[Any, Any], items: list[Any]) -> list[Any] | str:
+    try:
+        return work(items)
+    except GroupingError:
+        raise
+    except Exception as error:  # noqa: BLE001 - becomes the reason in the photo's report
+        return f"{type(error).__name__}: {error}"

@@ -1,0 +1,9 @@
+#!/usr/bin/env python3
+"""Group the faces of photos by person; see ``--help``."""
+
+import sys
+
+from grouping.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())
