@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grouping.album import Album
+from grouping.gallery import gallery_page
 from grouping.mosaic import faces_picture
 from grouping.plot_data import plot_data
 from grouping.plots import tsne_figure
@@ -71,6 +72,8 @@ def write_report(
         written.append(_write_figure(out / "similarity.png", similarity_figure(result)))
         mosaic = faces_picture(result, thumbnails.crop)
         written.append(write_image(out / "faces.png", mosaic))
+    page = gallery_page(album, thumbnails).encode("utf-8")
+    written.append(write_bytes(out / "index.html", page))
     return written
 
 

@@ -1,0 +1,138 @@
+"""``index.html``: one page that shows the people and takes corrections, opened from disk.
+
+The page holds its data, style and script; beside it lie only the thumbnails. Names and
+paths are hostile until proven otherwise: the data is ASCII JSON without ``<``, ``>`` or
+``&``, the script writes it as text and never as markup, and the page's content security
+policy allows exactly this script and this style, pictures beside the page, and no network.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from grouping.album import UNREADABLE, Album, Face, one_line
+from grouping.palette import COLOURS
+from grouping.thumbnails import Thumbnails
+
+PAGE_FOLDER = Path(__file__).parent / "gallery_page"
+SCRIPTS = ("model", "corrections", "parts", "views", "viewer", "map", "main")
+
+
+def gallery_page(album: Album, thumbnails: Thumbnails) -> str:
+    """The page as text, pure ASCII in its data; save it beside the folder of the thumbnails."""
+    script = _script()
+    style = (PAGE_FOLDER / "style.css").read_text("utf-8")
+    page = (PAGE_FOLDER / "page.html").read_text("utf-8")
+    parts = {
+        "policy": _policy(script, style),
+        "style": style,
+        "script": script,
+        "data": _as_json(gallery_data(album, thumbnails)),
+    }
+    for name, text in parts.items():
+        head, tail = page.split("{{" + name + "}}")
+        page = head + text + tail
+    return page
+
+
+def gallery_data(album: Album, thumbnails: Thumbnails) -> dict[str, Any]:
+    """What the page shows, as JSON values; faces are rows to keep two thousand photos small."""
+    return {
+        "created": album.result["created"],
+        "about": _about(album.result),
+        "colours": COLOURS,
+        "people": [_person(album, group_idx) for group_idx in range(len(album.groups))],
+        "photos": [_photo(album, thumbnails, photo) for photo in range(len(album.images))],
+        "faces": [_face_row(face) for face in album.faces.values()],
+        "merges": _merges(album),
+        "map": _map(album.result),
+    }
+
+
+def _script() -> str:
+    parts = [(PAGE_FOLDER / f"{name}.js").read_text("utf-8") for name in SCRIPTS]
+    return "(() => {\n'use strict';\n" + "\n".join(parts) + "\n})();"
+
+
+def _policy(script: str, style: str) -> str:
+    return (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src 'self' file: data:; "
+        f"script-src {_source_hash(script)}; style-src {_source_hash(style)}"
+    )
+
+
+def _source_hash(text: str) -> str:
+    digest = b64encode(sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return f"'sha256-{digest}'"
+
+
+def _as_json(data: dict[str, Any]) -> str:
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _about(result: dict[str, Any]) -> str:
+    model = result["model"]
+    threshold = result["settings"]["threshold"]
+    return one_line(
+        f"{model['name']} ({model['file']}), threshold {threshold}, version {result['version']}, "
+        f"made {result['created']}"
+    )
+
+
+def _person(album: Album, group_idx: int) -> dict[str, Any]:
+    group = album.groups[group_idx]
+    return {
+        "id": group["group_id"],
+        "name": one_line(group.get("name") or ""),
+        "faces": [face.idx for face in album.faces_of(group_idx)],
+        "representative": group["representative_face_idx"],
+        "cohesion": group.get("cohesion"),
+        "purity": group.get("purity"),
+    }
+
+
+def _photo(album: Album, thumbnails: Thumbnails, photo: int) -> dict[str, Any]:
+    image = album.images[photo]
+    return {
+        "name": album.photo_name(photo),
+        "w": image["width"],
+        "h": image["height"],
+        "sha256": image.get("sha256"),
+        "key": PurePosixPath(thumbnails.preview_name(photo)).stem,
+        "link": _link(str(image.get("url") or "")),
+        "failed": image["group_idx"] == UNREADABLE,
+        "problem": thumbnails.problems.get(photo),
+    }
+
+
+def _link(url: str) -> str | None:
+    """Where the original can be opened: on the web or on this machine, nowhere else."""
+    if url.lower().startswith(("http://", "https://", "file://")):
+        return url
+    for path in (PurePosixPath(url), PureWindowsPath(url)):
+        if path.is_absolute():
+            return path.as_uri()
+    return None
+
+
+def _face_row(face: Face) -> list[Any]:
+    return [face.idx, face.photo, *map(round, face.box), face.group, face.similarity]
+
+
+def _map(result: dict[str, Any]) -> dict[str, list[Any]]:
+    tsne = (result.get("plots") or {}).get("tsne", {"face_idx": [], "x": [], "y": []})
+    return {"face": tsne["face_idx"], "x": tsne["x"], "y": tsne["y"]}
+
+
+def _merges(album: Album) -> list[dict[str, Any]]:
+    """Suggested merges as pairs of groups."""
+    pairs = []
+    for suggestion in album.result.get("merge_suggestions") or []:
+        a, b = suggestion["groups"]
+        pairs.append({"a": a, "b": b, "similarity": suggestion.get("similarity")})
+    return pairs

@@ -1,0 +1,56 @@
+// The user's changes as corrections.toml, which the program reads on its next run.
+
+const ANCHORS = 5; // faces that stand for a person: enough to be found again, few to read
+
+function tomlString(text) {
+  const escaped = [...text].map((c) => {
+    const code = c.codePointAt(0);
+    if (c === '"' || c === "\\") return `\\${c}`;
+    const plain = code >= 0x20 && code !== 0x7f && !(code >= 0xd800 && code <= 0xdfff);
+    return plain ? c : `\\u${code >= 0xd800 && code <= 0xdfff ? "FFFD" : code.toString(16).padStart(4, "0")}`;
+  });
+  return `"${escaped.join("")}"`;
+}
+
+function tomlFace(face) {
+  const { sha256, name } = album.photos[face.photo];
+  return `    { photo = "${sha256}", box = [${face.box.join(", ")}], file = ${tomlString(name)} },`;
+}
+
+function tomlEntry(table, lines, entryFaces) {
+  return [`[[${table}]]`, ...lines, "faces = [", ...entryFaces.map(tomlFace), "]", ""].join("\n");
+}
+
+// The most typical faces of a group that were not rejected.
+function anchors(g, most) {
+  return album.people[g].faces.map((idx) => faces.get(idx))
+    .filter((face) => !(face.idx in edits.rejected)).slice(0, most);
+}
+
+function correctionsFile() {
+  const parts = ["# Made by the gallery page. Apply it with: --corrections corrections.toml", "version = 1", ""];
+  for (const person of everyone()) {
+    const chosen = person.members.flatMap((g) => anchors(g, ANCHORS));
+    if (person.name && chosen.length) parts.push(tomlEntry("person", [`name = ${tomlString(person.name)}`], chosen));
+    else if (person.members.length > 1 && chosen.length > 1) parts.push(tomlEntry("must_link", [], chosen));
+  }
+  for (const [a, b] of edits.apart) {
+    const two = [...anchors(a, 1), ...anchors(b, 1)];
+    if (two.length === 2 && rootOf[a] !== rootOf[b]) parts.push(tomlEntry("cannot_link", [], two));
+  }
+  for (const idx of Object.keys(edits.rejected)) {
+    const face = faces.get(Number(idx));
+    const [other] = anchors(face.group, 1);
+    if (other) parts.push(tomlEntry("cannot_link", [], [face, other]));
+  }
+  return parts.join("\n");
+}
+
+function downloadCorrections() {
+  const url = URL.createObjectURL(new Blob([correctionsFile()], { type: "application/toml" }));
+  const link = h("a", { href: url, download: "corrections.toml" });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+}

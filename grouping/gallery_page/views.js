@@ -1,0 +1,149 @@
+// One function a section; each gives the elements of the page.
+
+const SORTS = {
+  size: ["Most photos", (a, b) => b.photos.length - a.photos.length || a.idx - b.idx],
+  name: ["Name", (a, b) => !a.name - !b.name || a.name.localeCompare(b.name) || a.idx - b.idx],
+  review: ["To review first", (a, b) => a.purity - b.purity || a.idx - b.idx],
+};
+let sortBy = "size";
+let searched = "";
+
+function summary() {
+  const parts = [count(everyone().length, "person", "people"), count(album.photos.length, "photo"), count(faces.size, "face")];
+  return parts.join(" · ");
+}
+
+function peopleView() {
+  const grid = h("div", { class: "cards" });
+  const show = () => {
+    const wanted = searched.trim().toLowerCase();
+    const found = everyone().filter((p) => titleOf(p).toLowerCase().includes(wanted)).sort(SORTS[sortBy][1]);
+    grid.replaceChildren();
+    if (found.length) fill(grid, found, personCard);
+    else grid.append(h("p", { class: "lead" }, album.people.length ? "Nobody of that name." : "Nobody is in two photos or more."));
+  };
+  show();
+  return [
+    h("h1", {}, "People"), h("p", { class: "lead" }, `${summary()}. Give each person a name; open a person to correct the group.`),
+    h("div", { class: "tools" },
+      h("input", { type: "search", id: "search", placeholder: "Search names ( / )", "aria-label": "Search names", value: searched,
+        oninput: (event) => { searched = event.target.value; show(); } }),
+      h("select", { "aria-label": "Order", onchange: (event) => { sortBy = event.target.value; show(); } },
+        Object.entries(SORTS).map(([key, [label]]) => h("option", { value: key, selected: key === sortBy }, label)))),
+    grid,
+  ];
+}
+
+function personView(number) {
+  const person = personOf(Number(number));
+  if (!person) return missing();
+  const list = person.photos;
+  const { cohesion, purity } = person;
+  const known = [
+    count(list.length, "photo"), count(person.kept.length, "face"),
+    cohesion === null ? null : `cohesion ${cohesion.toFixed(2)}`,
+    album.people[person.idx].purity === null ? null : `expected purity ${Math.round(100 * purity)} %`,
+  ].filter(Boolean).join(" · ");
+  const others = pairs().filter((p) => p.a === person.idx || p.b === person.idx);
+  return [
+    h("div", { class: "who", style: { "--person": colourOf(person.idx) } }, picture(person),
+      h("div", { class: "about-person" }, h("h1", { class: "unseen" }, titleOf(person)), nameInput(person, "name-field"),
+        h("p", { class: "small" }, known),
+        h("div", { class: "tools" },
+          h("button", { type: "button", id: "merge", onclick: () => openPicker(person) }, "Same person as …"),
+          person.members.length > 1 ? h("button", { type: "button", onclick: () => { undoMerges(person); render(); } },
+            `Undo merge of ${person.members.join(", ")}`) : null))),
+    others.length ? [h("h2", {}, "Together with"), h("div", { class: "chips" }, others.slice(0, 24).map((p) => {
+      const other = personOf(p.a === person.idx ? p.b : p.a);
+      return h("a", { class: "chip", href: `#/pair/${p.a}/${p.b}` }, smallPicture(other), h("span", {}, `${titleOf(other)}, ${p.photos.length}`));
+    }))] : [],
+    h("h2", {}, "Photos"), fill(h("div", { class: "photos" }), list, (photo) => photoTile(photo, list, person.kept)),
+    h("h2", {}, "Faces"), h("p", { class: "lead" }, "The most typical first. Mark a face that is somebody else with ✕."),
+    fill(h("div", { class: "faces" }), person.all, (face) => faceTile(face, list, true)),
+  ].flat();
+}
+
+function reviewView() {
+  const open = album.merges.filter(({ a, b }) => rootOf[a] !== rootOf[b] && !edits.apart.some(samePair(a, b)));
+  const doubtful = everyone().filter((p) => p.kept.length).sort(SORTS.review[1]);
+  return [
+    h("h1", {}, "Review"),
+    h("p", { class: "lead" }, "Start here: groups that may be one person, then the groups that are least certain."),
+    h("h2", {}, `Same person? (${open.length})`),
+    open.length ? h("div", {}, open.map(mergePanel)) : h("p", { class: "lead" }, "No open question."),
+    h("h2", {}, "Least certain groups"),
+    fill(h("div", {}), doubtful, doubtPanel, 12),
+  ];
+}
+
+function mergePanel({ a, b, similarity }) {
+  const answer = (action) => () => { action(a, b); render(); };
+  const side = (g) => {
+    const mine = album.people[g].faces.slice(0, 8).map((idx) => faces.get(idx));
+    return h("div", {}, h("p", {}, chip(personOf(g), nameOfGroup(g) || `Person ${g}`)),
+      h("div", { class: "faces" }, mine.map((face) => faceTile(face, mine.map((f) => f.photo), false))));
+  };
+  return h("section", { class: "panel", "aria-label": `Are ${a} and ${b} one person?` },
+    h("header", {}, h("strong", { class: "grow" }, similarity === null ? "These may be one person" : `These may be one person, similarity ${similarity.toFixed(2)}`),
+      h("button", { class: "main", type: "button", onclick: answer(merge) }, "Same person"),
+      h("button", { type: "button", onclick: answer(keepApart) }, "Different people")),
+    h("div", { class: "sides" }, side(a), side(b)));
+}
+
+function doubtPanel(person) {
+  const doubted = [...person.all].sort((p, q) => p.similarity - q.similarity).slice(0, 12);
+  const purity = album.people[person.idx].purity === null ? "" : `expected purity ${Math.round(100 * person.purity)} %`;
+  return h("section", { class: "panel" },
+    h("header", {}, chip(person), h("span", { class: "small grow" }, [purity, "least typical faces first"].filter(Boolean).join(" · "))),
+    h("div", { class: "faces" }, doubted.map((face) => faceTile(face, person.photos, true))));
+}
+
+function togetherView() {
+  const all = pairs();
+  return [
+    h("h1", {}, "Together"),
+    h("p", { class: "lead" }, all.length ? "Who appears with whom, most often first." : "No two people share a photo."),
+    fill(h("div", { class: "pairs" }), all, ({ a, b, photos }) => h("a", { class: "pair", href: `#/pair/${a}/${b}`, "data-move": "" },
+      h("span", { class: "two" }, smallPicture(personOf(a)), smallPicture(personOf(b))),
+      h("span", {}, h("strong", {}, `${titleOf(personOf(a))} and ${titleOf(personOf(b))}`), h("br"),
+        h("span", { class: "small" }, count(photos.length, "photo"))))),
+  ];
+}
+
+function pairView(first, second) {
+  const [a, b] = [personOf(Number(first)), personOf(Number(second))];
+  const pair = a && b && pairs().find(samePairOf(a.idx, b.idx));
+  if (!pair) return missing();
+  return [
+    h("h1", {}, `${titleOf(a)} and ${titleOf(b)}`),
+    h("div", { class: "chips" }, chip(a), chip(b)), h("h2", {}, count(pair.photos.length, "photo")),
+    fill(h("div", { class: "photos" }), pair.photos, (photo) => photoTile(photo, pair.photos, [...a.kept, ...b.kept])),
+  ];
+}
+
+const samePairOf = (a, b) => (pair) => samePair(a, b)([pair.a, pair.b]);
+const strangers = () => [...faces.values()].filter((face) => face.group === STRANGER);
+const photosWithout = () => album.photos.flatMap((p, i) => (p.failed || facesOfPhoto[i].length ? [] : [i]));
+const failures = () => album.photos.flatMap((p, i) => (p.problem ? [i] : []));
+
+function strangersView() {
+  const list = strangers();
+  const photos = [...new Set(list.map((face) => face.photo))];
+  return [h("h1", {}, "Strangers"), h("p", { class: "lead" }, `${count(list.length, "face")} that could not be placed with anybody.`),
+    fill(h("div", { class: "faces" }), list, (face) => faceTile(face, photos, false))];
+}
+
+function withoutView() {
+  const list = photosWithout();
+  return [h("h1", {}, "No faces"), h("p", { class: "lead" }, `${count(list.length, "photo")} in which no face was found.`),
+    fill(h("div", { class: "photos" }), list, (photo) => photoTile(photo, list))];
+}
+
+function failuresView() {
+  const list = failures();
+  return [h("h1", {}, "Failures"), h("p", { class: "lead" }, `${count(list.length, "photo")} that could not be read or shown.`),
+    fill(h("ul", { class: "failures" }), list, (photo) => h("li", {}, album.photos[photo].name,
+      h("span", { class: "why" }, album.photos[photo].problem)))];
+}
+
+const missing = () => [h("h1", {}, "Nothing here"), h("p", { class: "lead" }, h("a", { href: "#/people" }, "All people"))];
