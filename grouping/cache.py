@@ -34,7 +34,7 @@ from grouping.cache_rows import (
     to_blob,
 )
 from grouping.errors import InputError
-from grouping.locations import file_key, scheme_of, shown_url
+from grouping.locations import place_key
 from grouping.photo import Fingerprint
 from grouping.records import FaceSet, PhotoFaces
 
@@ -170,7 +170,7 @@ class Cache:
         self._scrub()
 
     def _contents_at(self, place: str | Path) -> set[str]:
-        key = shown_url(str(place)) if scheme_of(str(place)) else file_key(Path(place))
+        key = place_key(place)
         digests = [sha256(Path(place).read_bytes()).hexdigest()] if os.path.isfile(place) else [""]
         query = (
             "SELECT sha256 FROM sources WHERE key = ? "

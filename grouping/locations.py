@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 # Keys of presigned addresses (S3, CloudFront, Google, Azure) and what people call secrets.
 SECRET_KEY = re.compile(
@@ -30,8 +31,27 @@ def file_key(path: Path) -> str:
     return printable(Path(os.path.realpath(path)))
 
 
+def local_path(url: str) -> Path:
+    """The path that ``file://...``, or a path itself, stands for."""
+    if scheme_of(url) != "file":
+        return Path(url)
+    return Path(os.fsdecode(unquote(urlsplit(url).path, errors="surrogateescape")))
+
+
+def place_key(place: str | Path) -> str:
+    """The key under which a photo at this path or address is remembered."""
+    if isinstance(place, Path) or scheme_of(place) in ("", "file"):
+        return file_key(local_path(str(place)))
+    return shown_url(place)
+
+
 def shown_url(url: str) -> str:
-    """The address without password and fragment, and without its query where that is secret."""
+    """An address as people may see it; a path or ``s3://`` address stays as it is.
+
+    Of others, password and fragment are left out, and the query where it is secret.
+    """
+    if scheme_of(url) in ("", "file", "s3"):
+        return printable(url)
     from urllib3.exceptions import LocationParseError
     from urllib3.util import parse_url
 

@@ -76,10 +76,10 @@ class LocalPhoto(Photo):
     max_bytes: int = MAX_PHOTO_BYTES
 
     @classmethod
-    def at(cls, path: Path, *, id: Any = None, max_bytes: int = MAX_PHOTO_BYTES) -> LocalPhoto:
-        """A file whose id, unless given, is its location."""
+    def at(cls, path: Path, *, max_bytes: int = MAX_PHOTO_BYTES) -> LocalPhoto:
+        """A file whose id is its location."""
         location = printable(path)
-        return cls(location if id is None else id, location, path, max_bytes)
+        return cls(location, location, path, max_bytes)
 
     def read(self) -> bytes:
         """See :meth:`Photo.read`."""

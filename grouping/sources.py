@@ -10,18 +10,17 @@ Both give ``Photo`` objects and read no photo.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from grouping.errors import InputError, SourceError
 from grouping.folders import photos_in_folder
 from grouping.http_source import HttpOptions, HttpPhoto
-from grouping.locations import printable, scheme_of, shown_url
+from grouping.listfiles import is_list_file, read_list
+from grouping.locations import local_path, printable, scheme_of, shown_url
 from grouping.photo import (
     MAX_PHOTO_BYTES,
     Fingerprint,
@@ -30,6 +29,7 @@ from grouping.photo import (
     Photo,
     RefusedPhoto,
 )
+from grouping.s3_source import S3Options, photos_in_bucket, s3_photo
 
 __all__ = [
     "Fingerprint",
@@ -51,10 +51,12 @@ class SourceOptions:
     Attributes:
         max_bytes: a larger photo is reported and left out.
         http: limits and allowed hosts of http and https.
+        s3: how S3 is reached.
     """
 
     max_bytes: int = MAX_PHOTO_BYTES
     http: HttpOptions = field(default_factory=HttpOptions)
+    s3: S3Options = field(default_factory=S3Options)
 
 
 def photos_from_entries(
@@ -89,9 +91,10 @@ def list_sources(
     """The photos of every source in turn, found while they are asked for.
 
     Args:
-        sources: folders (recursive, by name), files, ``http(s)://`` addresses. A photo's id is
-            its location.
-        out: folder of results, left out where it lies inside a source.
+        sources: folders (recursive, by name), files, list files (:mod:`grouping.listfiles`),
+            ``http(s)://`` addresses, ``s3://bucket/prefix``. A photo's id is its location,
+            unless a list gives another.
+        out: folder or ``s3://`` address of results, left out where it lies inside a source.
         options: limits of the fetching.
 
     Raises:
@@ -111,21 +114,24 @@ def photo_at(url: str, id: Any, options: SourceOptions, *, local_base: Path | No
         options: limits of the fetching.
         local_base: the folder that relative paths start from; None refuses local files.
     """
-    scheme = scheme_of(url)
+    scheme, location = scheme_of(url), shown_url(url)
     if scheme in ("http", "https"):
-        return HttpPhoto(id, shown_url(url), url, options.http, options.max_bytes)
+        return HttpPhoto(id, location, url, options.http, options.max_bytes)
+    if scheme == "s3":
+        return s3_photo(url, id, options.s3, options.max_bytes)
     if scheme not in ("file", ""):
-        return RefusedPhoto(id, shown_url(url), f"refused: {scheme}:// addresses are not supported")
+        return RefusedPhoto(id, location, f"refused: {scheme}:// addresses are not supported")
     if local_base is None:
-        return RefusedPhoto(id, printable(url), LOCAL_REFUSED)
-    return LocalPhoto.at(local_base / _local_path(url), id=id, max_bytes=options.max_bytes)
+        return RefusedPhoto(id, location, LOCAL_REFUSED)
+    path = local_base / local_path(url)
+    return LocalPhoto(id, printable(path), path, options.max_bytes)
 
 
 def _photo_of(position: int, entry: Any, allow_local: bool, options: SourceOptions) -> Photo:
     if isinstance(entry, Mapping):
         return _photo_of_mapping(position, entry, allow_local, options)
     if isinstance(entry, Path):
-        return LocalPhoto.at(entry, id=position, max_bytes=options.max_bytes)
+        return LocalPhoto(position, printable(entry), entry, options.max_bytes)
     location = f"<image {position}>"
     if isinstance(entry, bytes | bytearray | memoryview):
         return MemoryPhoto(position, location, data=bytes(entry))
@@ -174,17 +180,21 @@ def _list_one(
     source: str | Path, out: str | Path | None, options: SourceOptions
 ) -> Iterator[Photo]:
     scheme = "" if isinstance(source, Path) else scheme_of(source)
+    if scheme == "s3":
+        skip = str(out) if out is not None and scheme_of(str(out)) == "s3" else None
+        return photos_in_bucket(str(source), options.s3, skip=skip, max_bytes=options.max_bytes)
     if scheme not in ("", "file"):
-        yield photo_at(str(source), shown_url(str(source)), options)
-        return
-    path = source if isinstance(source, Path) else _local_path(source)
+        return iter([photo_at(str(source), shown_url(str(source)), options)])
+    path = source if isinstance(source, Path) else local_path(source)
     if path.is_dir():
-        for file in photos_in_folder(path, skip=None if out is None else Path(out)):
-            yield LocalPhoto.at(file, max_bytes=options.max_bytes)
-    elif path.exists():
-        yield LocalPhoto.at(path, max_bytes=options.max_bytes)
-    else:
+        files = photos_in_folder(path, skip=None if out is None else Path(out))
+        return (LocalPhoto.at(file, max_bytes=options.max_bytes) for file in files)
+    if not path.exists():
         raise SourceError(f"{printable(path)} does not exist; name a folder or a photo")
+    if is_list_file(path):
+        listed = list(read_list(path))  # a wrong line is found before the first photo is read
+        return (photo_at(e.url, e.id, options, local_base=path.parent) for e in listed)
+    return iter([LocalPhoto.at(path, max_bytes=options.max_bytes)])
 
 
 def _started(photos: Iterator[Photo], source: str | Path) -> Iterator[Photo]:
@@ -195,9 +205,3 @@ def _started(photos: Iterator[Photo], source: str | Path) -> Iterator[Photo]:
             f"{printable(source)} holds no photos; name a folder with JPEG, PNG or HEIC files"
         )
     return chain([first], photos)
-
-
-def _local_path(url: str) -> Path:
-    if scheme_of(url) != "file":
-        return Path(url)
-    return Path(os.fsdecode(unquote(urlsplit(url).path, errors="surrogateescape")))

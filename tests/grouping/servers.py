@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import http.client
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 Answer = Callable[["Handler"], None]
 
@@ -21,9 +28,11 @@ class Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         with self.server.lock:
             self.server.requests[path] += 1
-            self.server.hosts.append(self.headers["Host"])
+            self.server.headers.append(dict(self.headers))
         self.close_connection = True
-        self.server.answers[path](self)
+        self.server.answers.get(path, self.server.otherwise)(self)
+
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815
 
     @property
     def tries(self) -> int:
@@ -55,8 +64,9 @@ class FaultyServer(ThreadingHTTPServer):
     def __init__(self, host: str = "127.0.0.1") -> None:
         super().__init__((host, 0), Handler)
         self.answers: dict[str, Answer] = {}
+        self.otherwise: Answer = sends(b"", 404)
         self.requests: Counter[str] = Counter()
-        self.hosts: list[str] = []
+        self.headers: list[dict[str, str]] = []
         self.lock = threading.Lock()
 
     def url(self, path: str, host: str = "127.0.0.1", scheme: str = "http") -> str:
@@ -125,3 +135,67 @@ def drips(pause: float, count: int, *, headers: bool = False) -> Answer:
 def first(times: int, fault: Answer, then: Answer) -> Answer:
     """``fault`` for the first requests of a path, ``then`` for the rest."""
     return lambda handler: (fault if handler.tries <= times else then)(handler)
+
+
+def forwards(url: str) -> Answer:
+    """Ask another server, and answer what it answers."""
+    upstream = urlsplit(url)
+
+    def answer(handler: Handler) -> None:
+        body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        connection = http.client.HTTPConnection(upstream.hostname, upstream.port, timeout=30)
+        connection.request(handler.command, handler.path, body, dict(handler.headers))
+        reply = connection.getresponse()
+        body = reply.read()
+        handler.send_response(reply.status)
+        for name, value in reply.getheaders():
+            if name.lower() not in ("connection", "transfer-encoding", "date", "server"):
+                handler.send_header(name, value)
+        if "Content-Length" not in reply.headers:
+            handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+        connection.close()
+
+    return answer
+
+
+MOTO = """
+import sys
+from moto.server import main
+count = int(sys.argv[2])
+if count:
+    from moto.core import DEFAULT_ACCOUNT_ID
+    from moto.s3.models import s3_backends
+    store = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    store.create_bucket("many", "us-east-1")
+    for number in range(count):
+        store.put_object("many", f"photos/{number:06}.jpg", b"%d" % number)
+main(["-H", "127.0.0.1", "-p", sys.argv[1]])
+"""
+
+
+@functools.cache
+def s3_server(keys: int = 0) -> str:
+    """The address of a moto server in a process of its own, started once for a test run.
+
+    With ``keys``, it comes with a bucket ``many`` that holds so many small objects.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-c", MOTO, str(port), str(keys)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    atexit.register(process.kill)
+    give_up = time.monotonic() + 120
+    while time.monotonic() < give_up and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return f"http://127.0.0.1:{port}"
+    raise RuntimeError("the S3 server did not start")
