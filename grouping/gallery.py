@@ -87,7 +87,7 @@ def _about(result: dict[str, Any]) -> str:
 def _person(album: Album, group_idx: int) -> dict[str, Any]:
     group = album.groups[group_idx]
     return {
-        "id": group["group_id"],
+        "id": group.get("group_id", f"group {group_idx}"),
         "name": one_line(group.get("name") or ""),
         "faces": [face.idx for face in album.faces_of(group_idx)],
         "representative": group["representative_face_idx"],

@@ -27,6 +27,7 @@ function render() {
     const n = number(section);
     return h("a", { href: `#/${key}`, "aria-current": here ? "page" : null }, label, n === null ? null : h("span", { class: "n" }, n.toLocaleString("en")));
   }));
+  document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   main.replaceChildren(...view(...rest).flat().filter(Boolean));
 }
 

@@ -85,8 +85,8 @@ function drawNames(pen, points) {
   pen.strokeStyle = style.getPropertyValue("--card");
   pen.fillStyle = style.getPropertyValue("--ink");
   for (const [person, list] of [...mine].slice(0, 80)) {
-    const text = person.name ? person.name.slice(0, 24) : String(person.idx);
-    const at = [median(list.map((p) => p.px)), median(list.map((p) => p.py)) - 9];
+    const text = person.name.length > 24 ? `${person.name.slice(0, 23)}…` : person.name || String(person.idx);
+    const at = [median(list.map((p) => p.px)), Math.min(...list.map((p) => p.py)) - 9];
     pen.strokeText(text, ...at);
     pen.fillText(text, ...at);
   }

@@ -55,7 +55,7 @@ function personView(number) {
             `Undo merge of ${person.members.join(", ")}`) : null))),
     others.length ? [h("h2", {}, "Together with"), h("div", { class: "chips" }, others.slice(0, 24).map((p) => {
       const other = personOf(p.a === person.idx ? p.b : p.a);
-      return h("a", { class: "chip", href: `#/pair/${p.a}/${p.b}` }, smallPicture(other), h("span", {}, `${titleOf(other)}, ${p.photos.length}`));
+      return h("a", { class: "chip", href: `#/pair/${p.a}/${p.b}` }, smallPicture(other), h("span", {}, `${titleOf(other)} · ${count(p.photos.length, "photo")}`));
     }))] : [],
     h("h2", {}, "Photos"), fill(h("div", { class: "photos" }), list, (photo) => photoTile(photo, list, person.kept)),
     h("h2", {}, "Faces"), h("p", { class: "lead" }, "The most typical first. Mark a face that is somebody else with ✕."),
