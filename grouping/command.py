@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(
         level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s"
     )
+    if not arguments.verbose:
+        warnings.simplefilter("ignore")  # Pillow's remarks on odd files; ours are in the results
     try:
         with _stoppable() as stop:
             return _run(arguments, stop)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import struct
-import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +28,8 @@ FORMATS = (
     *("JPEG2000", "PPM", "TGA", "ICO", "PCX", "SGI", "SUN"),
 )
 MIN_SIDE = 1
+JPEG_FORMATS = ("JPEG", "MPO")
+JPEG_END = b"\xff\xd9"  # the marker "end of image"
 PAPER = (255, 255, 255)  # what shows through transparent pixels
 
 # Everything that Pillow's decoders were seen to raise on damaged files.
@@ -126,9 +127,7 @@ def _opened(data: bytes) -> Image.Image:
     """Read the header only, and refuse what is too large before anything is allocated."""
     if not data:
         raise DecodeError("the file is empty")
-    with warnings.catch_warnings():  # Pillow warns where we refuse
-        warnings.simplefilter("ignore")
-        image: Image.Image = Image.open(io.BytesIO(data), formats=_formats())
+    image: Image.Image = Image.open(io.BytesIO(data), formats=_formats())
     width, height = image.size
     if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:
         raise DecodeError(_too_large(f"{width}x{height} px"))
@@ -136,34 +135,41 @@ def _opened(data: bytes) -> Image.Image:
 
 
 def _decode(data: bytes, max_side: int | None) -> DecodedPhoto:
-    image = _opened(data)
-    width, height = image.size
-    if max_side and image.format in ("JPEG", "MPO"):
-        image.draft(None, _fitted(image.size, max_side))
-    notes = _load(image)
-    turned = _orientation(image) >= 5
-    image = _to_rgb(_upright(image))
-    if turned:
-        width, height = height, width
-    photo = DecodedPhoto(image, width, height, notes)
-    return reduce_to(photo, max_side) if max_side else photo
-
-
-def _load(image: Image.Image) -> tuple[str, ...]:
-    """Read the pixels; a truncated file is used as far as it goes, with a remark."""
+    image = _drafted(data, max_side)
+    width, height = _opened(data).size
+    notes: tuple[str, ...] = ()
     try:
         image.load()
     except OSError as error:
-        if not (isinstance(image, ImageFile.ImageFile) and "truncated" in str(error)):
+        if "truncated" not in str(error):
             raise
-        if image._im is None:
-            raise DecodeError("the image is truncated before its first pixel") from None
+        image = _salvaged(image, data, max_side)
+        notes = ("the file is truncated; used as far as it goes",)
+    if _orientation(image) >= 5:
+        width, height = height, width
+    photo = DecodedPhoto(_to_rgb(_upright(image)), width, height, notes)
+    return reduce_to(photo, max_side) if max_side else photo
+
+
+def _drafted(data: bytes, max_side: int | None) -> Image.Image:
+    """Open; JPEG is told which reduced DCT scale will do."""
+    image = _opened(data)
+    if max_side and image.format in JPEG_FORMATS:
+        image.draft(None, _fitted(image.size, max_side))
+    return image
+
+
+def _salvaged(image: Image.Image, data: bytes, max_side: int | None) -> Image.Image:
+    """What could be decoded of a truncated file."""
+    if image.format in JPEG_FORMATS:
+        image = _drafted(data + JPEG_END, max_side)  # with an end, libjpeg gives all it has
+        image.load()
+    elif isinstance(image, ImageFile.ImageFile) and image._im is not None:
         image.tile = []  # what was decoded so far is in place; nothing is left to read
         image.load()
-        if not np.asarray(image.convert("L")).any():
-            raise DecodeError("the image is truncated before its first pixel") from None
-        return ("the file is truncated; used as far as it goes",)
-    return ()
+    if image.convert("L").getextrema() in ((0, 0), (128, 128)):
+        raise DecodeError("the image is truncated before its first pixel")
+    return image
 
 
 def _orientation(image: Image.Image) -> int:

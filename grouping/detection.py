@@ -80,6 +80,8 @@ class Detector:
             For each image its faces, best score first, in pixels of that image; boxes are cut
             off at its edges.
         """
+        if not images:
+            return []
         with self._lock:
             pyramids = [Pyramid(image) for image in images]
             found = [self._propose(p, s) for p, s in zip(pyramids, settings, strict=True)]

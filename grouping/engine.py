@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
@@ -170,6 +171,7 @@ def _start_worker(config: GroupingConfig) -> Work[PhotoWork, PhotoFaces]:
     """Load the networks in a worker process; one thread each, as there are several of them."""
     import torch
 
+    warnings.simplefilter("ignore")  # Pillow's remarks on odd files; ours are in the results
     torch.set_num_threads(1)
     return partial(analyse_chunk, load_analyser(config))
 
