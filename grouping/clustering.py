@@ -5,18 +5,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from grouping.attachment import attach
+from grouping.audit import MergeSuggestion, evidence, expected_purity, merge_suggestions
+from grouping.clusterers import CLUSTERERS, by_size
 from grouping.constraints import Constraints, content_rank, same_photo_pairs
-from grouping.density import hdbscan_labels
 from grouping.errors import InputError
+from grouping.members import group_sums, own_products
 from grouping.records import FaceSet, Float32, Int64
-from grouping.vertices import group_sums, link, vertices_of
+from grouping.vertices import Vertices, vertices_of
 
-# Columns of a block of similarities within a group: bounds memory for groups of any size.
+# Faces of lower quality make no groups and are only attached to them: they are blurred, tiny
+# or seen from behind, and resemble each other more than the people they belong to.
+CORE_QUALITY = 0.2
+# Rows of a block of similarities within a group: bounds memory for groups of any size.
 BLOCK = 2048
 
 
@@ -29,13 +35,21 @@ class Grouping:
             photos; among equals the one of more faces comes first.
         similarity: (n,) float32, cosine similarity to the mean of its group, NaN for none.
         cohesion: (K,) float32, mean of ``similarity`` over each group.
+        purity: (K,) float32, expected share of the faces that are the right person.
         representative: (K,) int64, the face that shows each group best.
+        evidence: (n, 3) int64, the faces of its group that a face resembles most, -1 for none.
+        evidence_similarity: (n, 3) float32, how much, NaN for none.
+        merge_suggestions: groups that may be one person, the likeliest first.
     """
 
     labels: Int64
     similarity: Float32
     cohesion: Float32
+    purity: Float32
     representative: Int64
+    evidence: Int64
+    evidence_similarity: Float32
+    merge_suggestions: tuple[MergeSuggestion, ...]
 
     def __len__(self) -> int:
         return len(self.cohesion)
@@ -48,6 +62,8 @@ def group_faces(
     threshold: float,
     min_photos: int = 2,
     one_face_per_photo: bool = True,
+    allow_same_face: bool = True,
+    core_quality: float = CORE_QUALITY,
     constraints: Constraints | None = None,
 ) -> Grouping:
     """Group faces by person.
@@ -59,41 +75,42 @@ def group_faces(
         method: ``"agglomerative"`` (average linkage) or ``"hdbscan"``.
         threshold: smallest average cosine similarity of two clusters that are merged.
         min_photos: a group needs faces in this many different photos.
-        one_face_per_photo: two faces of one photo never share a group, unless they are one
-            face seen twice (see :mod:`grouping.constraints`).
+        one_face_per_photo: two faces of one photo never share a group.
+        allow_same_face: unless they are one face seen twice, see :mod:`grouping.constraints`.
+        core_quality: faces of lower quality make no groups and are only attached to them.
         constraints: what is known beforehand.
 
     Raises:
-        InputError: an unknown method.
+        InputError: an unknown method, or embeddings that are zero or not finite.
     """
     if method not in CLUSTERERS:
         raise InputError(f"method must be one of {', '.join(CLUSTERERS)}, got {method!r}")
     known = constraints or Constraints()
     used = np.setdiff1d(np.arange(len(faces)), known.ignore)
     chosen = faces[used]
-    among = known.among(used, len(faces))
+    links = known.among(used, len(faces))
     if one_face_per_photo:
-        apart = np.concatenate([among.cannot_link, same_photo_pairs(chosen)])
-        among = Constraints(among.must_link, apart)
+        apart = same_photo_pairs(chosen, allow_same_face=allow_same_face)
+        links = Constraints(links.must_link, np.concatenate([links.cannot_link, apart]))
+    vertices, member = vertices_of(chosen.embeddings, links)
+    quality = np.zeros(len(vertices), np.float32)
+    np.maximum.at(quality, member, chosen.quality)
     labels = np.full(len(faces), -1, np.int64)
-    labels[used] = CLUSTERERS[method](chosen.embeddings, among, threshold)
-    return _described(faces, _numbered(faces, labels, min_photos))
+    labels[used] = _cluster(vertices, quality >= core_quality, method, threshold)[member]
+    numbered = _numbered(faces, labels, min_photos)
+    return _described(faces, numbered, threshold, known.cannot_link)
 
 
-def _agglomerative(vectors: Float32, constraints: Constraints, threshold: float) -> Int64:
-    vertices, member = vertices_of(vectors, constraints)
-    return link(vertices, threshold)[member]
-
-
-def _hdbscan(vectors: Float32, constraints: Constraints, threshold: float) -> Int64:
-    vertices, member = vertices_of(vectors, constraints)
-    return hdbscan_labels(vertices, threshold)[member]
-
-
-CLUSTERERS: dict[str, Callable[[Float32, Constraints, float], Int64]] = {
-    "agglomerative": _agglomerative,
-    "hdbscan": _hdbscan,
-}
+def _cluster(
+    vertices: Vertices, core: npt.NDArray[np.bool_], method: str, threshold: float
+) -> Int64:
+    """Labels of vertices: clusters of the core, the rest attached to them."""
+    clusterer = CLUSTERERS[method](threshold)
+    cores = np.flatnonzero(core)
+    labels = np.full(len(vertices), -1, np.int64)
+    labels[cores] = clusterer.cluster(vertices.take(cores))
+    weak = np.arange(len(vertices)) if clusterer.leaves_noise else np.flatnonzero(~core)
+    return attach(vertices, labels, weak, threshold)
 
 
 def _numbered(faces: FaceSet, labels: Int64, min_photos: int) -> Int64:
@@ -102,28 +119,29 @@ def _numbered(faces: FaceSet, labels: Int64, min_photos: int) -> Int64:
     inside = np.flatnonzero(labels >= 0)
     seen = np.unique(np.stack([labels[inside], faces.photo_index[inside]]), axis=1)
     photos = np.bincount(seen[0], minlength=count)
-    size = np.bincount(labels[inside], minlength=count)
-    content = np.full(count, len(faces))
-    np.minimum.at(content, labels[inside], content_rank(faces.embeddings)[inside])
-    order = np.lexsort((content, -size, -photos))
-    kept = order[photos[order] >= min_photos]
-    number = np.full(count + 1, -1)
-    number[kept] = np.arange(len(kept))
-    return number[labels]
+    kept = np.append(photos >= min_photos, False)[labels]
+    rank = content_rank(faces.embeddings)
+    return by_size(np.where(kept, labels, -1), rank, photos, smallest=1)
 
 
-def _described(faces: FaceSet, labels: Int64) -> Grouping:
+def _described(faces: FaceSet, labels: Int64, threshold: float, cannot_link: Int64) -> Grouping:
     count = int(labels.max(initial=-1)) + 1
     sums = group_sums(faces.embeddings, labels, count)
     centres = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+    similarity = own_products(faces.embeddings, centres, labels)
     inside = np.flatnonzero(labels >= 0)
-    similarity = np.full(len(faces), np.nan, np.float32)
-    for part in np.array_split(inside, len(inside) // BLOCK + 1):
-        similarity[part] = np.einsum("ij,ij->i", faces.embeddings[part], centres[labels[part]])
-    total = np.bincount(labels[inside], similarity[inside], minlength=count)
-    cohesion = total / np.bincount(labels[inside], minlength=count)
+    size = np.bincount(labels[inside], minlength=count)
+    cohesion = np.bincount(labels[inside], similarity[inside], minlength=count) / size
+    near, near_similarity = evidence(faces.embeddings, labels)
     return Grouping(
-        labels, similarity, cohesion.astype(np.float32), _representatives(faces, labels, similarity)
+        labels=labels,
+        similarity=similarity,
+        cohesion=cohesion.astype(np.float32),
+        purity=expected_purity(faces.embeddings, labels, threshold),
+        representative=_representatives(faces, labels, similarity),
+        evidence=near,
+        evidence_similarity=near_similarity,
+        merge_suggestions=merge_suggestions(faces, labels, threshold, cannot_link),
     )
 
 

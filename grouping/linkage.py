@@ -26,6 +26,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,9 @@ from grouping.records import Float32, Int64
 
 Float64 = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
+
+# Asked before clusters merge: (sums, sizes, low, high, similarity) -> one bool a pair.
+Accept = Callable[[Float32, Int64, Int64, Int64, Float64], npt.NDArray[np.bool_]]
 
 # Pairs of summed vectors multiplied at once: keeps the gathered rows in cache.
 PAIR_CHUNK = 1024
@@ -94,6 +98,7 @@ def average_linkage(
     edges: tuple[npt.NDArray[np.integer], npt.NDArray[np.integer], npt.NDArray[np.floating]],
     cannot_link: tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]],
     threshold: float,
+    accept: Accept | None = None,
 ) -> Merges:
     """Merge clusters until no allowed pair has a mean similarity of ``threshold``.
 
@@ -107,6 +112,8 @@ def average_linkage(
             ``threshold``.
         cannot_link: rows and columns of vertices that must not share a cluster.
         threshold: smallest mean similarity of a merge.
+        accept: whether clusters that are each other's most similar may merge; a pair refused
+            is a cannot-link from then on. By default all may.
     """
     weight = sizes[edges[0]] * sizes[edges[1]]
     n = len(sizes)
@@ -120,6 +127,13 @@ def average_linkage(
         if not len(mean):
             break
         chosen = _reciprocal_best(active, mean, n)
+        if accept is not None:
+            low, high = active.low[chosen], active.high[chosen]
+            good = accept(sums, sizes, low, high, mean[chosen])
+            active.total[chosen[~good]] = -np.inf
+            chosen = chosen[good]
+        if not len(chosen):
+            continue
         kept, gone = active.low[chosen], active.high[chosen]
         history.append((kept, gone, mean[chosen]))
         sums[kept] += sums[gone]

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from grouping.constraints import Constraints, content_rank
-from grouping.linkage import average_linkage
+from grouping.linkage import Accept, average_linkage
+from grouping.members import group_sums
 from grouping.records import Float32, Int64
 from grouping.similarity import CosineGraph, GraphTooLargeError, check_vectors, cosine_graph
 
@@ -64,15 +65,6 @@ def _rename(vertices: Vertices, labels: Int64) -> Int64:
     links = np.sort(labels[vertices.cannot_link], axis=1)
     links = links[links[:, 0] != links[:, 1]]
     return np.unique(links, axis=0).reshape(-1, 2)
-
-
-def group_sums(vectors: Float32, labels: Int64, count: int) -> Float32:
-    """(count, d) float32, the sum of the rows of each label; rows of label -1 are left out."""
-    rows = np.flatnonzero(labels >= 0)
-    order = rows[np.argsort(labels[rows], kind="stable")]
-    starts = np.searchsorted(labels[order], np.arange(count + 1))
-    member = csr_array((np.ones(len(order), np.float32), order, starts), (count, len(labels)))
-    return np.asarray(member @ vectors, np.float32)
 
 
 def vertices_of(vectors: Float32, constraints: Constraints) -> tuple[Vertices, Int64]:
@@ -131,12 +123,23 @@ def graph_of(vertices: Vertices, threshold: float, max_edges: int | None = None)
     return cosine_graph(vertices.means(), threshold, max_edges=max_edges)
 
 
-def link(vertices: Vertices, threshold: float, part_threshold: float | None = None) -> Int64:
+def link(
+    vertices: Vertices,
+    threshold: float,
+    accept: Accept | None = None,
+    part_threshold: float | None = None,
+) -> Int64:
     """Average linkage of any number of vertices in bounded memory.
 
     Exact where the graph has at most ``MAX_EDGES`` edges and ``MAX_AT_ONCE`` vertices. Beyond,
     the vertices are cut into parts that are merged on their own down to ``part_threshold``
     (default ``PART_STEP`` above the threshold), then what is left is merged as a whole.
+
+    Args:
+        vertices: what to cluster.
+        threshold: smallest average similarity of a merge.
+        accept: see :func:`grouping.linkage.average_linkage`.
+        part_threshold: the threshold within parts.
 
     Returns:
         (m,) int64, labels 0..k-1 numbered by the smallest vertex.
@@ -147,27 +150,33 @@ def link(vertices: Vertices, threshold: float, part_threshold: float | None = No
     for level in (first, threshold):
         if parts <= 1:
             try:
-                return _link_at_once(vertices, threshold, MAX_EDGES)[labels]
+                return _link_at_once(vertices, threshold, accept, MAX_EDGES)[labels]
             except GraphTooLargeError:
                 parts = 2
-        merged = _link_in_parts(vertices, level, parts)
+        merged = _link_in_parts(vertices, level, accept, parts)
         vertices, labels, parts = vertices.contract(merged), merged[labels], 1
-    return _link_at_once(vertices, threshold, None)[labels]
+    return _link_at_once(vertices, threshold, accept, None)[labels]
 
 
-def _link_at_once(vertices: Vertices, threshold: float, max_edges: int | None) -> Int64:
+def _link_at_once(
+    vertices: Vertices, threshold: float, accept: Accept | None, max_edges: int | None
+) -> Int64:
     graph = graph_of(vertices, threshold, max_edges)
     edges = (graph.rows, graph.cols, graph.similarity)
     apart = (vertices.cannot_link[:, 0], vertices.cannot_link[:, 1])
-    merges = average_linkage(vertices.sums.copy(), vertices.sizes.copy(), edges, apart, threshold)
+    merges = average_linkage(
+        vertices.sums.copy(), vertices.sizes.copy(), edges, apart, threshold, accept
+    )
     return np.unique(merges.roots(len(vertices)), return_inverse=True)[1].astype(np.int64)
 
 
-def _link_in_parts(vertices: Vertices, threshold: float, parts: int) -> Int64:
+def _link_in_parts(
+    vertices: Vertices, threshold: float, accept: Accept | None, parts: int
+) -> Int64:
     """Labels of a partition in which only vertices of the same part are together."""
     labels = np.empty(len(vertices), np.int64)
     used = 0
     for index in np.array_split(np.arange(len(vertices)), parts):
-        labels[index] = used + link(vertices.take(index), threshold, threshold)
+        labels[index] = used + link(vertices.take(index), threshold, accept, threshold)
         used = int(labels[index].max(initial=used - 1)) + 1
     return labels
