@@ -1,0 +1,233 @@
+"""Every person's photos to hand on: folders, an archive, tables and sidecars.
+
+The originals are only read and linked to, never written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grouping.album import Album, one_line
+from grouping.errors import ConfigError, FetchError
+from grouping.filenames import distinct_name, safe_name
+from grouping.locations import local_path, scheme_of
+from grouping.tables import write_tables
+from grouping.thumbnails import OpenPhoto, Progress
+from grouping.writing import cannot_write, make_folder, write_bytes
+from grouping.xmp import write_sidecars
+
+FOLDER_MODES = ("none", "link", "copy")
+PEOPLE_FOLDER = "people"
+ARCHIVE = "people.zip"
+# What an export has made, so that the next one can take it away and nothing else.
+CONTENTS = ".contents"
+
+__all__ = ["FOLDER_MODES", "Exported", "export", "write_archive", "write_folders", "write_tables"]
+
+
+@dataclass
+class Exported:
+    """What an export made.
+
+    Attributes:
+        files: the files written.
+        problems: one line for each photo that could not be handed on.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def export(
+    result: dict[str, Any],
+    out: Path,
+    open_photo: OpenPhoto,
+    *,
+    folders: str = "none",
+    archive: bool = False,
+    sidecars: bool = False,
+    progress: Progress | None = None,
+) -> Exported:
+    """Write the tables, and what else is asked for.
+
+    Args:
+        result: a parsed ``groups.json``.
+        out: the folder for the results.
+        open_photo: gives the bytes of ``result["images"][i]``, raises
+            :class:`grouping.errors.FetchError`.
+        folders: ``"link"`` or ``"copy"`` makes :func:`write_folders`.
+        archive: True makes :func:`write_archive`.
+        sidecars: True makes :func:`grouping.xmp.write_sidecars` in ``out/sidecars``.
+        progress: called with a stage, how many photos are done and how many there are.
+
+    Raises:
+        ConfigError: ``folders`` is none of ``FOLDER_MODES``.
+        OutputError: a file cannot be written.
+    """
+    if folders not in FOLDER_MODES:
+        raise ConfigError(f"folders must be one of {', '.join(FOLDER_MODES)}, not {folders!r}")
+    make_folder(out)
+    done = Exported(files=write_tables(result, out))
+    parts = []
+    if folders != "none":
+        parts.append(
+            write_folders(result, out, open_photo, copy=folders == "copy", progress=progress)
+        )
+    if archive:
+        parts.append(write_archive(result, out, open_photo, progress=progress))
+    if sidecars:
+        parts.append(Exported(*write_sidecars(result, open_photo, out / "sidecars")))
+    for part in parts:
+        done.files += part.files
+        done.problems += [p for p in part.problems if p not in done.problems]
+    return done
+
+
+def write_folders(
+    result: dict[str, Any],
+    out: Path,
+    open_photo: OpenPhoto,
+    *,
+    copy: bool = False,
+    progress: Progress | None = None,
+) -> Exported:
+    """A folder a person under ``out/people`` with their photos; a photo may be in several.
+
+    Without ``copy`` a photo on this machine becomes a hard link, which takes no room; where
+    that fails (another disk) a symbolic link, and where that fails too a copy. A hard link is
+    the photo: edit it and the original is edited. Photos from elsewhere are always copied.
+    What an earlier export put there is removed first, anything else is left alone.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    album = Album(result)
+    people = make_folder(out / PEOPLE_FOLDER)
+    _remove_earlier(people)
+    done = Exported()
+    total = len(album.images)
+    for photo, targets in enumerate(_targets(album)):
+        try:
+            done.files += [_place(album, photo, people / t, open_photo, copy=copy) for t in targets]
+        except FetchError as error:
+            done.problems.append(f"{album.photo_name(photo)}: {one_line(str(error))}")
+        if progress:
+            progress("folders", photo + 1, total)
+    made = [str(path.relative_to(people)) for path in done.files]
+    write_bytes(people / CONTENTS, "\n".join(made).encode())
+    return done
+
+
+def write_archive(
+    result: dict[str, Any],
+    out: Path,
+    open_photo: OpenPhoto,
+    *,
+    progress: Progress | None = None,
+) -> Exported:
+    """``out/people.zip`` with a folder a person; one photo is in memory at a time.
+
+    Raises:
+        OutputError: the archive cannot be written; an earlier one is intact.
+    """
+    album = Album(result)
+    path = out / ARCHIVE
+    aside = path.with_name(f".{ARCHIVE}.{os.getpid()}.part")
+    done = Exported(files=[path])
+    try:
+        # Photos are compressed already.
+        with zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED) as archive:
+            for photo, targets in enumerate(_targets(album)):
+                _pack(archive, album, photo, targets, open_photo, done)
+                if progress:
+                    progress("archive", photo + 1, len(album.images))
+        aside.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return done
+
+
+def _pack(
+    archive: zipfile.ZipFile,
+    album: Album,
+    photo: int,
+    targets: list[Path],
+    open_photo: OpenPhoto,
+    done: Exported,
+) -> None:
+    if not targets:
+        return
+    try:
+        data = open_photo(photo)
+    except FetchError as error:
+        done.problems.append(f"{album.photo_name(photo)}: {one_line(str(error))}")
+        return
+    for target in targets:
+        archive.writestr(target.as_posix(), data)
+
+
+def _targets(album: Album) -> Iterator[list[Path]]:
+    """For each photo the places it goes to, relative to the folder of people."""
+    taken: dict[int, set[str]] = {}
+    for photo, image in enumerate(album.images):
+        name = safe_name(album.photo_name(photo))
+        groups = [g for g in image["group_idx"] if g >= 0]
+        yield [
+            Path(person_folder(album, g), distinct_name(name, taken.setdefault(g, set())))
+            for g in groups
+        ]
+
+
+def person_folder(album: Album, group_idx: int) -> str:
+    """``003 Grandma``, or ``003`` without a name."""
+    name = album.groups[group_idx].get("name")
+    return f"{group_idx:03d} {safe_name(name)}" if name else f"{group_idx:03d}"
+
+
+def _place(album: Album, photo: int, target: Path, open_photo: OpenPhoto, *, copy: bool) -> Path:
+    make_folder(target.parent)
+    url = str(album.images[photo].get("url") or "")
+    original = local_path(url) if url and scheme_of(url) in ("", "file") else None
+    if original is None or not original.is_file():
+        return write_bytes(target, open_photo(photo))
+    if not copy and _linked(original.resolve(), target):
+        return target
+    try:
+        shutil.copy2(original, target)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    return target
+
+
+def _linked(original: Path, target: Path) -> bool:
+    for link in (os.link, os.symlink):
+        try:
+            link(original, target)
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def _remove_earlier(people: Path) -> None:
+    """Take away what ``CONTENTS`` lists, as far as it lies inside, and folders left empty."""
+    listed = people / CONTENTS
+    if not listed.is_file():
+        return
+    for line in listed.read_text("utf-8", "replace").splitlines():
+        path = people / line
+        inside = len(Path(line).parts) == 2 and ".." not in Path(line).parts
+        if inside and (path.is_symlink() or path.is_file()):
+            path.unlink()
+    for folder in people.iterdir():
+        if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
+            folder.rmdir()
+    listed.unlink()

@@ -1,0 +1,74 @@
+"""``faces.csv`` and ``groups.csv``: the result for spreadsheets and data frames."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from grouping.album import Album, Face
+from grouping.locations import printable
+from grouping.writing import write_bytes
+
+FACE_COLUMNS = (
+    *("face_idx", "photo_id", "photo_url", "group_idx", "group_id", "name", "similarity"),
+    *("x1", "y1", "x2", "y2", "score", "quality"),
+)
+GROUP_COLUMNS = (
+    *("group_idx", "group_id", "name", "photos", "faces", "cohesion", "purity"),
+    *("representative_face_idx", "representative_photo_id"),
+)
+# A spreadsheet takes a cell that begins with one of these for a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def write_tables(result: dict[str, Any], out: Path) -> list[Path]:
+    """Write ``faces.csv`` (a row a face) and ``groups.csv`` (a row a person).
+
+    UTF-8 with a byte order mark, which Excel needs for names that are not ASCII. Text that a
+    spreadsheet would run as a formula is preceded by an apostrophe.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    album = Album(result)
+    faces = (_face_row(album, face) for face in album.faces.values())
+    groups = (_group_row(album, group) for group in album.groups)
+    return [
+        write_bytes(out / "faces.csv", _table(FACE_COLUMNS, faces)),
+        write_bytes(out / "groups.csv", _table(GROUP_COLUMNS, groups)),
+    ]
+
+
+def _table(columns: Sequence[str], rows: Iterable[Iterator[Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _cell(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def _face_row(album: Album, face: Face) -> Iterator[Any]:
+    image = album.images[face.photo]
+    group = album.groups[face.group] if face.group >= 0 else {}
+    yield from (face.idx, str(image["id"]), image.get("url"), face.group)
+    yield from (group.get("group_id"), group.get("name"), face.similarity)
+    yield from face.box
+    yield from (face.score, face.quality)
+
+
+def _group_row(album: Album, group: dict[str, Any]) -> Iterator[Any]:
+    representative = album.faces[group["representative_face_idx"]]
+    yield from (group["group_idx"], group.get("group_id"), group.get("name"))
+    yield from (len(group["image_ids"]), len(group["face2_idx_list"]))
+    yield from (group.get("cohesion"), group.get("purity"))
+    yield from (representative.idx, str(album.images[representative.photo]["id"]))

@@ -1,0 +1,165 @@
+"""XMP sidecars with face regions, as digiKam, Lightroom and Immich read them.
+
+The regions are those of the Metadata Working Group (Guidelines for Handling Image Metadata
+2.0, section 5.9): the middle and the size of an area, divided by the size of the image *as
+stored*, before the Exif orientation is applied; ``AppliedToDimensions`` is that stored size.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+from PIL import ExifTags, Image
+
+from grouping.album import Album, Face, one_line
+from grouping.errors import FetchError
+from grouping.filenames import distinct_name, safe_name
+from grouping.locations import local_path, scheme_of
+from grouping.thumbnails import OpenPhoto
+from grouping.writing import make_folder, write_bytes
+
+TOOLKIT = "photo-album-face-grouping"
+Area = tuple[float, float, float, float]
+
+
+def write_sidecars(
+    result: dict[str, Any], open_photo: OpenPhoto, folder: Path | None = None
+) -> tuple[list[Path], list[str]]:
+    """Write ``photo.jpg.xmp`` for each photo with faces; photos themselves are only read.
+
+    Args:
+        result: a parsed ``groups.json``.
+        open_photo: gives the bytes of ``result["images"][i]``, raises
+            :class:`grouping.errors.FetchError`.
+        folder: where the sidecars go; None puts each beside its photo, as photo programs
+            expect them, and leaves sidecars alone that another program has written.
+
+    Returns:
+        The files written, and one line for each photo that got none.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    album = Album(result)
+    written: list[Path] = []
+    problems: list[str] = []
+    taken: set[str] = set()
+    for photo in range(len(album.images)):
+        if not album.faces_in(photo):
+            continue
+        try:
+            path = _beside(album, photo) if folder is None else _inside(album, photo, folder, taken)
+            text = sidecar(album, photo, stored_orientation(open_photo(photo)))
+        except FetchError as error:
+            problems.append(f"{album.photo_name(photo)}: {one_line(str(error))}")
+            continue
+        written.append(write_bytes(path, text.encode("utf-8")))
+    return written, problems
+
+
+def sidecar(album: Album, photo: int, orientation: int = 1) -> str:
+    """The XMP packet of one photo.
+
+    Args:
+        album: the result.
+        photo: index into its images.
+        orientation: the Exif orientation that was applied to make the photo upright.
+    """
+    image = album.images[photo]
+    width, height = image["width"], image["height"]
+    if orientation >= 5:
+        width, height = height, width
+    regions = "\n".join(_region(album, face, orientation) for face in album.faces_in(photo))
+    return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="{TOOLKIT}">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about=""
+    xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/"
+    xmlns:stArea="http://ns.adobe.com/xmp/sType/Area#"
+    xmlns:stDim="http://ns.adobe.com/xap/1.0/sType/Dimensions#">
+   <mwg-rs:Regions rdf:parseType="Resource">
+    <mwg-rs:AppliedToDimensions stDim:w="{width}" stDim:h="{height}" stDim:unit="pixel"/>
+    <mwg-rs:RegionList>
+     <rdf:Bag>
+{regions}
+     </rdf:Bag>
+    </mwg-rs:RegionList>
+   </mwg-rs:Regions>
+  </rdf:Description>
+ </rdf:RDF>
+</x:xmpmeta>
+<?xpacket end="w"?>
+"""
+
+
+def stored_orientation(data: bytes) -> int:
+    """Exif orientation 1..8 of a photo's bytes; 1 where there is none or it cannot be read."""
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    try:
+        with Image.open(BytesIO(data)) as image:
+            value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def stored_area(upright: Area, orientation: int) -> Area:
+    """An area (middle x, middle y, width, height; all in [0, 1]) before orientation is applied."""
+    x, y, width, height = upright
+    middle = {
+        1: (x, y),
+        2: (1 - x, y),
+        3: (1 - x, 1 - y),
+        4: (x, 1 - y),
+        5: (y, x),
+        6: (y, 1 - x),
+        7: (1 - y, 1 - x),
+        8: (1 - y, x),
+    }[orientation]
+    return (*middle, height, width) if orientation >= 5 else (*middle, width, height)
+
+
+def _region(album: Album, face: Face, orientation: int) -> str:
+    x, y, w, h = stored_area(_upright_area(album, face), orientation)
+    name = album.groups[face.group].get("name") if face.group >= 0 else None
+    named = f" mwg-rs:Name={quoteattr(_xml_text(name))}" if name else ""
+    return (
+        f'      <rdf:li><rdf:Description mwg-rs:Type="Face"{named}>'
+        f'<mwg-rs:Area stArea:x="{x:.6f}" stArea:y="{y:.6f}" stArea:w="{w:.6f}" '
+        f'stArea:h="{h:.6f}" stArea:unit="normalized"/></rdf:Description></rdf:li>'
+    )
+
+
+def _upright_area(album: Album, face: Face) -> Area:
+    """The part of the box inside the photo, as middle and size in [0, 1]."""
+    image = album.images[face.photo]
+    x1, x2 = (min(max(v / image["width"], 0.0), 1.0) for v in (face.box[0], face.box[2]))
+    y1, y2 = (min(max(v / image["height"], 0.0), 1.0) for v in (face.box[1], face.box[3]))
+    return (x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1
+
+
+def _xml_text(text: str) -> str:
+    """Without what XML 1.0 cannot hold: control characters, lone surrogates, U+FFFE, U+FFFF."""
+    whole = one_line(text).encode("utf-8", "replace").decode()
+    return whole.replace("\ufffe", "").replace("\uffff", "")
+
+
+def _beside(album: Album, photo: int) -> Path:
+    url = str(album.images[photo].get("url") or "")
+    if not url or scheme_of(url) not in ("", "file"):
+        raise FetchError("a sidecar beside it needs a photo on this machine")
+    original = local_path(url)
+    path = original.with_name(original.name + ".xmp")
+    if path.exists() and TOOLKIT.encode() not in path.read_bytes():
+        raise FetchError(f"{path.name} was written by another program and is left as it is")
+    return path
+
+
+def _inside(album: Album, photo: int, folder: Path, taken: set[str]) -> Path:
+    name = distinct_name(safe_name(album.photo_name(photo)) + ".xmp", taken)
+    return make_folder(folder) / name
