@@ -1,0 +1,139 @@
+"""Average linkage on the sparse graph against scikit-learn and against plain greedy merging."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers_vectors import hard_vectors, unit
+from sklearn.cluster import AgglomerativeClustering
+from sklearn.metrics import adjusted_rand_score
+
+from grouping.constraints import Constraints
+from grouping.linkage import average_linkage
+from grouping.similarity import cosine_graph
+from grouping.vertices import Vertices, link, vertices_of
+
+NO_PAIRS = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+def linked(vectors: np.ndarray, threshold: float, cannot: np.ndarray | None = None) -> np.ndarray:
+    graph = cosine_graph(vectors, threshold)
+    apart = NO_PAIRS if cannot is None else (cannot[:, 0], cannot[:, 1])
+    merges = average_linkage(
+        vectors.copy(),
+        np.ones(len(vectors), np.int64),
+        (graph.rows, graph.cols, graph.similarity),
+        apart,
+        threshold,
+    )
+    return merges.roots(len(vectors))
+
+
+def greedy(vectors: np.ndarray, threshold: float, cannot: np.ndarray) -> list[frozenset[int]]:
+    """Average linkage by its definition: merge the best allowed pair, look again."""
+    products = vectors.astype(np.float64) @ vectors.T.astype(np.float64)
+    forbidden = {frozenset(pair) for pair in cannot.tolist()}
+    clusters = [frozenset([i]) for i in range(len(vectors))]
+    while True:
+        best = max(
+            (
+                (products[np.ix_(list(a), list(b))].mean(), k, m)
+                for k, a in enumerate(clusters)
+                for m, b in enumerate(clusters[:k])
+                if not any(frozenset((i, j)) in forbidden for i in a for j in b)
+            ),
+            default=(-np.inf, 0, 0),
+        )
+        if best[0] < threshold:
+            return clusters
+        union = clusters[best[1]] | clusters[best[2]]
+        clusters = [c for k, c in enumerate(clusters) if k not in best[1:]] + [union]
+
+
+def parts(labels: np.ndarray) -> set[frozenset[int]]:
+    return {frozenset(np.flatnonzero(labels == k).tolist()) for k in np.unique(labels)}
+
+
+@pytest.mark.parametrize("threshold", [0.25, 0.4, 0.55])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_same_labels_as_scikit_learn(threshold: float, seed: int) -> None:
+    vectors, _ = hard_vectors(1500, seed=seed)
+    reference = AgglomerativeClustering(
+        n_clusters=None, metric="cosine", linkage="average", distance_threshold=1 - threshold
+    ).fit_predict(vectors.astype(np.float64))
+    assert adjusted_rand_score(reference, linked(vectors, threshold)) == 1.0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_same_clusters_as_greedy_merging_with_cannot_links(seed: int) -> None:
+    vectors, _ = hard_vectors(40, seed=seed, dim=16, largest=12)
+    rng = np.random.default_rng(seed)
+    cannot = np.array([rng.choice(40, 2, replace=False) for _ in range(60)])
+    labels = linked(vectors, 0.2, cannot)
+    assert parts(labels) == set(greedy(vectors, 0.2, cannot))
+    assert len(parts(labels)) > len(parts(linked(vectors, 0.2)))
+
+
+def test_no_cannot_link_is_ever_inside_a_cluster() -> None:
+    vectors, _ = hard_vectors(800, seed=4)
+    cannot = np.random.default_rng(0).integers(0, 800, (4000, 2))
+    cannot = cannot[cannot[:, 0] != cannot[:, 1]]
+    labels = linked(vectors, 0.2, cannot)
+    assert not (labels[cannot[:, 0]] == labels[cannot[:, 1]]).any()
+
+
+def test_ties_are_broken_by_the_smallest_vertices() -> None:
+    # Four corners of a square about an axis: each has two neighbours of the same similarity.
+    axis = np.array([1.0, 0, 0])
+    ring = np.array([[0, 1, 0], [0, 0, 1], [0, -1, 0], [0, 0, -1]])
+    vectors = unit(axis + ring)
+    assert linked(vectors, 0.45, np.array([[0, 2]])).tolist() == [0, 0, 2, 2]
+
+
+def test_merges_are_listed_with_their_similarity() -> None:
+    vectors = unit(np.array([[1, 0, 0], [1, 0.1, 0], [1, 0.3, 0.3], [0, 0, 1]]))
+    graph = cosine_graph(vectors, 0.1)
+    merges = average_linkage(
+        vectors.copy(),
+        np.ones(4, np.int64),
+        (graph.rows, graph.cols, graph.similarity),
+        NO_PAIRS,
+        0.5,
+    )
+    products = vectors.astype(float) @ vectors.T
+    assert merges.kept.tolist() == [0, 0]
+    assert merges.gone.tolist() == [1, 2]
+    assert merges.similarity == pytest.approx([products[0, 1], products[:2, 2].mean()], abs=1e-6)
+
+
+def test_parts_lose_little_against_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, _ = hard_vectors(3000, seed=7)
+    vertices, _ = vertices_of(vectors, Constraints())
+    whole = link(vertices, 0.4)
+    monkeypatch.setattr("grouping.vertices.MAX_AT_ONCE", 800)
+    in_parts = link(vertices, 0.4)
+    assert adjusted_rand_score(whole, in_parts) > 0.99
+
+
+def test_too_many_edges_are_clustered_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    people = unit(rng.standard_normal((3, 64)))
+    vectors = unit(people[np.arange(900) % 3] * 2 + unit(rng.standard_normal((900, 64))))
+    vertices, member = vertices_of(vectors, Constraints())
+    monkeypatch.setattr("grouping.vertices.MAX_EDGES", 20_000)  # the whole has 130,000
+    labels = link(vertices, 0.4)[member]
+    assert parts(labels) == {frozenset(range(k, 900, 3)) for k in range(3)}
+
+
+def test_vertices_keep_their_links_when_cut_and_contracted() -> None:
+    vectors = unit(np.random.default_rng(1).standard_normal((6, 8)))
+    vertices = Vertices(vectors, np.ones(6, np.int64), np.array([[0, 1], [2, 5], [3, 4]]))
+    assert vertices.take(np.array([5, 2, 0])).cannot_link.tolist() == [[1, 0]]
+    merged = vertices.contract(np.array([0, 1, 0, 2, 2, 1]))
+    assert merged.cannot_link.tolist() == [[0, 1]]
+    assert merged.sizes.tolist() == [2, 2, 2]
+    assert np.allclose(
+        merged.sums,
+        [vectors[0] + vectors[2], vectors[1] + vectors[5], vectors[3] + vectors[4]],
+        atol=1e-6,
+    )

@@ -1,0 +1,120 @@
+"""The sparse graph against brute force in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers_vectors import hard_vectors, unit
+
+from grouping.errors import InputError
+from grouping.similarity import (
+    BF16_MARGIN,
+    CosineGraph,
+    GraphTooLargeError,
+    cosine_graph,
+    pair_similarity,
+)
+
+
+def brute_force(vectors: np.ndarray, threshold: float) -> set[tuple[int, int]]:
+    products = vectors.astype(np.float64) @ vectors.T.astype(np.float64)
+    return {
+        (int(i), int(j)) for i, j in zip(*np.nonzero(products >= threshold), strict=True) if i < j
+    }
+
+
+def edges(graph: CosineGraph) -> set[tuple[int, int]]:
+    found = list(zip(graph.rows.tolist(), graph.cols.tolist(), strict=True))
+    assert len(found) == len(set(found)), "an edge is listed twice"
+    return set(found)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "float32"])
+@pytest.mark.parametrize("threshold", [-0.05, 0.0, 0.01, 0.2, 0.4, 0.7])
+def test_same_edges_as_float64_brute_force(precision: str, threshold: float) -> None:
+    vectors, _ = hard_vectors(700, seed=3)
+    graph = cosine_graph(vectors, threshold, precision=precision, block_rows=256)
+    assert edges(graph) == brute_force(vectors, threshold)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "float32"])
+def test_pairs_that_lie_at_the_threshold_itself(precision: str) -> None:
+    rng = np.random.default_rng(5)
+    first = unit(rng.standard_normal((1, 128)))
+    other = rng.standard_normal((400, 128))
+    other = unit(other - (other @ first.T) * first)
+    offsets = rng.uniform(-3e-7, 3e-7, (400, 1))
+    near = unit((0.4 + offsets) * first + np.sqrt(1 - (0.4 + offsets) ** 2) * other)
+    vectors = np.concatenate([first, near])
+    wanted = {e for e in brute_force(vectors, 0.4) if e[0] == 0}
+    assert 0 < len(wanted) < 400
+    found = edges(cosine_graph(vectors, 0.4, precision=precision))
+    assert {e for e in found if e[0] == 0} == wanted
+
+
+def test_the_margin_covers_the_worst_rounding_seen() -> None:
+    import torch
+
+    vectors = torch.from_numpy(hard_vectors(2000, seed=1)[0])
+    vectors = torch.cat([vectors, vectors])  # equal rows: products near 1, the largest roundings
+    half = vectors.to(torch.bfloat16)
+    rounded = (half @ half.T).double()
+    exact = vectors.double() @ vectors.double().T
+    assert float((rounded - exact).abs().max()) < BF16_MARGIN
+
+
+@pytest.mark.parametrize("block_rows", [1, 7, 64, 500])
+def test_blocks_of_any_size_give_the_same_graph(block_rows: int) -> None:
+    vectors, _ = hard_vectors(100, seed=2)
+    whole, parts = (cosine_graph(vectors, 0.1, block_rows=b) for b in (4096, block_rows))
+    assert edges(whole) == edges(parts)
+    assert dict(
+        zip(zip(whole.rows, whole.cols, strict=True), whole.similarity, strict=True)
+    ) == dict(zip(zip(parts.rows, parts.cols, strict=True), parts.similarity, strict=True))
+
+
+def test_similarity_of_an_edge_is_the_product() -> None:
+    vectors, _ = hard_vectors(300, seed=4)
+    graph = cosine_graph(vectors, 0.3)
+    exact = (vectors[graph.rows].astype(float) * vectors[graph.cols]).sum(1)
+    assert np.allclose(graph.similarity, exact, atol=2e-7)
+    assert (graph.rows < graph.cols).all()
+    again = pair_similarity(vectors, graph.cols[::-1], graph.rows[::-1])[::-1]
+    assert np.array_equal(again, graph.similarity)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_few_vectors(n: int) -> None:
+    vectors = unit(np.ones((n, 8)))
+    graph = cosine_graph(vectors, 0.5)
+    assert (graph.n, len(graph)) == (n, n // 2)
+
+
+def test_input_is_unchanged() -> None:
+    vectors, _ = hard_vectors(50)
+    before = vectors.copy()
+    cosine_graph(vectors, 0.2)
+    assert np.array_equal(vectors, before)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+def test_vectors_without_direction_are_refused(value: float) -> None:
+    vectors, _ = hard_vectors(20)
+    vectors[7] = value
+    with pytest.raises(InputError, match="row 7"):
+        cosine_graph(vectors, 0.4)
+
+
+def test_other_arguments_are_refused() -> None:
+    vectors, _ = hard_vectors(20)
+    with pytest.raises(InputError, match="float64"):
+        cosine_graph(vectors.astype(np.float64), 0.4)
+    with pytest.raises(InputError, match="precision"):
+        cosine_graph(vectors, 0.4, precision="int4")
+
+
+def test_a_graph_too_large_is_given_up() -> None:
+    vectors = unit(np.ones((100, 8)) + np.random.default_rng(0).normal(0, 0.01, (100, 8)))
+    assert len(cosine_graph(vectors, 0.5, max_edges=4950)) == 4950
+    with pytest.raises(GraphTooLargeError, match="4949"):
+        cosine_graph(vectors, 0.5, max_edges=4949)
