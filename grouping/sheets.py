@@ -223,7 +223,8 @@ def _boxed_photo(
 
 
 def _draw_box(tile: Image.Image, box: tuple[float, float, float, float]) -> None:
+    """A bright frame with dark edges around the box, so that small faces stay visible."""
     draw = ImageDraw.Draw(tile)
     x1, y1, x2, y2 = box
-    draw.rectangle((x1 - 1, y1 - 1, x2 + 1, y2 + 1), outline="#000000", width=5)
-    draw.rectangle((x1, y1, x2, y2), outline=BOX, width=3)
+    draw.rectangle((x1 - 4, y1 - 4, x2 + 4, y2 + 4), outline="#000000", width=5)
+    draw.rectangle((x1 - 3, y1 - 3, x2 + 3, y2 + 3), outline=BOX, width=3)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 120
+FEW_PAIRS = 2000  # below, bins are twice as wide
 
 Float64 = npt.NDArray[np.float64]
 
@@ -41,33 +42,20 @@ def similarity_figure(result: dict[str, Any]) -> Figure:
 
 
 def _draw_histogram(axes: Axes, plots: dict[str, Any]) -> None:
-    histogram = plots["histogram"]
-    edges = np.array(histogram["edges"])
-    for kind, colour, text in (
-        ("different", COLOURS[3], "different groups"),
-        ("same", COLOURS[5], "same group"),
-    ):
-        counts = np.array(histogram[kind], np.float64)
+    """Each kind of pair as shares of its own number: there are far more different pairs."""
+    histogram, threshold = plots["histogram"], plots["threshold"]
+    step = 2 if sum(histogram["same"]) < FEW_PAIRS else 1
+    edges = np.array(histogram["edges"])[::step]
+    for kind, colour in (("different", COLOURS[3]), ("same", COLOURS[5])):
+        counts = np.array(histogram[kind], np.float64).reshape(-1, step).sum(axis=1)
+        pairs = count(int(counts.sum()), "pair")
+        label = f"{kind} group{'s' if kind == 'different' else ''}: {pairs}"
         share = 100 * counts / max(counts.sum(), 1)
-        axes.stairs(
-            share,
-            edges,
-            fill=True,
-            color=colour,
-            alpha=0.55,
-            label=f"{text}: {count(int(counts.sum()), 'pair')}",
-        )
-    axes.axvline(
-        plots["threshold"],
-        color=INK,
-        linewidth=1.2,
-        linestyle="--",
-        label=f"threshold {plots['threshold']:g}",
-    )
-    used = np.flatnonzero(np.array(histogram["same"]) + np.array(histogram["different"]))
-    if len(used):
-        axes.set_xlim(min(edges[used[0]], 0) - 0.05, 1)
-    axes.set(xlabel="cosine similarity", ylabel="share of the pairs of its kind, %")
+        axes.stairs(share, edges, fill=True, color=colour, alpha=0.55, label=label)
+    line = {"color": INK, "linewidth": 1.2, "linestyle": "--"}
+    axes.axvline(threshold, label=f"threshold {threshold:g}", **line)
+    axes.set(xlabel="cosine similarity", ylabel="share of the pairs of its kind, %", xlim=(-0.4, 1))
+    axes.set_ylim(0, 1.2 * axes.get_ylim()[1])  # room for the legend
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="upper right")
 

@@ -3,10 +3,12 @@
 The regions are those of the Metadata Working Group (Guidelines for Handling Image Metadata
 2.0, section 5.9): the middle and the size of an area, divided by the size of the image *as
 stored*, before the Exif orientation is applied; ``AppliedToDimensions`` is that stored size.
+The orientation is repeated in the sidecar, since some programs turn regions by it.
 """
 
 from __future__ import annotations
 
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -52,7 +54,7 @@ def write_sidecars(
             continue
         try:
             path = _beside(album, photo) if folder is None else _inside(album, photo, folder, taken)
-            text = sidecar(album, photo, stored_orientation(open_photo(photo)))
+            text = sidecar(album, photo, stored_orientation(_unchanged(album, photo, open_photo)))
         except FetchError as error:
             problems.append(f"{album.photo_name(photo)}: {one_line(str(error))}")
             continue
@@ -79,7 +81,9 @@ def sidecar(album: Album, photo: int, orientation: int = 1) -> str:
   <rdf:Description rdf:about=""
     xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/"
     xmlns:stArea="http://ns.adobe.com/xmp/sType/Area#"
-    xmlns:stDim="http://ns.adobe.com/xap/1.0/sType/Dimensions#">
+    xmlns:stDim="http://ns.adobe.com/xap/1.0/sType/Dimensions#"
+    xmlns:tiff="http://ns.adobe.com/tiff/1.0/"
+    tiff:Orientation="{orientation}">
    <mwg-rs:Regions rdf:parseType="Resource">
     <mwg-rs:AppliedToDimensions stDim:w="{width}" stDim:h="{height}" stDim:unit="pixel"/>
     <mwg-rs:RegionList>
@@ -147,6 +151,13 @@ def _xml_text(text: str) -> str:
     """Without what XML 1.0 cannot hold: control characters, lone surrogates, U+FFFE, U+FFFF."""
     whole = one_line(text).encode("utf-8", "replace").decode()
     return whole.replace("\ufffe", "").replace("\uffff", "")
+
+
+def _unchanged(album: Album, photo: int, open_photo: OpenPhoto) -> bytes:
+    data = open_photo(photo)
+    if sha256(data).hexdigest() != album.images[photo]["sha256"]:
+        raise FetchError("the photo has changed since it was grouped")
+    return data
 
 
 def _beside(album: Album, photo: int) -> Path:
