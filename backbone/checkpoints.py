@@ -22,7 +22,6 @@ from backbone.errors import CheckpointError
 LFS_POINTER = b"version https://git-lfs"
 CONTAINERS = ("state_dict", "model_state_dict", "model", "net", "backbone")
 PREFIXES = ("module.", "backbone.", "model.", "net.")
-CHUNK = 1 << 20
 
 # A weight this much smaller than the largest of its tensor is far below float32 resolution in
 # any sum they share, yet it is what makes products denormal, which cost a hundred cycles each.
@@ -43,20 +42,6 @@ READ_ERRORS = (
     OverflowError,
     struct.error,
 )
-
-
-def file_digest(path: Path) -> str:
-    """Hex SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return _digest(stream)
-
-
-def _digest(stream: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while chunk := stream.read(CHUNK):
-        digest.update(chunk)
-    stream.seek(0)
-    return digest.hexdigest()
 
 
 def verified_state_dict(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
@@ -81,7 +66,8 @@ def read_checkpoint(path: Path, sha256: str | None = None) -> tuple[dict[str, Te
     try:
         with path.open("rb") as stream:
             _refuse_pointer(path, stream)
-            digest = _digest(stream)
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            stream.seek(0)
             if sha256 is not None and digest != sha256.lower():
                 raise CheckpointError(
                     f"{path}: SHA-256 is {digest}, expected {sha256.lower()}; the file is damaged "

@@ -2,19 +2,119 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from backbone.devices import PRECISIONS, keep_freed_memory, precisions_to_try, resolve_device
 from backbone.errors import DeviceError
-from backbone.weights import LoadedWeights
+from backbone.folding import ResidualNetwork, fold
+from backbone.selfcheck import agrees, probe_crops, sample_crops, warn_if_strangers_match
+from backbone.weights import LoadedWeights, WeightRecord, load_weights
 
-CPU_BATCH = 8
+Crops = npt.NDArray[np.uint8]
+Embeddings = npt.NDArray[np.float32]
+
+log = logging.getLogger(__name__)
+
+# Faces in one pass. On a CPU, more than eight fall out of the cache and are slower
+# (tests/benchmarks/bench_embedding.py).
+BATCH_SIZES = {"cpu": 8, "mps": 32, "cuda": 128}
+
+CPU_OUT_OF_MEMORY = "can't allocate memory"  # torch raises a plain RuntimeError on the CPU
+
+
+class OneDnnConv(nn.Module):
+    """A convolution that always goes to oneDNN and keeps its bias in float32.
+
+    ``conv2d`` hands small 1x1 convolutions on one thread to an older kernel that copies its
+    result twice, and rounds the bias to bfloat16.
+    """
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight = conv.weight
+        # A plain attribute, so that casting the module leaves it alone.
+        self.bias = None if conv.bias is None else conv.bias.data
+        self.stride = cast(tuple[int, int], conv.stride)
+        self.padding = cast(tuple[int, int], conv.padding)
+        self.dilation = cast(tuple[int, int], conv.dilation)
+        self.groups = conv.groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) in, (n, c', h', w') out."""
+        return torch.mkldnn_convolution(
+            x, self.weight, self.bias, self.padding, self.stride, self.dilation, self.groups
+        )
+
+
+def _use_onednn(module: nn.Module) -> None:
+    """Replace every convolution inside ``module``."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.Conv2d):
+            setattr(module, name, OneDnnConv(child))
+        else:
+            _use_onednn(child)
+
+
+@dataclass(frozen=True, eq=False)
+class Backend:
+    """A network on a device in a precision."""
+
+    network: nn.Module
+    record: WeightRecord
+    device: torch.device
+    precision: str
+
+    @classmethod
+    def build(cls, loaded: LoadedWeights, device: torch.device, precision: str) -> Backend:
+        """Fold the network and lay it out for the device; ``loaded`` is not changed."""
+        network = fold(cast(ResidualNetwork, loaded.module), loaded.record.input_size)
+        if device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+            _use_onednn(network)
+        network = network.to(device=device, dtype=PRECISIONS[precision])
+        for parameter in network.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        return cls(network, loaded.record, device, precision)
+
+    def __call__(self, crops: Crops) -> Tensor:
+        """(n, h, w, 3) uint8 RGB in, (n, d) float32 on the device out, perhaps not yet ready."""
+        with torch.inference_mode():
+            embeddings: Tensor = self.network(self._prepare(crops))
+            return embeddings.float()
+
+    def _prepare(self, crops: Crops) -> Tensor:
+        """(n, 3, h, w) as the network was trained on, in channels-last layout."""
+        preprocessing = self.record.preprocessing
+        pixels = crops[..., ::-1] if preprocessing.channel_order == "BGR" else crops
+        batch = torch.from_numpy(np.ascontiguousarray(pixels))
+        if self.device.type == "cuda":
+            # From pinned memory the copy runs while the host prepares the next batch.
+            batch = batch.pin_memory().to(self.device, non_blocking=True)
+        x = batch.to(self.device).permute(0, 3, 1, 2).float()
+        x = (x - preprocessing.mean) / preprocessing.scale
+        return x.to(PRECISIONS[self.precision])
 
 
 class Runner:
-    """A face network on a device, from uint8 crops to raw embeddings."""
+    """A face network on the best device in the best precision, in batches.
+
+    Safe to call from several threads. A batch that does not fit in memory is halved and tried
+    again; where a GPU fails, the work goes on on the CPU if that was allowed.
+
+    Attributes:
+        device, precision: what is used.
+        batch_size: most faces in one pass.
+        input_size: height and width of a crop in pixels.
+        dimension: length of an embedding.
+    """
 
     def __init__(
         self,
@@ -25,31 +125,136 @@ class Runner:
         batch_size: int | None = None,
         allow_cpu_fallback: bool = False,
     ) -> None:
-        if device not in ("auto", "cpu"):
-            raise DeviceError(f"device {device!r} is not available; use cpu")
-        self.record = loaded.record
+        """Lay the network out and show it the sample faces.
+
+        Args:
+            loaded: a trained network; it is not changed.
+            device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+            precision: ``"auto"`` takes the fastest that agrees with fp32 on the sample faces.
+            batch_size: most faces in one pass; None for the device's best.
+            allow_cpu_fallback: use the CPU, with a warning, where the device is missing or fails.
+
+        Raises:
+            DeviceError: the device or precision is not to be had.
+        """
+        if batch_size is not None and batch_size < 1:
+            raise DeviceError(f"batch size must be at least 1, got {batch_size}")
+        keep_freed_memory()
+        self._path = loaded.path
+        self._preprocessing = loaded.record.preprocessing
+        self._allow_cpu_fallback = allow_cpu_fallback
         self.input_size = loaded.record.input_size
-        self.device = "cpu"
-        self.precision = "fp32"
-        self.batch_size = batch_size or CPU_BATCH
-        self._module = loaded.module
-        self.dimension = self._embed(torch.zeros(1, 3, self.input_size, self.input_size)).shape[1]
+        try:
+            place = resolve_device(device)
+        except DeviceError as error:
+            if not allow_cpu_fallback:
+                raise
+            log.warning("%s; going on on the CPU", error)
+            place = torch.device("cpu")
+        self.batch_size = batch_size or BATCH_SIZES[place.type]
+        self._backend = choose_backend(loaded, place, precision)
+        self.dimension = int(self._backend(sample_crops()[:1]).shape[1])
+        warn_if_strangers_match(loaded.path.name, self)
 
-    def __call__(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """(n, h, w, 3) uint8 RGB in, (n, d) float32 raw embeddings out."""
-        out = np.zeros((len(crops), self.dimension), np.float32)
-        for start in range(0, len(crops), self.batch_size):
-            batch = crops[start : start + self.batch_size]
-            out[start : start + len(batch)] = self._embed(self._prepare(batch)).numpy()
-        return out
+    @property
+    def device(self) -> str:
+        """The device in use."""
+        return str(self._backend.device)
 
-    def _prepare(self, crops: npt.NDArray[np.uint8]) -> Tensor:
-        pre = self.record.preprocessing
-        pixels = crops[..., ::-1] if pre.channel_order == "BGR" else crops
-        x = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float()
-        return (x - pre.mean) / pre.scale
+    @property
+    def precision(self) -> str:
+        """The precision in use: ``"fp32"``, ``"bf16"`` or ``"fp16"``."""
+        return self._backend.precision
 
-    def _embed(self, x: Tensor) -> Tensor:
-        with torch.inference_mode():
-            embedding: Tensor = self._module(x)
-            return embedding
+    def __call__(self, crops: Crops) -> Embeddings:
+        """Embed faces.
+
+        Args:
+            crops: (n, h, w, 3) uint8 RGB; n may be 0.
+
+        Returns:
+            (n, d) float32, not of unit length.
+
+        Raises:
+            DeviceError: one face alone does not fit in memory, or the device failed.
+        """
+        if not len(crops):
+            return np.zeros((0, self.dimension), np.float32)
+        try:
+            return self._embed_all(crops)
+        except RuntimeError as error:
+            if self._backend.device.type == "cpu":
+                raise
+            self._fall_back(error)
+        return self._embed_all(crops)
+
+    def _embed_all(self, crops: Crops) -> Embeddings:
+        # Nothing waits for the device before the last batch is under way.
+        parts = [
+            part for batch in even_batches(crops, self.batch_size) for part in self._fit(batch)
+        ]
+        embeddings: Embeddings = torch.cat(parts).cpu().numpy()
+        return embeddings
+
+    def _fit(self, crops: Crops) -> list[Tensor]:
+        """One batch, in as many passes as memory asks for."""
+        try:
+            return [self._backend(crops)]
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+        if len(crops) == 1:
+            raise DeviceError(
+                f"out of memory on {self.device} with a single face; close other programs, or "
+                "use --device cpu"
+            )
+        half = (len(crops) + 1) // 2
+        log.warning("out of memory with %d faces at once; going on with %d", len(crops), half)
+        self.batch_size = min(self.batch_size, half)
+        return [part for batch in (crops[:half], crops[half:]) for part in self._fit(batch)]
+
+    def _fall_back(self, error: RuntimeError) -> None:
+        """Rebuild on the CPU where that is allowed, from the file: no second copy is kept."""
+        reason = str(error).strip().split("\n")[0]
+        if not self._allow_cpu_fallback:
+            raise DeviceError(
+                f"{self.device} failed ({reason}); run again, or allow the CPU in its place"
+            ) from error
+        log.warning("%s failed (%s); going on on the CPU", self.device, reason)
+        pre = self._preprocessing
+        loaded = load_weights(
+            self._path, channel_order=pre.channel_order, mean=pre.mean, scale=pre.scale
+        )
+        self._backend = choose_backend(loaded, torch.device("cpu"), "auto")
+        self.batch_size = BATCH_SIZES["cpu"]
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or CPU_OUT_OF_MEMORY in str(error)
+
+
+def even_batches(crops: Crops, most: int) -> Iterator[Crops]:
+    """Split into as few batches as possible, of sizes that differ by at most one."""
+    yield from np.array_split(crops, -(-len(crops) // most))
+
+
+def choose_backend(loaded: LoadedWeights, device: torch.device, precision: str) -> Backend:
+    """The first of the device's precisions, fastest first, that agrees with fp32.
+
+    Under ``"auto"`` a lower precision has to give the probe faces the directions that fp32
+    gives them; a precision asked for by name is taken as it is.
+
+    Raises:
+        DeviceError: the device has no such precision.
+    """
+    *faster, last = precisions_to_try(precision, device)
+    exact = Backend.build(loaded, device, last)
+    if not faster:
+        return exact
+    crops = probe_crops()
+    reference = exact(crops).cpu().numpy()
+    for name in faster:
+        candidate = Backend.build(loaded, device, name)
+        if agrees(candidate(crops).cpu().numpy(), reference):
+            return candidate
+    return exact
