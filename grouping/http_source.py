@@ -4,6 +4,9 @@ Every request, also after a redirect, goes to an address checked by
 :mod:`grouping.addresses`; the name is used only for the Host header and the certificate.
 Size, time and redirects are limited. Proxies of the environment are not used: behind one the
 address connected to could not be checked.
+
+urllib3 is imported where it is needed, and always as a whole: a thread that imports a part of
+it while another thread is in the middle of importing it can find that part unfinished.
 """
 
 from __future__ import annotations
@@ -116,12 +119,11 @@ def _fetch_once(url: str, options: HttpOptions, max_bytes: int, deadline: Deadli
 
 
 def _parse(url: str) -> Url:
-    from urllib3.exceptions import LocationParseError
-    from urllib3.util import parse_url
+    import urllib3
 
     try:
-        target = parse_url(url)
-    except LocationParseError as error:
+        target = urllib3.util.parse_url(url)
+    except urllib3.exceptions.LocationParseError as error:
         raise FetchError("is not a valid address") from error
     if target.scheme not in ("http", "https") or not target.host:
         raise FetchError("refused: only http and https addresses are followed")
@@ -142,7 +144,7 @@ def _redirect_target(origin: Url, response: BaseHTTPResponse) -> Url:
 @contextmanager
 def _open(target: Url, options: HttpOptions, deadline: Deadline) -> Iterator[BaseHTTPResponse]:
     """Ask for ``target``; every error below becomes a FetchError without the address in it."""
-    from urllib3.exceptions import HTTPError
+    import urllib3
 
     with _Watchdog(deadline) as watchdog:
         try:
@@ -155,7 +157,7 @@ def _open(target: Url, options: HttpOptions, deadline: Deadline) -> Iterator[Bas
                 decode_content=False,
             )
             yield connection.getresponse()
-        except (HTTPError, http.client.HTTPException, OSError) as error:
+        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             raise deadline.error() if watchdog.expired else _explained(error) from error
         if watchdog.expired:  # a cut within the headers looks like their end
             raise deadline.error()
@@ -212,7 +214,7 @@ def _connect(
     target: Url, options: HttpOptions, deadline: Deadline, watchdog: _Watchdog
 ) -> HTTPConnection:
     """A connection to the first permitted address that answers."""
-    from urllib3.exceptions import HTTPError
+    import urllib3
 
     host = (target.host or "").strip("[]")
     port = target.port or (443 if target.scheme == "https" else 80)
@@ -223,7 +225,7 @@ def _connect(
         watchdog.guard(connection)
         try:
             connection.connect()
-        except (HTTPError, OSError):
+        except (urllib3.exceptions.HTTPError, OSError):
             if address == addresses[-1] or watchdog.expired:
                 raise
             continue
@@ -235,12 +237,14 @@ def _connect(
 def _connection(
     scheme: str | None, host: str, address: str, port: int, options: HttpOptions
 ) -> HTTPConnection:
-    from urllib3.connection import HTTPConnection, HTTPSConnection
+    import urllib3
 
     if scheme == "http":
-        return HTTPConnection(address, port)
+        return urllib3.connection.HTTPConnection(address, port)
     context = _tls_context(options.ca_file)
-    return HTTPSConnection(address, port, server_hostname=host, ssl_context=context)
+    return urllib3.connection.HTTPSConnection(
+        address, port, server_hostname=host, ssl_context=context
+    )
 
 
 @lru_cache(maxsize=4)
@@ -249,13 +253,13 @@ def _tls_context(ca_file: str | None) -> ssl.SSLContext:
 
 
 def _explained(error: Exception) -> FetchError:
-    from urllib3 import exceptions
+    import urllib3
 
     if isinstance(error, FetchError):
         return error
     if isinstance(error, ssl.SSLCertVerificationError):
         return FetchError("the server's certificate is not valid for its name")
-    if isinstance(error, TimeoutError | exceptions.TimeoutError):
+    if isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError):
         return FetchError("the server stopped answering", retryable=True)
     return FetchError("the connection failed or was dropped", retryable=True)
 

@@ -52,12 +52,11 @@ def shown_url(url: str) -> str:
     """
     if scheme_of(url) in ("", "file", "s3"):
         return printable(url)
-    from urllib3.exceptions import LocationParseError
-    from urllib3.util import parse_url
+    import urllib3
 
     try:
-        parsed = parse_url(url)
-    except LocationParseError:
+        parsed = urllib3.util.parse_url(url)
+    except urllib3.exceptions.LocationParseError:
         return printable(url.partition("?")[0].rpartition("@")[2])
     query = parsed.query
     if query and any(SECRET_KEY.search(part.partition("=")[0]) for part in query.split("&")):

@@ -62,6 +62,7 @@ class Photo(ABC):
         Raises:
             FetchError: they could not be had; ``retryable`` says whether a later try may help.
         """
+        raise NotImplementedError
 
     def fingerprint(self) -> Fingerprint | None:
         """Take it *before* reading; None for a photo without a lasting place."""

@@ -14,12 +14,14 @@ from typing import Generic, TypeVar
 from grouping.errors import ConfigError, PhotoError
 from grouping.photo import Photo
 
+NAME = "prefetch"
+
 T = TypeVar("T")
 Task = tuple[Photo, "Future[T | PhotoError]"]
 
 
 def prefetch(
-    photos: Iterable[Photo], read: Callable[[Photo], T], *, ahead: int = 16, workers: int = 8
+    photos: Iterable[Photo], read: Callable[[Photo], T], *, ahead: int = 32, workers: int = 8
 ) -> Iterator[tuple[int, Photo, T | PhotoError]]:
     """Yield (position, photo, ``read(photo)``) in order, with up to ``ahead`` results waiting.
 
@@ -66,7 +68,7 @@ class _Workers(Generic[T]):
         self._closed = threading.Event()
         self._count = count
         for _ in range(count):
-            threading.Thread(target=self._work, args=(read,), daemon=True).start()
+            threading.Thread(target=self._work, args=(read,), name=NAME, daemon=True).start()
 
     def begin(self, photo: Photo) -> Task[T]:
         task: Task[T] = (photo, Future())

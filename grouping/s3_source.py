@@ -1,8 +1,9 @@
 """Photos in S3 and what speaks its protocol (MinIO, R2, Ceph), through boto3.
 
-Credentials, region and profile are the user's ordinary ones. Requests are retried by botocore
-in its ``standard`` mode (throttling, 5xx, dropped connections; exponential backoff with
-jitter); a body that breaks off is continued from where it broke off.
+Credentials, region and profile are the user's ordinary ones. Listings and uploads are retried
+by botocore; downloads by :mod:`grouping.retry`, since botocore stops retrying where many
+requests fail (its retry quota) and begins with longer pauses. A body that breaks off is
+continued from where it broke off.
 """
 
 from __future__ import annotations
@@ -104,8 +105,8 @@ class S3Photo(Photo):
 
     def _ask_etag(self) -> str | None:
         try:
-            with _explained(self.options):
-                answer = s3_client(self.options).head_object(
+            with explained(self.options):
+                answer = s3_client(self.options, attempts=1).head_object(
                     Bucket=self.bucket, Key=self.key, **self.options.payer
                 )
         except FetchError:
@@ -155,20 +156,17 @@ def photos_in_bucket(
 
 
 @lru_cache(maxsize=8)
-def _client(options: S3Options) -> Any:
-    import boto3
-    from botocore import UNSIGNED
-    from botocore.config import Config
-
-    settings: dict[str, Any] = {"signature_version": UNSIGNED} if options.anonymous else {}
+def _client(options: S3Options, attempts: int) -> Any:
+    boto3, botocore = _libraries()
+    settings: dict[str, Any] = {"signature_version": botocore.UNSIGNED} if options.anonymous else {}
     if options.endpoint_url:
         # Other services often know neither bucket names in host names nor trailing checksums.
         settings |= {"s3": {"addressing_style": "path"}}
         settings |= {"request_checksum_calculation": "when_required"}
         settings |= {"response_checksum_validation": "when_required"}
     session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": options.attempts},
+    config = botocore.config.Config(
+        retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=options.connect_timeout,
         read_timeout=options.read_timeout,
         max_pool_connections=MAX_CONNECTIONS,
@@ -182,13 +180,25 @@ def _client(options: S3Options) -> Any:
         raise FetchError("the S3 endpoint is not a valid address; use http://host:port") from error
 
 
-_client_lock = threading.Lock()
+_lock = threading.RLock()
 
 
-def s3_client(options: S3Options) -> Any:
-    """The boto3 client for these options; made once, shared by all threads."""
-    with _client_lock:  # sessions of boto3 are not safe to use from several threads
-        return _client(options)
+def _libraries() -> tuple[Any, Any]:
+    """boto3 and botocore; one thread at a time, as for urllib3 in :mod:`grouping.http_source`."""
+    with _lock:
+        import urllib3  # noqa: F401 - as a whole, before botocore asks for parts of it
+
+        import boto3  # isort: skip
+        import botocore.config
+        import botocore.exceptions
+
+        return boto3, botocore
+
+
+def s3_client(options: S3Options, attempts: int) -> Any:
+    """The boto3 client that tries each request so often; made once, shared by all threads."""
+    with _lock:  # sessions of boto3 are not safe to use from several threads
+        return _client(options, attempts)
 
 
 class _Download:
@@ -212,8 +222,8 @@ class _Download:
             rest = {"Range": f"bytes={len(self._body)}-", "IfMatch": self._etag}
         else:
             self._body.clear()
-        with _explained(photo.options):
-            answer = s3_client(photo.options).get_object(
+        with explained(photo.options):
+            answer = s3_client(photo.options, attempts=1).get_object(
                 Bucket=photo.bucket, Key=photo.key, **rest, **photo.options.payer
             )
             self._etag = answer.get("ETag", "")
@@ -235,8 +245,8 @@ def _objects(
 ) -> Iterator[dict[str, Any]]:
     """The object of exactly this key, if there is one, then all in the folder of this name."""
     try:
-        with _explained(options):
-            client = s3_client(options)
+        with explained(options):
+            client = s3_client(options, options.attempts)
             if key and not key.endswith("/"):
                 page = client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1, **options.payer)
                 yield from (found for found in page.get("Contents", []) if found["Key"] == key)
@@ -255,10 +265,9 @@ def _is_photo_key(name: str) -> bool:
 
 
 @contextmanager
-def _explained(options: S3Options) -> Iterator[None]:
+def explained(options: S3Options) -> Iterator[None]:
     """Errors of boto3 as FetchError, one line each, without keys or tokens in it."""
-    from botocore import exceptions
-
+    exceptions = _libraries()[1].exceptions
     try:
         yield
     except exceptions.ClientError as error:

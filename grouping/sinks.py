@@ -1,0 +1,202 @@
+"""Where results go: a folder, or ``s3://bucket/prefix``; a reader never sees half of them.
+
+Results are always written to a local folder first. ``open_sink`` finds out before the work
+whether they can be written; ``publish`` brings them to their place.
+
+* In a folder, every file is written aside and renamed (:mod:`grouping.writing`).
+* In S3, everything is uploaded under ``prefix/.incomplete-.../`` (multipart where large), then
+  copied to its place within S3, the index file last, and removed from the temporary place.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from grouping.errors import FetchError, OutputError
+from grouping.locations import printable, scheme_of
+from grouping.s3_source import S3Options, explained, s3_client, split_url
+from grouping.writing import cannot_write, make_folder
+
+INDEX_NAME = "groups.json"
+MULTIPART_BYTES = 8 * 2**20
+KEYS_PER_DELETE = 1000  # the most that S3 takes in one request
+
+
+class Sink(ABC):
+    """A place for results; a context manager that tidies up.
+
+    Attributes:
+        folder: the local folder to write results into.
+        location: the place as the user named it.
+    """
+
+    def __init__(self, folder: Path, location: str) -> None:
+        self.folder = folder
+        self.location = location
+
+    @abstractmethod
+    def publish(self) -> None:
+        """Make all files of ``folder`` visible in their place.
+
+        Raises:
+            OutputError: they cannot be written there.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Remove what was temporary."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_sink(out: str | Path, options: S3Options | None = None) -> Sink:
+    """The place for results, tried by writing to it.
+
+    Args:
+        out: a folder (made with its parents) or ``s3://bucket/prefix``.
+        options: how S3 is reached.
+
+    Raises:
+        OutputError: nothing can be written there.
+    """
+    if isinstance(out, str) and scheme_of(out) == "s3":
+        return S3Sink(out, options or S3Options())
+    if isinstance(out, str) and scheme_of(out):
+        raise OutputError(f"{printable(out)} is neither a folder nor an s3:// address")
+    return LocalSink(Path(out))
+
+
+class LocalSink(Sink):
+    """A folder on this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(make_folder(folder), printable(folder))
+        try:
+            with tempfile.TemporaryFile(dir=folder) as probe:
+                probe.write(b"probe")
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+
+    def publish(self) -> None:
+        """Nothing is left to do: every file was renamed into its place."""
+
+    def close(self) -> None:
+        """Nothing was temporary."""
+
+
+class S3Sink(Sink):
+    """A prefix in a bucket, filled from a temporary folder."""
+
+    def __init__(self, url: str, options: S3Options) -> None:
+        self._bucket, key = split_url(url)
+        self._prefix = key.rstrip("/") + "/" if key.strip("/") else ""
+        self._aside = f"{self._prefix}.incomplete-{uuid.uuid4().hex}/"
+        self._options = options
+        with self._writing():
+            self._client = s3_client(options, options.attempts)
+            self._put_probe()
+        self._temporary = tempfile.TemporaryDirectory(prefix="faces-")
+        super().__init__(Path(self._temporary.name), printable(url))
+
+    def publish(self) -> None:
+        """See :meth:`Sink.publish`; what was uploaded is removed again after an error."""
+        names = _names(self.folder)
+        uploaded: list[str] = []
+        with self._writing():
+            try:
+                for name in names:
+                    uploaded.append(self._aside + name)
+                    self._upload(name)
+                for name in names:
+                    self._complete(name)
+            finally:
+                self._delete(uploaded)
+
+    def close(self) -> None:
+        """Remove the temporary folder."""
+        self._temporary.cleanup()
+
+    def _put_probe(self) -> None:
+        key = self._aside + "probe"
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=b"", **self._options.payer)
+        self._delete([key])
+
+    def _upload(self, name: str) -> None:
+        self._client.upload_file(
+            str(self.folder / name),
+            self._bucket,
+            self._aside + name,
+            ExtraArgs={"ContentType": _content_type(name), **self._options.payer},
+            Config=_transfer_config(),
+        )
+
+    def _complete(self, name: str) -> None:
+        source = {"Bucket": self._bucket, "Key": self._aside + name}
+        self._client.copy(
+            source,
+            self._bucket,
+            self._prefix + name,
+            ExtraArgs=self._options.payer,
+            Config=_transfer_config(),
+        )
+
+    def _delete(self, keys: list[str]) -> None:
+        for start in range(0, len(keys), KEYS_PER_DELETE):
+            objects = [{"Key": key} for key in keys[start : start + KEYS_PER_DELETE]]
+            self._client.delete_objects(
+                Bucket=self._bucket,
+                Delete={"Objects": objects, "Quiet": True},
+                **self._options.payer,
+            )
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Every error as OutputError."""
+        from boto3.exceptions import Boto3Error
+
+        place = printable(f"s3://{self._bucket}/{self._prefix}")
+        try:
+            with explained(self._options):
+                yield
+        except (FetchError, Boto3Error) as error:
+            reason = str(error) if isinstance(error, FetchError) else "the upload failed"
+            raise OutputError(
+                f"cannot write {place}: {reason}; choose another output or try again"
+            ) from error
+
+
+def _names(folder: Path) -> list[str]:
+    """Files below ``folder`` by name, the index last: who sees it finds all it refers to."""
+    names = []
+    for root, _, files in os.walk(folder):
+        names += [Path(root, file).relative_to(folder).as_posix() for file in files]
+    return sorted(names, key=lambda name: (name == INDEX_NAME, name))
+
+
+def _content_type(name: str) -> str:
+    from mimetypes import guess_type
+
+    return guess_type(name)[0] or "application/octet-stream"
+
+
+def _transfer_config() -> object:
+    from boto3.s3.transfer import TransferConfig
+
+    return TransferConfig(multipart_threshold=MULTIPART_BYTES, multipart_chunksize=MULTIPART_BYTES)

@@ -1,0 +1,212 @@
+"""Reading ahead: in order, bounded, overlapping, and quick to stop."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from itertools import count, islice
+from operator import methodcaller
+from pathlib import Path
+
+import pytest
+from servers import FaultyServer, drops, first, sends, stalls
+
+from grouping.errors import ConfigError, FetchError
+from grouping.http_source import HttpOptions, HttpPhoto
+from grouping.photo import MemoryPhoto, RefusedPhoto
+from grouping.prefetch import NAME, prefetch
+
+ROOT = Path(__file__).resolve().parents[2]
+READ = methodcaller("read")
+
+
+def photo(number):
+    return MemoryPhoto(number, f"<{number}>", data=b"%d" % number)
+
+
+def test_results_come_in_order_whatever_takes_how_long():
+    def read(item):
+        time.sleep(0.01 * (item.id % 3 == 0))
+        return item.read()
+
+    results = list(prefetch(map(photo, range(50)), read, ahead=8, workers=4))
+    assert [(index, item.id, data) for index, item, data in results] == [
+        (number, number, b"%d" % number) for number in range(50)
+    ]
+
+
+def test_no_photos():
+    assert list(prefetch([], READ)) == []
+
+
+def test_one_bad_photo_takes_its_own_place_only():
+    photos = [photo(0), RefusedPhoto(1, "x", "refused"), photo(2)]
+    results = [data for _, _, data in prefetch(photos, READ)]
+    assert results[0] == b"0"
+    assert isinstance(results[1], FetchError)
+    assert results[2] == b"2"
+
+
+def test_other_errors_of_reading_or_listing_are_raised():
+    def listing():
+        yield photo(0)
+        raise OSError("the listing broke")
+
+    with pytest.raises(ZeroDivisionError):
+        list(prefetch([photo(0)], lambda _: 1 / 0))
+    with pytest.raises(OSError, match="the listing broke"):
+        list(prefetch(listing(), READ))
+
+
+@pytest.mark.parametrize(("ahead", "workers"), [(0, 1), (1, 0)])
+def test_numbers_below_one(ahead, workers):
+    with pytest.raises(ConfigError):
+        prefetch([], READ, ahead=ahead, workers=workers)
+
+
+@pytest.mark.parametrize(("ahead", "workers"), [(1, 1), (5, 3), (3, 20)])
+def test_an_endless_listing_is_read_only_so_far_ahead(ahead, workers):
+    asked, read, at_once, most = [], [], [], []
+    lock = threading.Lock()
+
+    def listing():
+        for number in count():
+            asked.append(threading.current_thread())
+            yield photo(number)
+
+    def reading(item):
+        with lock:
+            at_once.append(item)
+            most.append(len(at_once))
+        time.sleep(0.002)
+        with lock:
+            at_once.remove(item)
+            read.append(item.id)
+        return item.id
+
+    results = prefetch(listing(), reading, ahead=ahead, workers=workers)
+    for taken, (index, _, _) in enumerate(islice(results, 30), 1):
+        assert index == taken - 1
+        assert len(asked) <= taken + ahead
+    results.close()
+    assert set(asked) == {threading.current_thread()}
+    assert max(most) <= min(workers, ahead)
+    assert len(read) <= 30 + ahead
+
+
+def test_waiting_and_working_overlap():
+    """40 reads of 50 ms, 4 at a time, and 40 steps of work of 12.5 ms: 0.5 s each alone."""
+
+    def read(item):
+        time.sleep(0.05)
+        return item.id
+
+    start = time.monotonic()
+    for _ in prefetch(map(photo, range(40)), read, ahead=8, workers=4):
+        time.sleep(0.0125)
+    assert time.monotonic() - start < 0.85  # 1.0 were they to take turns
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("work", [0.02, 0.05, 0.1])
+def test_overlap_costs_at_most_15_percent(work):
+    """Against the larger of reading alone (50 ms a photo) and working alone."""
+
+    def read(item):
+        time.sleep(0.4)
+        return item.id
+
+    start = time.monotonic()
+    for _ in prefetch(map(photo, range(200)), read, workers=8):
+        time.sleep(work)
+    assert time.monotonic() - start <= 1.15 * 200 * max(work, 0.4 / 8)
+
+
+def reading_threads():
+    return [thread for thread in threading.enumerate() if thread.name == NAME]
+
+
+def test_threads_end_when_the_caller_stops():
+    results = prefetch(map(photo, count()), READ, workers=6)
+    next(results)
+    assert len(reading_threads()) == 6
+    results.close()
+    give_up = time.monotonic() + 5
+    while reading_threads() and time.monotonic() < give_up:
+        time.sleep(0.01)
+    assert not reading_threads()
+
+
+def test_one_request_in_five_failing_loses_nothing():
+    body = b"x" * 1000
+    options = HttpOptions(allowed=("127.0.0.1",), read_timeout=0.3)
+    with FaultyServer() as server:
+        faults = [drops, stalls(0.5), sends(b"", 503)]
+        for number in range(60):
+            path = f"/{number}"
+            server.answers[path] = sends(body)
+            if number % 5 == 0:
+                server.answers[path] = first(1, faults[number // 5 % 3], sends(body))
+        photos = (HttpPhoto(n, "", server.url(f"/{n}"), options) for n in range(60))
+        assert [data for _, _, data in prefetch(photos, READ)] == [body] * 60
+        assert sum(server.requests.values()) == 72
+
+
+FIRST_USE = """
+import sys
+from grouping.http_source import HttpOptions, HttpPhoto
+from grouping.prefetch import prefetch
+from grouping.s3_source import S3Options, S3Photo
+http = HttpOptions(allowed=("127.0.0.1",))
+s3 = S3Options(endpoint_url=sys.argv[1], anonymous=True)
+photos = [HttpPhoto(0, "", sys.argv[1] + "/b/k", http), S3Photo(1, "", "b", "k", s3)] * 8
+print({data for _, _, data in prefetch(photos, lambda photo: photo.read(), workers=16)})
+"""
+
+
+def test_libraries_may_be_first_used_by_many_threads_at_once():
+    """A library that loads in several threads at once can be found half loaded."""
+    with FaultyServer() as server:
+        server.answers["/b/k"] = sends(b"x")
+        run = subprocess.run(
+            [sys.executable, "-c", FIRST_USE, server.url("")],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        assert run.stdout == "{b'x'}\n", run.stderr
+
+
+INTERRUPTED = """
+import sys
+from grouping.http_source import HttpOptions, HttpPhoto
+from operator import methodcaller
+from grouping.prefetch import prefetch
+READ = methodcaller("read")
+options = HttpOptions(allowed=("127.0.0.1",), read_timeout=60)
+urls = [sys.argv[1] + ("/quick" if n < 3 else "/silent") for n in range(99)]
+try:
+    for _ in prefetch((HttpPhoto(url, "", url, options) for url in urls), READ):
+        print("one", flush=True)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_ctrl_c_does_not_wait_for_a_server_that_is_silent():
+    with FaultyServer() as server:
+        server.answers["/quick"] = sends(b"x")
+        server.answers["/silent"] = stalls(60)
+        run = subprocess.Popen(
+            [sys.executable, "-c", INTERRUPTED, server.url("")],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+        )
+        assert run.stdout.readline() == b"one\n"
+        time.sleep(0.2)
+        start = time.monotonic()
+        run.send_signal(signal.SIGINT)
+        assert run.wait(10) == 130
+        assert time.monotonic() - start < 2
+        run.stdout.close()

@@ -1,0 +1,147 @@
+"""Results in a folder and in S3, the latter in moto's server in another process."""
+
+import os
+import random
+from pathlib import Path
+
+import boto3
+import pytest
+from servers import FaultyServer, drops, forwards, s3_server, sends
+
+from grouping.errors import OutputError
+from grouping.s3_source import S3Options
+from grouping.sinks import open_sink
+
+FILES = {
+    "groups.json": b"[]",
+    "groups/person_000.jpg": b"jpeg",
+    "tsne.png": b"png",
+    "가족 🎉.csv": b"csv",
+    "zz/large.bin": random.Random(0).randbytes(9 * 2**20),  # more than one part
+}
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+@pytest.fixture
+def client():
+    return boto3.client("s3", endpoint_url=s3_server())
+
+
+@pytest.fixture
+def bucket(client):
+    name = f"sink-{random.randrange(10**12)}"
+    client.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def proxy():
+    with FaultyServer() as server:
+        server.otherwise = forwards(s3_server())
+        server.options = S3Options(endpoint_url=server.url("").rstrip("/"), attempts=2)
+        yield server
+
+
+def write_all(folder: Path) -> None:
+    for name, data in FILES.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+
+
+def stored(client, bucket):
+    found = client.list_objects_v2(Bucket=bucket).get("Contents", [])
+    return {
+        item["Key"]: client.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+        for item in found
+    }
+
+
+def test_a_folder_is_made_and_tried(tmp_path):
+    with open_sink(tmp_path / "new" / "out") as sink:
+        write_all(sink.folder)
+        sink.publish()
+    assert (tmp_path / "new" / "out" / "groups.json").read_bytes() == b"[]"
+    assert sorted(os.listdir(tmp_path / "new" / "out")) == sorted(
+        {name.split("/")[0] for name in FILES}
+    )
+
+
+def test_a_folder_that_cannot_be_written_is_found_out_at_once(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="file"):
+        open_sink(tmp_path / "file")
+    with pytest.raises(OutputError, match="/proc"):
+        open_sink("/proc/nowhere")
+
+
+def test_other_addresses_are_refused():
+    with pytest.raises(OutputError, match="neither"):
+        open_sink("https://a.example/out")
+
+
+def test_results_reach_the_bucket_and_nothing_else_stays(client, bucket):
+    with open_sink(f"s3://{bucket}/night/1", S3Options(endpoint_url=s3_server())) as sink:
+        assert stored(client, bucket) == {}  # the probe is gone
+        write_all(sink.folder)
+        sink.publish()
+    assert stored(client, bucket) == {f"night/1/{name}": data for name, data in FILES.items()}
+    assert not sink.folder.exists()
+    picture = client.head_object(Bucket=bucket, Key="night/1/tsne.png")
+    assert picture["ContentType"] == "image/png"
+
+
+def test_the_bucket_itself_can_be_the_place(client, bucket):
+    with open_sink(f"s3://{bucket}", S3Options(endpoint_url=s3_server())) as sink:
+        (sink.folder / "groups.json").write_bytes(b"[]")
+        sink.publish()
+    assert stored(client, bucket) == {"groups.json": b"[]"}
+
+
+def test_a_reader_never_sees_half_of_the_results(client, bucket, proxy):
+    """At every request, the place holds the old index or all of the new files."""
+    client.put_object(Bucket=bucket, Key="out/groups.json", Body=b"old")
+    seen = []
+
+    def watching(handler):
+        state = stored(client, bucket)
+        seen.append(state["out/groups.json"])
+        if seen[-1] == FILES["groups.json"]:
+            assert all(state[f"out/{name}"] == data for name, data in FILES.items())
+        forwards(s3_server())(handler)
+
+    with open_sink(f"s3://{bucket}/out", proxy.options) as sink:
+        write_all(sink.folder)
+        proxy.otherwise = watching
+        sink.publish()
+    assert seen.count(b"old") > len(FILES)
+    assert seen[-1] == b"[]"  # the clean-up came after the index
+
+
+def test_a_failure_midway_leaves_the_old_results(client, bucket, proxy):
+    client.put_object(Bucket=bucket, Key="out/groups.json", Body=b"old")
+    with open_sink(f"s3://{bucket}/out", proxy.options) as sink:
+        write_all(sink.folder)
+
+        def fails_for_the_picture(handler):
+            faulty = handler.command == "PUT" and "tsne.png" in handler.path
+            (drops if faulty else forwards(s3_server()))(handler)
+
+        proxy.otherwise = fails_for_the_picture
+        with pytest.raises(OutputError, match="cannot write s3://"):
+            sink.publish()
+    assert stored(client, bucket) == {"out/groups.json": b"old"}
+
+
+def test_a_bucket_that_cannot_be_written_is_found_out_at_once(proxy):
+    with pytest.raises(OutputError, match="no such bucket"):
+        open_sink("s3://no-such-bucket-here/out", proxy.options)
+    proxy.otherwise = sends(b"<Error><Code>AccessDenied</Code></Error>", 403)
+    with pytest.raises(OutputError, match="access is denied"):
+        open_sink("s3://bucket/out", proxy.options)
