@@ -102,7 +102,7 @@ def write_folders(
     Without ``copy`` a photo on this machine becomes a hard link, which takes no room; where
     that fails (another disk) a symbolic link, and where that fails too a copy. A hard link is
     the photo: edit it and the original is edited. Photos from elsewhere are always copied.
-    What an earlier export put there is removed first, anything else is left alone.
+    What an earlier export put there is removed first; anything else is left as it is.
 
     Raises:
         OutputError: a file cannot be written.
@@ -193,7 +193,7 @@ def person_folder(album: Album, group_idx: int) -> str:
 
 
 def _place(album: Album, photo: int, target: Path, open_photo: OpenPhoto, *, copy: bool) -> Path:
-    make_folder(target.parent)
+    target = _free(make_folder(target.parent) / target.name)
     url = str(album.images[photo].get("url") or "")
     original = local_path(url) if url and scheme_of(url) in ("", "file") else None
     if original is None or not original.is_file():
@@ -205,6 +205,14 @@ def _place(album: Album, photo: int, target: Path, open_photo: OpenPhoto, *, cop
     except OSError as error:
         raise cannot_write(target, error) from error
     return target
+
+
+def _free(target: Path) -> Path:
+    """A name that nothing has: what lies there may be a link to an original."""
+    if not os.path.lexists(target):
+        return target
+    taken = {path.name.casefold() for path in target.parent.iterdir()}
+    return target.with_name(distinct_name(target.name, taken))
 
 
 def _linked(original: Path, target: Path) -> bool:

@@ -52,8 +52,7 @@ def _draw_histogram(axes: Axes, plots: dict[str, Any]) -> None:
         label = f"{kind} group{'s' if kind == 'different' else ''}: {pairs}"
         share = 100 * counts / max(counts.sum(), 1)
         axes.stairs(share, edges, fill=True, color=colour, alpha=0.55, label=label)
-    line = {"color": INK, "linewidth": 1.2, "linestyle": "--"}
-    axes.axvline(threshold, label=f"threshold {threshold:g}", **line)
+    axes.axvline(threshold, color=INK, linewidth=1.2, ls="--", label=f"threshold {threshold:g}")
     axes.set(xlabel="cosine similarity", ylabel="share of the pairs of its kind, %", xlim=(-0.4, 1))
     axes.set_ylim(0, 1.2 * axes.get_ylim()[1])  # room for the legend
     axes.spines[["top", "right"]].set_visible(False)
