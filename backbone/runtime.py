@@ -125,7 +125,7 @@ class Runner:
         batch_size: int | None = None,
         allow_cpu_fallback: bool = False,
     ) -> None:
-        """Lay the network out and show it the sample faces.
+        """Lay the network out; one that is not a known file is shown the sample faces.
 
         Args:
             loaded: a trained network; it is not changed.
@@ -154,7 +154,8 @@ class Runner:
         self.batch_size = batch_size or BATCH_SIZES[place.type]
         self._backend = choose_backend(loaded, place, precision)
         self.dimension = int(self._backend(sample_crops()[:1]).shape[1])
-        warn_if_strangers_match(loaded.path.name, self)
+        if loaded.record.sha256 is None:
+            warn_if_strangers_match(loaded.path.name, self)
 
     @property
     def device(self) -> str:
@@ -248,6 +249,7 @@ def choose_backend(loaded: LoadedWeights, device: torch.device, precision: str) 
         DeviceError: the device has no such precision.
     """
     *faster, last = precisions_to_try(precision, device)
+    faster = [name for name in faster if name not in loaded.record.inexact]
     exact = Backend.build(loaded, device, last)
     if not faster:
         return exact

@@ -27,7 +27,7 @@ STRANGERS_AT_MOST = 0.5
 
 # The probes vouch for every face, so they must agree better than the 0.999 asked of each. On
 # 2,073 faces of real photos the bundled network in bfloat16 goes down to 0.998; the probes, down
-# to 0.9991, show it.
+# to 0.998 too, show it.
 AGREEMENT = 0.9997
 COARSE_BLOCK = 8  # pixels; a face 14 pixels high, blown up
 DIM_FACTOR = 4

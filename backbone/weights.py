@@ -42,6 +42,8 @@ class WeightRecord:
         architecture: key of :data:`backbone.architectures.ARCHITECTURES`.
         input_size: height and width of a crop in pixels.
         preprocessing: channel order and scaling that the network was trained on.
+        inexact: precisions in which some face was measured to turn by more than cosine 0.999
+            allows; not taken unless asked for by name.
         threshold: cosine similarity above which faces are grouped (average linkage).
     """
 
@@ -53,6 +55,7 @@ class WeightRecord:
     licence: str
     architecture: str
     preprocessing: Preprocessing
+    inexact: frozenset[str] = frozenset()
     input_size: int = 112
     threshold: float = 0.40
 
@@ -66,6 +69,7 @@ MOBILEFACENET_RECORD = WeightRecord(
     licence="MIT",
     architecture="MobileFaceNet",
     preprocessing=Preprocessing("BGR", scale=128.0),
+    inexact=frozenset({"bf16"}),
 )
 
 IR50_RECORD = WeightRecord(
