@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import closing
 from itertools import islice
 from queue import SimpleQueue
@@ -15,13 +15,19 @@ from grouping.errors import ConfigError, PhotoError
 from grouping.photo import Photo
 
 NAME = "prefetch"
+STOP_SECONDS = 0.2  # the longest that a stop goes unnoticed
 
 T = TypeVar("T")
 Task = tuple[Photo, "Future[T | PhotoError]"]
 
 
 def prefetch(
-    photos: Iterable[Photo], read: Callable[[Photo], T], *, ahead: int = 32, workers: int = 8
+    photos: Iterable[Photo],
+    read: Callable[[Photo], T],
+    *,
+    ahead: int = 32,
+    workers: int = 8,
+    stop: threading.Event | None = None,
 ) -> Iterator[tuple[int, Photo, T | PhotoError]]:
     """Yield (position, photo, ``read(photo)``) in order, with up to ``ahead`` results waiting.
 
@@ -36,23 +42,33 @@ def prefetch(
         read: called in threads, ``workers`` at a time.
         ahead: bound on the results held, and so on memory.
         workers: reads at a time.
+        stop: once set, the iteration ends, also where a read is waited for.
 
     Raises:
         ConfigError: ``ahead`` or ``workers`` is below 1.
     """
     if ahead < 1 or workers < 1:
         raise ConfigError(f"ahead and workers must be at least 1, got {ahead} and {workers}")
-    return _prefetch(iter(photos), read, ahead, min(workers, ahead))
+    stop = stop or threading.Event()
+    return _prefetch(iter(photos), read, ahead, min(workers, ahead), stop)
 
 
 def _prefetch(
-    photos: Iterator[Photo], read: Callable[[Photo], T], ahead: int, workers: int
+    photos: Iterator[Photo],
+    read: Callable[[Photo], T],
+    ahead: int,
+    workers: int,
+    stop: threading.Event,
 ) -> Iterator[tuple[int, Photo, T | PhotoError]]:
     with closing(_Workers(read, workers)) as team:
         waiting = deque(team.begin(photo) for photo in islice(photos, ahead))
         position = 0
         while waiting:
             photo, future = waiting.popleft()
+            while not future.done() and not stop.is_set():
+                wait([future], timeout=STOP_SECONDS)
+            if stop.is_set():
+                return
             result = future.result()
             # The next read begins before the caller works on this one.
             waiting.extend(team.begin(following) for following in islice(photos, 1))

@@ -123,6 +123,15 @@ def test_overlap_costs_at_most_15_percent(work):
     assert time.monotonic() - start <= 1.15 * 200 * max(work, 0.4 / 8)
 
 
+def test_a_stop_is_noticed_while_a_read_is_waited_for():
+    stop, silence = threading.Event(), threading.Event()
+    threading.Timer(0.1, stop.set).start()
+    start = time.monotonic()
+    assert list(prefetch([photo(0)], lambda _: silence.wait(30), stop=stop)) == []
+    assert time.monotonic() - start < 2
+    silence.set()
+
+
 def reading_threads():
     return [thread for thread in threading.enumerate() if thread.name == NAME]
 

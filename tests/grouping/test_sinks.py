@@ -1,5 +1,6 @@
 """Results in a folder and in S3, the latter in moto's server in another process."""
 
+import functools
 import os
 import random
 from pathlib import Path
@@ -28,9 +29,14 @@ def credentials(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 
 
+@functools.cache
+def made_client():
+    return boto3.client("s3", endpoint_url=s3_server())
+
+
 @pytest.fixture
 def client():
-    return boto3.client("s3", endpoint_url=s3_server())
+    return made_client()
 
 
 @pytest.fixture
