@@ -26,7 +26,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,11 @@ Index = npt.NDArray[np.intp]
 
 # Asked before clusters merge: (sums, sizes, low, high, similarity) -> one bool a pair.
 Accept = Callable[[Float32, Int64, Int64, Int64, Float64], npt.NDArray[np.bool_]]
+
+# The similarities down to which clusters are merged in turn, as shares of the way from the
+# threshold to 1. The result is the same with any: at a high level few edges take part in the
+# rounds of merging, and at the next there are fewer clusters and fewer edges.
+LEVELS = (0.4, 0.2, 0.08, 0.0)
 
 # Pairs of summed vectors multiplied at once: keeps the gathered rows in cache.
 PAIR_CHUNK = 1024
@@ -62,11 +67,7 @@ class Merges:
         """(n,) int64, for each vertex the smallest vertex of its cluster."""
         root = np.arange(n)
         root[self.gone] = self.kept
-        while True:
-            above = root[root]
-            if np.array_equal(above, root):
-                return root
-            root = above
+        return _topmost(root)
 
 
 @dataclass(eq=False)
@@ -115,35 +116,69 @@ def average_linkage(
         accept: whether clusters that are each other's most similar may merge; a pair refused
             is a cannot-link from then on. By default all may.
     """
-    weight = sizes[edges[0]] * sizes[edges[1]]
     n = len(sizes)
+    weight = sizes[edges[0]] * sizes[edges[1]]
     graph = _Edges(*_ordered(edges[0], edges[1]), edges[2].astype(np.float64) * weight)
     blocked = _Edges(*_ordered(*cannot_link), np.full(len(cannot_link[0]), -np.inf))
-    active = _sum_parallel(graph.join(blocked), n)[0]
-    history: list[tuple[Int64, Int64, Float64]] = []
-    while True:
-        mean = active.total / (sizes[active.low] * sizes[active.high])
-        active, mean = _prune(active, mean, threshold, n)
-        if not len(mean):
+    waiting = _sum_parallel(graph.join(blocked), n)[0]
+    run = _Run(sums, sizes, accept)
+    for share in LEVELS:
+        waiting, mean = _prune(waiting, run.mean(waiting), threshold, n)
+        if not len(waiting.low):
             break
-        chosen = _reciprocal_best(active, mean, n)
-        if accept is not None:
+        level = threshold + share * (1 - threshold)
+        done = len(run.history)
+        run.merge(_prune(waiting, mean, level, n)[0], level)
+        waiting = _contract(waiting.join(run.refusals()), run.history[done:], sums)
+    return run.merges()
+
+
+class _Run:
+    """The clusters as they grow, and what was merged."""
+
+    def __init__(self, sums: Float32, sizes: Int64, accept: Accept | None) -> None:
+        self.sums, self.sizes, self.accept = sums, sizes, accept
+        self.history: list[tuple[Int64, Int64, Float64]] = []
+        self._refused: list[tuple[Int64, Int64]] = []
+
+    def mean(self, edges: _Edges) -> Float64:
+        """Mean similarity of each pair of clusters."""
+        return edges.total / (self.sizes[edges.low] * self.sizes[edges.high])
+
+    def merge(self, active: _Edges, level: float) -> None:
+        """Merge until no allowed pair reaches ``level``; ``active`` holds all that do."""
+        n = len(self.sizes)
+        while True:
+            active, mean = _prune(active, self.mean(active), level, n)
+            if not len(mean):
+                return
+            chosen = self._accepted(active, mean, _reciprocal_best(active, mean, n))
             low, high = active.low[chosen], active.high[chosen]
-            good = accept(sums, sizes, low, high, mean[chosen])
-            active.total[chosen[~good]] = -np.inf
-            chosen = chosen[good]
-        if not len(chosen):
-            continue
-        kept, gone = active.low[chosen], active.high[chosen]
-        history.append((kept, gone, mean[chosen]))
-        sums[kept] += sums[gone]
-        sizes[kept] += sizes[gone]
-        active = _contract(active, kept, gone, sums)
-    return Merges(*(_column(history, k, t) for k, t in enumerate((np.int64, np.int64, np.float64))))
+            self.history.append((low, high, mean[chosen]))
+            self.sums[low] += self.sums[high]
+            self.sizes[low] += self.sizes[high]
+            active = _contract(active, self.history[-1:], self.sums)
 
+    def _accepted(self, active: _Edges, mean: Float64, chosen: Index) -> Index:
+        if self.accept is None:
+            return chosen
+        low, high = active.low[chosen], active.high[chosen]
+        good = self.accept(self.sums, self.sizes, low, high, mean[chosen])
+        active.total[chosen[~good]] = -np.inf
+        self._refused.append((low[~good], high[~good]))
+        return chosen[good]
 
-def _column(history: list[tuple[Int64, Int64, Float64]], k: int, dtype: type) -> npt.NDArray:  # type: ignore[type-arg]
-    return np.concatenate([np.zeros(0, dtype), *(h[k] for h in history)])
+    def refusals(self) -> _Edges:
+        """The pairs refused since this was last asked, as cannot-links."""
+        low = np.concatenate([np.zeros(0, np.int64), *(r[0] for r in self._refused)])
+        high = np.concatenate([np.zeros(0, np.int64), *(r[1] for r in self._refused)])
+        self._refused.clear()
+        return _Edges(low, high, np.full(len(low), -np.inf))
+
+    def merges(self) -> Merges:
+        empty = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+        kept, gone, similarity = zip(empty, *self.history, strict=True)
+        return Merges(np.concatenate(kept), np.concatenate(gone), np.concatenate(similarity))
 
 
 def _ordered(rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer]) -> tuple[Int64, Int64]:
@@ -181,28 +216,39 @@ def _reciprocal_best(edges: _Edges, mean: Float64, n: int) -> Index:
     return np.asarray(mutual[unrivalled])
 
 
-def _contract(edges: _Edges, kept: Int64, gone: Int64, sums: Float32) -> _Edges:
-    """The edges after each ``gone`` has become part of its ``kept``."""
+def _topmost(parent: Int64) -> Int64:
+    """For each entry of a forest its root."""
+    while not np.array_equal(above := parent[parent], parent):
+        parent = above
+    return parent
+
+
+def _contract(
+    edges: _Edges, merged: Sequence[tuple[Int64, Int64, Float64]], sums: Float32
+) -> _Edges:
+    """The edges after these merges, where all were between the same clusters before."""
     n = len(sums)
     name = np.arange(n)
-    name[gone] = kept
-    parts = np.ones(n, np.int8)
-    parts[kept] = parts[gone] = 2
-    dirty = (parts[edges.low] == 2) | (parts[edges.high] == 2)
-    moved = edges.take(dirty)
-    low, high = _ordered(name[moved.low], name[moved.high])
-    between = low != high
-    merged, count = _sum_parallel(_Edges(low, high, moved.total).take(between), n)
-    complete = count == parts[merged.low] * parts[merged.high]
-    ask = np.flatnonzero(~complete & (merged.total > -np.inf))
-    merged.total[ask] = _sum_products(sums, merged.low[ask], merged.high[ask])
-    return edges.take(~dirty).join(merged)
+    parts = np.ones(n, np.int64)
+    for kept, gone, _ in merged:
+        name[gone] = kept
+        parts[kept] += parts[gone]
+    name = _topmost(name)
+    low, high = _ordered(name[edges.low], name[edges.high])
+    dirty = (parts[low] > 1) | (parts[high] > 1)
+    moved = dirty & (low != high)
+    summed, count = _sum_parallel(_Edges(low[moved], high[moved], edges.total[moved]), n)
+    ask = np.flatnonzero(
+        (count < parts[summed.low] * parts[summed.high]) & (summed.total > -np.inf)
+    )
+    summed.total[ask] = _sum_products(sums, summed.low[ask], summed.high[ask])
+    return edges.take(~dirty).join(summed)
 
 
 def _sum_parallel(edges: _Edges, n: int) -> tuple[_Edges, Int64]:
     """Edges between the same two clusters added up, and how many made each."""
     key = edges.low * n + edges.high
-    order = np.argsort(key, kind="stable")
+    order = np.argsort(key)
     key = key[order]
     starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else order
     count = np.diff(np.append(starts, len(key)))

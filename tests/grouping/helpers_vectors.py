@@ -32,8 +32,8 @@ def hard_vectors(
 
     Same-person cosine is about 0.68 for good faces. A quarter of the people are in families of
     four whose centres have cosine 0.25. A tenth of the faces are poor (cosine to their own
-    centre 0.35 to 0.75 in place of 0.82) and share one direction, that of a blurred face, so
-    that strangers among them reach 0.4 and chain people together.
+    centre 0.35 to 0.75 in place of 0.82) and share one of eight directions, those of blurred
+    faces, so that strangers among them reach 0.4 and chain people together.
     """
     rng = np.random.default_rng(seed)
     sizes = identity_sizes(n, rng, largest or max(20, n // 200))
@@ -43,14 +43,14 @@ def hard_vectors(
     parents = unit(rng.standard_normal((len(family) // 4 + 1, dim)))
     kin = parents[np.arange(len(family)) // 4]
     centres[family] = unit(np.sqrt(0.25) * kin + np.sqrt(0.75) * centres[family])
-    blur = unit(rng.standard_normal((1, dim)))
+    blur = unit(rng.standard_normal((8, dim)))
     poor = rng.random(n) < 0.10
     likeness = np.where(poor, rng.uniform(0.35, 0.75, n), rng.normal(0.82, 0.04, n).clip(0.6, 0.95))
     likeness = likeness.astype(np.float32)
     noise = rng.standard_normal((n, dim), dtype=np.float32)
     noise /= np.sqrt(np.float32(dim))
     shared = np.where(poor, 0.65, 0.0).astype(np.float32)
-    noise = shared[:, None] * blur + np.sqrt(1 - shared**2)[:, None] * noise
+    noise = shared[:, None] * blur[rng.integers(0, 8, n)] + np.sqrt(1 - shared**2)[:, None] * noise
     vectors = likeness[:, None] * centres[person] + np.sqrt(1 - likeness**2)[:, None] * noise
     order = rng.permutation(n)
     return unit(vectors)[order], person[order]
