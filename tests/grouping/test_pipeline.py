@@ -229,7 +229,7 @@ def test_an_ir50_checkpoint_drives_a_whole_run(tmp_path):
 
 
 def test_a_missing_checkpoint_is_found_out_before_any_photo_is_read(tmp_path):
-    with pytest.raises(ModelError, match="nowhere.pth"):
+    with pytest.raises(ModelError, match=r"nowhere\.pth"):
         face_recognition([PHOTOS / "rocket.jpg"], checkpoint=tmp_path / "nowhere.pth")
 
 
