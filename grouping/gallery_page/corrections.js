@@ -3,13 +3,7 @@
 const ANCHORS = 5; // faces that stand for a person: enough to be found again, few to read
 
 function tomlString(text) {
-  const escaped = [...text].map((c) => {
-    const code = c.codePointAt(0);
-    if (c === '"' || c === "\\") return `\\${c}`;
-    const plain = code >= 0x20 && code !== 0x7f && !(code >= 0xd800 && code <= 0xdfff);
-    return plain ? c : `\\u${code >= 0xd800 && code <= 0xdfff ? "FFFD" : code.toString(16).padStart(4, "0")}`;
-  });
-  return `"${escaped.join("")}"`;
+  return `"${cleanName(text).replace(/["\\]/g, "\\$&")}"`;
 }
 
 function tomlFace(face) {

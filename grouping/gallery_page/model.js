@@ -88,8 +88,11 @@ const personOfFace = (face) =>
 const titleOf = (person) => person.name || `Person ${person.idx}`;
 const colourOf = (g) => (g === STRANGER ? "#9a9aa4" : COLOURS[g % COLOURS.length]);
 
+// One line of visible characters, which is what a corrections file may hold.
+const cleanName = (text) => text.replace(/\s+/gu, " ").replace(/\p{C}/gu, "").trim();
+
 function rename(person, text) {
-  const name = text.replace(/\s+/g, " ").trim();
+  const name = cleanName(text);
   if (name === person.name) return;
   for (const g of person.members) {
     const { id, name: original } = album.people[g];
