@@ -82,7 +82,7 @@ class AddressPolicy:
         if not permitted:
             raise FetchError(
                 f"refused: {host} is at a private or reserved address; "
-                "the operator can allow the host or its network"
+                "allow the host or its network with --allow-host or HttpOptions(allowed=...)"
             )
         return permitted
 

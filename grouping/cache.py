@@ -63,7 +63,8 @@ class Cache:
 
     def close(self) -> None:
         """Close the file; what was stored is on disk already."""
-        self._connection.close()
+        with self._lock:
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self

@@ -157,8 +157,12 @@ def _open(target: Url, options: HttpOptions, deadline: Deadline) -> Iterator[Bas
                 decode_content=False,
             )
             yield connection.getresponse()
+        except FetchError:
+            if not watchdog.expired:
+                raise
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-            raise deadline.error() if watchdog.expired else _explained(error) from error
+            if not watchdog.expired:
+                raise _explained(error) from error
         if watchdog.expired:  # a cut within the headers looks like their end
             raise deadline.error()
 
@@ -255,8 +259,6 @@ def _tls_context(ca_file: str | None) -> ssl.SSLContext:
 def _explained(error: Exception) -> FetchError:
     import urllib3
 
-    if isinstance(error, FetchError):
-        return error
     if isinstance(error, ssl.SSLCertVerificationError):
         return FetchError("the server's certificate is not valid for its name")
     if isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError):

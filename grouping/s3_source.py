@@ -150,7 +150,7 @@ def photos_in_bucket(
         name = found["Key"]
         if skipped and f"{bucket}/{name}".startswith(skipped):
             continue
-        if name == key or _is_photo_key(name.removeprefix(folder)):
+        if name == key != folder or _is_photo_key(name.removeprefix(folder)):
             location = printable(f"s3://{bucket}/{name}")
             yield S3Photo(location, location, bucket, name, options, found["ETag"], max_bytes)
 

@@ -77,6 +77,8 @@ def photos_from_entries(
             that is merely refused or wrong fails when it is read, alone.
     """
     options = options or SourceOptions()
+    if isinstance(entries, str | bytes | Mapping) or not isinstance(entries, Iterable):
+        raise InputError(f"images must be a list of photos, got a {type(entries).__name__}")
     return [
         _photo_of(position, entry, allow_local, options) for position, entry in enumerate(entries)
     ]

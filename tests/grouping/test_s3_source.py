@@ -76,7 +76,7 @@ def keys_of(photos):
 
 def test_a_prefix_is_a_folder(client, bucket, options):
     put(client, bucket, "2024/a.jpg", "2024/sub/b.PNG", "2024-private/c.jpg", "2024/notes.txt")
-    put(client, bucket, "2024/.hidden/d.jpg", "2024/@eaDir/e.jpg", "2024/empty/", "f.jpg")
+    put(client, bucket, "2024/.hidden/d.jpg", "2024/@eaDir/e.jpg", "2024/empty/", "2024/", "f.jpg")
     for prefix in ("2024", "2024/"):
         photos = list(photos_in_bucket(f"s3://{bucket}/{prefix}", options))
         assert keys_of(photos) == ["2024/a.jpg", "2024/sub/b.PNG"]

@@ -200,6 +200,12 @@ def test_entries_of_another_form_name_their_position(entry, message):
     assert "images[1]" in str(caught.value)
 
 
+@pytest.mark.parametrize("entries", ["photo.jpg", b"bytes", {"id": 1}, Path("a.jpg"), 7, None])
+def test_what_is_no_list_of_photos(entries):
+    with pytest.raises(InputError, match="a list of photos"):
+        photos_from_entries(entries)
+
+
 def test_images_in_memory(tmp_path):
     pixels = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
     image = Image.fromarray(pixels)
