@@ -20,6 +20,9 @@ from torch import Tensor
 from backbone.errors import CheckpointError
 
 LFS_POINTER = b"version https://git-lfs"
+ZIP_START = b"PK"
+PICKLE_START = b"\x80"
+SAFETENSORS = ".safetensors"
 CONTAINERS = ("state_dict", "model_state_dict", "model", "net", "backbone")
 PREFIXES = ("module.", "backbone.", "model.", "net.")
 
@@ -65,7 +68,7 @@ def read_checkpoint(path: Path, sha256: str | None = None) -> tuple[dict[str, Te
     """As :func:`verified_state_dict`, and the file's hex SHA-256."""
     try:
         with path.open("rb") as stream:
-            _refuse_pointer(path, stream)
+            _check_start(path, stream)
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
             stream.seek(0)
             if sha256 is not None and digest != sha256.lower():
@@ -83,8 +86,8 @@ def read_checkpoint(path: Path, sha256: str | None = None) -> tuple[dict[str, Te
     return _strip_prefixes(_unpack(path, content)), digest
 
 
-def _refuse_pointer(path: Path, stream: BinaryIO) -> None:
-    """Stop at the two kinds of file that a failed download leaves behind."""
+def _check_start(path: Path, stream: BinaryIO) -> None:
+    """Stop at what a failed download leaves behind, and at files of another kind."""
     start = stream.read(len(LFS_POINTER))
     stream.seek(0)
     if not start:
@@ -93,10 +96,12 @@ def _refuse_pointer(path: Path, stream: BinaryIO) -> None:
         raise CheckpointError(
             f"{path}: this is a Git-LFS pointer, not the weights; run 'git lfs pull'"
         )
+    if path.suffix != SAFETENSORS and not start.startswith((ZIP_START, PICKLE_START)):
+        raise CheckpointError(f"{path}: not a PyTorch weight file; fetch it again")
 
 
 def _load(path: Path, stream: BinaryIO) -> Any:
-    if path.suffix == ".safetensors":
+    if path.suffix == SAFETENSORS:
         return _load_safetensors(path, stream)
     try:
         return torch.load(stream, map_location="cpu", weights_only=True)

@@ -74,6 +74,10 @@ def precisions_to_try(wanted: str, device: torch.device) -> list[str]:
         raise DeviceError(f"precision must be auto, fp32, bf16 or fp16, got {wanted!r}")
     if wanted == "fp16" and device.type == "cpu":
         raise DeviceError("fp16 needs a GPU; use --precision auto, fp32 or bf16 on the CPU")
+    if wanted == "bf16" and device.type == "cpu" and not has_bf16_units():
+        raise DeviceError(
+            "this CPU has no bfloat16 units (AVX512-BF16 or AMX); use --precision auto or fp32"
+        )
     if wanted == "bf16" and device.type == "mps":
         raise DeviceError("bf16 is not supported on MPS; use --precision auto, fp32 or fp16")
     return [wanted]
