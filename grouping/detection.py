@@ -37,9 +37,9 @@ from grouping.records import Detections, Float32
 if TYPE_CHECKING:
     import torch
 
-STRIP_ROWS = 64  # rows of P-Net cells computed at once
-STRIP_HEIGHT = (STRIP_ROWS - 1) * PNET_STRIDE + PNET_CELL
-WIDTH_STEP = 32
+STRIP_ROWS = 64  # rows of P-Net cells computed at once, at most
+ROWS_STEP = 8  # cells to which the height of a strip is rounded up
+WIDTH_STEP = 32  # pixels to which its width is
 LEVEL_OVERLAP = 0.5  # non-maximum suppression within a level, and between levels and stages:
 STAGE_OVERLAP = 0.7  # the values of the authors' code
 BATCH_CROPS = 512  # candidates that pass R-Net or O-Net at once
@@ -116,12 +116,21 @@ class Detector:
         # Ceil-mode pooling gives a last cell that hangs over an odd edge by one pixel.
         rows, columns = ((side - PNET_CELL + 1) // PNET_STRIDE + 1 for side in (height, width))
         strips = -(-rows // STRIP_ROWS)
-        below = (strips - 1) * STRIP_ROWS * PNET_STRIDE + STRIP_HEIGHT - height
-        if strips == 1:
-            below = -height % WIDTH_STEP
-        level = np.pad(level, ((0, max(below, 0)), (0, -width % WIDTH_STEP), (0, 0)), "edge")
-        starts = range(0, strips * STRIP_ROWS * PNET_STRIDE, STRIP_ROWS * PNET_STRIDE)
-        parts = [self._run(self.networks.pnet, level[None, y : y + STRIP_HEIGHT]) for y in starts]
+        strip = _rounded_up(-(-rows // strips), ROWS_STEP)
+        padded = np.zeros(
+            ((strips * strip - 1) * PNET_STRIDE + PNET_CELL, _rounded_up(width, WIDTH_STEP), 3),
+            np.float32,
+        )
+        padded[:height, :width] = level
+        parts = [
+            self._run(
+                self.networks.pnet,
+                padded[None, y : y + (strip - 1) * PNET_STRIDE + PNET_CELL],
+                height - y,
+                width,
+            )
+            for y in range(0, strips * strip * PNET_STRIDE, strip * PNET_STRIDE)
+        ]
         probability, correction = (np.concatenate(part, -2)[0] for part in zip(*parts, strict=True))
         return probability[:rows, :columns], correction[:, :rows, :columns].transpose(1, 2, 0)
 
@@ -167,13 +176,16 @@ class Detector:
         ends = np.cumsum([len(boxes) for boxes in candidates])[:-1]
         return [np.split(np.concatenate(column), ends) for column in zip(*parts, strict=True)]
 
-    def _run(self, network: torch.nn.Module, crops: Float32) -> list[Float32]:
-        """Scale (n, h, w, 3) RGB, 0..255, as the networks expect and run one."""
+    def _run(self, network: torch.nn.Module, crops: Float32, *extent: int) -> list[Float32]:
+        """Scale (n, h, w, 3) RGB, 0..255, as the networks expect and run one.
+
+        ``extent``, for P-Net: height and width of what is not padding.
+        """
         import torch
 
         with torch.inference_mode():
             x = torch.from_numpy(crops).to(self.networks.device).permute(0, 3, 1, 2)
-            outputs = network((x - INPUT_MEAN) * INPUT_SCALE)
+            outputs = network((x - INPUT_MEAN).mul_(INPUT_SCALE), *extent)
         return [output.float().cpu().numpy() for output in outputs]
 
 
@@ -187,6 +199,10 @@ def pyramid_scales(size: tuple[int, int], settings: CascadeSettings) -> list[flo
         scale *= settings.factor
         shortest *= settings.factor
     return scales
+
+
+def _rounded_up(value: int, step: int) -> int:
+    return -(-value // step) * step
 
 
 def _final(

@@ -1,0 +1,96 @@
+"""The three networks against facenet-pytorch's own, and the checks on their weight files."""
+
+import shutil
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from backbone.errors import CheckpointError
+from backbone.mtcnn import ONET_SIDE, PNET_CELL, RNET_SIDE, load_mtcnn, weights_folder
+
+TOLERANCE = 1e-5
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return load_mtcnn()
+
+
+def images(n, height, width, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand((n, 3, height, width), generator=generator) * 2 - 1
+
+
+def assert_equal(ours, theirs):
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.shape == b.shape
+        assert (a - b).abs().max() < TOLERANCE
+
+
+@pytest.mark.parametrize("size", [(12, 12), (13, 12), (12, 13), (37, 64), (64, 37), (65, 91)])
+def test_pnet_gives_what_the_reference_gives(networks, facenet, size):
+    x = images(2, *size)
+    correction, probability = facenet().pnet(x)
+    assert_equal(networks.pnet(x, *size), (probability[:, 1], correction))
+
+
+@pytest.mark.parametrize("size", [(12, 12), (13, 15), (36, 41), (37, 40)])
+@pytest.mark.parametrize("filling", [0.0, 5.0, -5.0])
+def test_padding_does_not_change_pnets_cells(networks, facenet, size, filling):
+    x = images(1, *size)
+    correction, probability = facenet().pnet(x)
+    rows, columns = probability.shape[2:]
+    padded = F.pad(x, (0, 64 - size[1], 0, 48 - size[0]), value=filling)
+    ours, shares = networks.pnet(padded, *size)
+    cells = ours[:, :rows, :columns], shares[:, :, :rows, :columns]
+    assert_equal(cells, (probability[:, 1], correction))
+
+
+def test_rnet_gives_what_the_reference_gives(networks, facenet):
+    x = images(7, RNET_SIDE, RNET_SIDE)
+    correction, probability = facenet().rnet(x)
+    assert_equal(networks.rnet(x), (probability[:, 1], correction))
+
+
+def test_onet_gives_what_the_reference_gives(networks, facenet):
+    x = images(7, ONET_SIDE, ONET_SIDE)
+    correction, landmarks, probability = facenet().onet(x)
+    assert_equal(networks.onet(x), (probability[:, 1], correction, landmarks))
+
+
+def test_the_smallest_image_gives_one_cell(networks):
+    probability, correction = networks.pnet(images(1, PNET_CELL, PNET_CELL), PNET_CELL, PNET_CELL)
+    assert probability.shape == (1, 1, 1)
+    assert correction.shape == (1, 4, 1, 1)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("pnet.pt", "rnet.pt", "onet.pt"):
+        shutil.copy(weights_folder() / name, tmp_path)
+    return tmp_path
+
+
+def test_a_copy_of_the_published_weights_loads(folder):
+    assert load_mtcnn(folder=folder).device == torch.device("cpu")
+
+
+def test_changed_weights_are_refused_by_name(folder):
+    data = bytearray((folder / "rnet.pt").read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / "rnet.pt").write_bytes(data)
+    with pytest.raises(CheckpointError, match=r"rnet\.pt"):
+        load_mtcnn(folder=folder)
+
+
+def test_a_missing_weight_file_is_named(folder):
+    (folder / "onet.pt").unlink()
+    with pytest.raises(CheckpointError, match=r"onet\.pt"):
+        load_mtcnn(folder=folder)
+
+
+def test_without_the_package_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("backbone.mtcnn.PACKAGE", "no_such_package_is_installed")
+    with pytest.raises(CheckpointError, match="pip install -r requirements.txt"):
+        weights_folder()

@@ -1,0 +1,45 @@
+"""Fixtures shared by all tests."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "grouping"))  # helpers that other folders' tests use too
+PHOTOS = ROOT / "tests" / "photos"
+SHARED_DATA = ROOT.parent / "shared" / "data"  # optional labelled photos beside the repository
+
+
+@pytest.fixture(scope="session")
+def photos() -> Path:
+    """The folder of sample photos."""
+    return PHOTOS
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The optional photos beside the repository; skips where they are absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no optional test photos in {SHARED_DATA}")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def detector():
+    from backbone.mtcnn import load_mtcnn
+    from grouping.detection import Detector
+
+    return Detector(load_mtcnn())
+
+
+@pytest.fixture(scope="session")
+def facenet():
+    """A function of settings that gives facenet-pytorch's own MTCNN."""
+    from facenet_reference import ReferenceUnavailable, load_facenet_mtcnn
+
+    try:
+        load_facenet_mtcnn()
+    except ReferenceUnavailable as error:
+        pytest.skip(str(error))
+    return load_facenet_mtcnn
