@@ -5,9 +5,10 @@
     groups, images = face_recognition([{"id": 1, "url": "https://example.org/a.jpg"}, ...])
 """
 
+from grouping.api import face_recognition
 from grouping.config import GroupingConfig
 from grouping.errors import GroupingError
-from grouping.pipeline import GroupingPipeline, GroupingResult, face_recognition
+from grouping.pipeline import GroupingPipeline, GroupingResult
 from grouping.version import __version__
 
 __all__ = [

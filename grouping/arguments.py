@@ -1,4 +1,4 @@
-"""The command line's options, and the configuration they make."""
+"""The command line's options, and the settings they make."""
 
 from __future__ import annotations
 
@@ -8,17 +8,27 @@ from pathlib import Path
 from typing import Any
 
 from grouping.config import AUTO, CLUSTER_METHODS, PRECISIONS, GroupingConfig
+from grouping.http_source import HttpOptions
+from grouping.s3_source import S3Options
+from grouping.sources import SourceOptions
 from grouping.version import __version__
+
+FOLDER_MODES = ("none", "link", "copy")
+CACHE_NAME = "cache.sqlite"
 
 EPILOG = """\
 examples:
   python run_grouping.py ~/Pictures/wedding --out result
-  python run_grouping.py party/ extra.jpg https://example.org/p.jpg --out result
-  python run_grouping.py album --out result --cluster hdbscan --threshold 0.45
-  python run_grouping.py report result          pictures again, without detection
+  python run_grouping.py party/ extra.jpg list.csv https://example.org/p.jpg --out result
+  python run_grouping.py s3://bucket/event --out s3://bucket/people --cache event.sqlite
+  python run_grouping.py album --out result --corrections corrections.toml
+  python run_grouping.py report result      pictures and page again, without detection
 
-exit codes: 0 done (photos that failed are listed), 1 known error, 2 usage,
-3 something unexpected (please report it), 130 interrupted
+The same command again continues where the last one ended: photos that are in the cache
+(--cache, by default in the output folder) cost no time, and people keep their group_id.
+
+exit codes: 0 done (photos that failed are listed), 1 known error, 2 usage, 3 more photos
+failed than --max-failures (results are saved), 4 a bug of ours, 130 interrupted
 """
 
 
@@ -26,20 +36,41 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the main command."""
     parser = argparse.ArgumentParser(
         prog="run_grouping.py",
-        description="Find out who is in which photo: faces are detected, compared and grouped "
-        "by person. Results go to --out: groups.json, tsne.png, groups/person_000.jpg, ...",
+        description="Find out who is in which photo: faces are detected, compared and grouped by "
+        "person. SOURCE is a folder (with all below it), a file, a list of photos (.txt, .csv, "
+        ".json, .jsonl), an http(s):// address or s3://bucket/prefix.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("sources", nargs="+", metavar="SOURCE", help="folder (with all below it), file or address")
-    add("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    add("sources", nargs="*", metavar="SOURCE", help="where the photos are")
+    add("--out", required=True, metavar="DIR", help="folder or s3://bucket/prefix for results")
     add("--version", action="version", version=f"%(prog)s {__version__}")
     add("-v", "--verbose", action="store_true", help="tell more; show where an error came from")
+    add("--log-json", action="store_true", help="log one JSON object a line instead of bars")
     _add_model(parser)
     _add_detection(parser)
     _add_people(parser)
-    add("--no-plots", action="store_true", help="leave out tsne.png and similarity.png")
+    _add_results(parser)
+    _add_sources(parser)
+    _add_cache(parser)
+    return parser
+
+
+def build_report_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``run_grouping.py report``."""
+    parser = argparse.ArgumentParser(
+        prog="run_grouping.py report",
+        description="Make the pictures, the page and the exports of a result again, from its "
+        "groups.json and the photos alone; nothing is detected.",
+    )
+    parser.add_argument("out", metavar="DIR", help="folder that holds groups.json")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="show where an error came from"
+    )
+    parser.add_argument("--log-json", action="store_true", help="log one JSON object a line")
+    _add_results(parser)
+    _add_sources(parser)
     return parser
 
 
@@ -54,24 +85,47 @@ def config_from(arguments: argparse.Namespace) -> GroupingConfig:
     return GroupingConfig(**{name: values[name] for name in names if name in values})
 
 
+def source_options_from(arguments: argparse.Namespace) -> SourceOptions:
+    """Return how photos are fetched.
+
+    Raises:
+        ConfigError: an option cannot be understood.
+    """
+    return SourceOptions(
+        http=HttpOptions(allowed=tuple(arguments.allow_host)), s3=s3_options_from(arguments)
+    )
+
+
+def s3_options_from(arguments: argparse.Namespace) -> S3Options:
+    """Return how S3 is reached."""
+    return S3Options(
+        endpoint_url=arguments.s3_endpoint_url,
+        region=arguments.s3_region,
+        profile=arguments.s3_profile,
+        anonymous=arguments.s3_anonymous,
+        requester_pays=arguments.s3_requester_pays,
+    )
+
+
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("face network")
-    add = group.add_argument
+    add = parser.add_argument_group("face network").add_argument
     add("--checkpoint", type=Path, metavar="FILE", help="weights (see checkpoint/README.md)")
     add("--device", default=AUTO, help="auto, cpu, cuda, cuda:N or mps (default auto)")
     add("--precision", default=AUTO, choices=PRECISIONS, help="of the arithmetic (default auto)")
     add("--no-flip", dest="flip", action="store_false", help="do not average in mirror images")
+    add("--channel-order", choices=("RGB", "BGR"), help="of an unknown checkpoint's input")
+    add("--mean", type=float, help="subtracted from 0..255 for an unknown checkpoint")
+    add("--scale", type=float, help="divided by, after that")
 
 
 def _add_detection(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("detection")
-    add = group.add_argument
+    add = parser.add_argument_group("detection").add_argument
     add(
         "--min-face",
         type=float,
         metavar="PX",
-        help="side of the smallest face, in pixels of the photo; "
-        "default: 24 in a photo of 1280, in proportion, at least 20",
+        help="side of the smallest face, in pixels of the photo; default: 24 in a photo of 1280 "
+        "and in proportion, at least 20",
     )
     add(
         "--min-score",
@@ -96,8 +150,7 @@ def _add_detection(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_people(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("people")
-    add = group.add_argument
+    add = parser.add_argument_group("people").add_argument
     add(
         "--cluster",
         default=CLUSTER_METHODS[0],
@@ -108,8 +161,8 @@ def _add_people(parser: argparse.ArgumentParser) -> None:
         "--threshold",
         type=_threshold,
         metavar="T",
-        help="cosine similarity at which faces are one person, or 'auto' to calibrate it on "
-        "this album; default: the network's own",
+        help="cosine similarity at which faces are one person, or 'auto' to calibrate it on this "
+        "album; default: the network's own",
     )
     add(
         "--min-photos",
@@ -117,6 +170,79 @@ def _add_people(parser: argparse.ArgumentParser) -> None:
         default=GroupingConfig.min_photos,
         metavar="N",
         help="different photos a person must be seen in (default %(default)s)",
+    )
+    add(
+        "--several-faces-per-photo",
+        dest="one_face_per_photo",
+        action="store_false",
+        help="let one person be in a photo more than once (collages)",
+    )
+    add(
+        "--corrections",
+        type=Path,
+        metavar="FILE",
+        help="names, links and faces to ignore, as the gallery page exports them "
+        "(default: corrections.toml in the output folder, if there)",
+    )
+    add(
+        "--previous",
+        type=Path,
+        metavar="FILE",
+        help="groups.json of an earlier run, whose people keep their ids and names "
+        "(default: the one in the output folder, if there)",
+    )
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("results").add_argument
+    add(
+        "--no-plots",
+        action="store_true",
+        help="leave out all pictures and the page; 'report' can make contact sheets and page later",
+    )
+    add("--folders", default="none", choices=FOLDER_MODES, help="a folder a person (default none)")
+    add("--zip", action="store_true", help="the same as people.zip")
+    add("--xmp", action="store_true", help="XMP sidecars with face regions, in sidecars/")
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("photos from elsewhere").add_argument
+    add(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="host or network that may be private, e.g. nas.local or 10.0.0.0/8; repeatable",
+    )
+    add("--s3-endpoint-url", metavar="URL", help="of another S3 service, e.g. http://nas:9000")
+    add("--s3-region", metavar="NAME", help="region of the bucket")
+    add("--s3-profile", metavar="NAME", help="profile of the AWS configuration")
+    add("--s3-anonymous", action="store_true", help="sign nothing, for public buckets")
+    add("--s3-requester-pays", action="store_true", help="agree to pay for the requests")
+
+
+def _add_cache(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("cache and failures").add_argument
+    add(
+        "--cache",
+        type=Path,
+        metavar="FILE",
+        help=f"results of photos for the next run (default: {CACHE_NAME} in the output folder)",
+    )
+    add("--no-cache", action="store_true", help="keep nothing")
+    add(
+        "--forget",
+        nargs="+",
+        metavar="PHOTO",
+        help="remove photos from the cache for good",
+    )
+    add("--erase", action="store_true", help="remove all from the cache for good")
+    add(
+        "--max-failures",
+        type=float,
+        default=20.0,
+        metavar="PERCENT",
+        help="more failed photos make the exit code 3 (default %(default)g)",
     )
 
 

@@ -1,113 +1,167 @@
 """The command line: parse, call, print, exit code.
 
-Torch, matplotlib and the like are imported only once the work begins, so that ``--help`` and
-usage errors answer at once.
+Torch, matplotlib and the like are imported only once the work needs them, so that ``--help``,
+usage errors and runs that find all their photos in the cache are quick.
 """
 
 from __future__ import annotations
 
-import json
-import logging
+import argparse
 import os
 import signal
 import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from grouping.arguments import build_parser, config_from
-from grouping.errors import GroupingError, OutputError
-from grouping.pipeline import GroupingPipeline, GroupingResult
-from grouping.records import PhotoFaces
-from grouping.sources import Photo, list_sources
+from grouping.arguments import (
+    CACHE_NAME,
+    build_parser,
+    build_report_parser,
+    config_from,
+    source_options_from,
+)
+from grouping.cache import Cache
+from grouping.corrections import load_corrections
+from grouping.errors import FailureRateError, GroupingError
+from grouping.pipeline import GroupingPipeline, Interrupted
+from grouping.progress import PhotoProgress, note, set_up_logging
+from grouping.results import GROUPS_FILE, read_document, summary, write_extras, write_results
+from grouping.sinks import Sink, open_sink
+from grouping.sources import list_sources, photos_from_entries
 
-if TYPE_CHECKING:
-    import argparse
-
-DONE, KNOWN_ERROR, USAGE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
-LISTED_FAILURES = 10
-LISTED_PEOPLE = 10
-
-log = logging.getLogger("grouping")
+DONE, KNOWN_ERROR, USAGE, TOO_MANY_FAILURES, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
+CORRECTIONS_NAME = "corrections.toml"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    arguments = build_parser().parse_args(argv)
-    logging.basicConfig(
-        level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s"
-    )
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["report"]:
+        return _guarded(_report, build_report_parser().parse_args(words[1:]))
+    parser = build_parser()
+    arguments = parser.parse_args(words)
+    if arguments.forget or arguments.erase:
+        return _guarded(_forget, arguments)
+    if not arguments.sources:
+        parser.error("name at least one SOURCE")
+    return _guarded(_run, arguments)
+
+
+def _guarded(work: Any, arguments: argparse.Namespace) -> int:
+    """Call, and turn whatever comes back into an exit code and one line."""
+    set_up_logging(as_json=arguments.log_json, verbose=arguments.verbose)
     if not arguments.verbose:
         warnings.simplefilter("ignore")  # Pillow's remarks on odd files; ours are in the results
     try:
-        with _stoppable() as stop:
-            return _run(arguments, stop)
+        work(arguments)
+    except Interrupted:
+        hint = "" if arguments.no_cache else "; the same command again goes on from here"
+        print(f"interrupted{hint}", file=sys.stderr)
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
     except GroupingError as error:
         if arguments.verbose:
             traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
-        return KNOWN_ERROR
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return TOO_MANY_FAILURES if isinstance(error, FailureRateError) else KNOWN_ERROR
     except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return KNOWN_ERROR
     except Exception:  # noqa: BLE001 - the last resort: say that it is our fault
         traceback.print_exc()
         print("error: this is a bug of the program; please report the lines above", file=sys.stderr)
         return BUG
-
-
-def _run(arguments: argparse.Namespace, stop: threading.Event) -> int:
-    config = config_from(arguments)
-    out = _writable(arguments.out)
-    photos = list_sources(arguments.sources, out=out)
-    pipeline = GroupingPipeline(config, stop=stop)
-    embedder = pipeline.engine.analyser.embedder
-    log.info("%s on %s, %s", embedder.model["name"], embedder.device, embedder.precision)
-    with PhotoProgress() as progress:
-        result = pipeline.run(photos, on_photo=progress)
-    document = _write_results(result, out, plots=not arguments.no_plots)
-    _print_summary(result, document, out)
     return DONE
 
 
-def _write_results(result: GroupingResult, out: Path, *, plots: bool) -> dict[str, Any]:
-    from grouping.report import plot_data, write_report
-    from grouping.response import build_document
-    from grouping.writing import write_bytes
+def _run(arguments: argparse.Namespace) -> None:
+    config, options = config_from(arguments), source_options_from(arguments)
+    with ExitStack() as stack:
+        sink = stack.enter_context(open_sink(arguments.out, options.s3))
+        previous = _previous(arguments, sink)
+        entries = _corrections(arguments, sink)
+        photos = list_sources(arguments.sources, out=arguments.out, options=options)
+        cache = _open_cache(arguments, sink)
+        if cache is not None:
+            stack.enter_context(cache)
+        pipeline = GroupingPipeline(config, cache=cache, stop=stack.enter_context(_stoppable()))
+        pipeline.engine.check()
+        note("start", out=sink.location)
+        with PhotoProgress(lambda: list_sources(arguments.sources, options=options)) as progress:
+            result = pipeline.run(photos, on_photo=progress, corrections=entries)
+        document = write_results(result, sink.folder, arguments, previous)
+        sink.publish()
+    print(summary(result, document))
+    print(f"results    {sink.location}")
+    _check_failures(progress, arguments.max_failures)
 
-    document = build_document(result)
-    if plots:
-        document["plots"] = plot_data(result.faces, result.grouping.labels, result.threshold)
-    encoded = json.dumps(document, ensure_ascii=True, indent=1).encode()
-    write_bytes(out / "groups.json", encoded)
-    with StageProgress() as progress:
-        write_report(document, out, lambda i: result.photos[i].read(), progress, plots=plots)
-    return document
+
+def _report(arguments: argparse.Namespace) -> None:
+    folder = Path(arguments.out)
+    document = read_document(folder / GROUPS_FILE)
+    entries = [
+        {"id": image["id"], "url": image["url"] or "missing"} for image in document["images"]
+    ]
+    options = source_options_from(arguments)
+    photos = photos_from_entries(entries, allow_local=True, options=options)
+    problems = write_extras(document, folder, arguments, lambda i: photos[i].read())
+    for problem in problems:
+        print(f"note       {problem}")
+    print(f"results    {folder}")
 
 
-def _writable(out: Path) -> Path:
-    """Find out before the work whether results can be written, not after it.
+def _forget(arguments: argparse.Namespace) -> None:
+    cache = arguments.cache or Path(arguments.out) / CACHE_NAME
+    with Cache.open(cache) as opened:
+        if arguments.erase:
+            opened.erase()
+            print(f"erased     {cache}")
+            return
+        unknown = opened.forget(arguments.forget)
+    for photo in arguments.forget:
+        print(f"{'unknown   ' if photo in unknown else 'forgotten '} {photo}")
 
-    Raises:
-        OutputError: they cannot.
-    """
-    from grouping.writing import make_folder, write_bytes
 
-    probe = make_folder(out) / f".write-test-{os.getpid()}"
-    write_bytes(probe, b"")
-    try:
-        probe.unlink()
-    except OSError as error:
-        raise OutputError(
-            f"{out} cannot be written: {error.strerror}; choose another --out"
-        ) from None
-    return out
+def _previous(arguments: argparse.Namespace, sink: Sink) -> Mapping[str, Any] | None:
+    """The result whose people keep their ids."""
+    if arguments.previous is not None:
+        return read_document(arguments.previous)
+    beside = sink.folder / GROUPS_FILE
+    return read_document(beside) if beside.exists() else None
+
+
+def _corrections(arguments: argparse.Namespace, sink: Sink) -> Sequence[Any]:
+    path = arguments.corrections or sink.folder / CORRECTIONS_NAME
+    if arguments.corrections is None and not path.exists():
+        return ()
+    note("corrections", file=str(path))
+    return load_corrections(path)
+
+
+def _open_cache(arguments: argparse.Namespace, sink: Sink) -> Cache | None:
+    """The cache named, else one in the output folder, if that is on this machine."""
+    if arguments.no_cache:
+        return None
+    if arguments.cache is not None:
+        return Cache.open(arguments.cache)
+    local = Path(sink.location) == sink.folder
+    return Cache.open(sink.folder / CACHE_NAME) if local else None
+
+
+def _check_failures(progress: PhotoProgress, limit: float) -> None:
+    share = 100 * progress.failed / max(progress.done, 1)
+    if share > limit:
+        raise FailureRateError(
+            f"{progress.failed} of {progress.done} photos failed, more than --max-failures "
+            f"{limit:g} %; the results are saved, failures.csv says why"
+        )
 
 
 @contextmanager
@@ -119,9 +173,7 @@ def _stoppable() -> Iterator[threading.Event]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        print(
-            "\nstopping: finishing the photos in flight (Ctrl-C again to quit now)", file=sys.stderr
-        )
+        print("\nstopping after the photos in flight; Ctrl-C again quits now", file=sys.stderr)
 
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -131,73 +183,3 @@ def _stoppable() -> Iterator[threading.Event]:
         yield stop
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-class PhotoProgress:
-    """A bar for the photos, with faces and failures counted; used as a context manager."""
-
-    def __init__(self) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(desc="photos", unit="photo", smoothing=0.05, disable=None)
-        self._faces = self._failed = 0
-
-    def __enter__(self) -> PhotoProgress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def __call__(self, photo: Photo, outcome: PhotoFaces) -> None:
-        """Count one photo."""
-        self._faces += len(outcome.faces)
-        self._failed += outcome.failure is not None
-        self._bar.set_postfix(faces=self._faces, failed=self._failed, refresh=False)
-        self._bar.update()
-
-
-class StageProgress:
-    """One bar after another for the stages of the report; used as a context manager."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._stage = ""
-
-    def __enter__(self) -> StageProgress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """Show how far a stage is."""
-        from tqdm import tqdm
-
-        if stage != self._stage:
-            self.__exit__()
-            self._bar, self._stage = tqdm(desc=stage, total=total, disable=None), stage
-        self._bar.update(done - self._bar.n)
-
-
-def _print_summary(result: GroupingResult, document: dict[str, Any], out: Path) -> None:
-    images, groups = document["images"], document["groups"]
-    failed = [image for image in images if "error" in image]
-    without = sum(image["group_idx"] == [-2] for image in images)
-    grouped = int((result.grouping.labels >= 0).sum())
-    print(f"network    {result.model['name']}, threshold {result.threshold:.2f}")
-    print(f"photos     {len(images)} ({without} without a face, {len(failed)} failed)")
-    print(f"faces      {len(result.faces)} ({grouped} in groups)")
-    print(f"people     {len(groups)}")
-    for group in groups[:LISTED_PEOPLE]:
-        print(
-            f"  person {group['group_idx']:03d}  {len(group['image_ids']):5d} photos "
-            f"{len(group['face2_idx_list']):5d} faces  cohesion {group['cohesion']:.2f}"
-        )
-    if len(groups) > LISTED_PEOPLE:
-        print(f"  ... and {len(groups) - LISTED_PEOPLE} more")
-    for image in failed[:LISTED_FAILURES]:
-        print(f"failed     {image['url']!r}: {image['error']}")
-    if len(failed) > LISTED_FAILURES:
-        print(f"failed     ... and {len(failed) - LISTED_FAILURES} more, see groups.json")
-    print(f"results    {out / 'groups.json'}")

@@ -22,6 +22,7 @@ from grouping.records import Failure, PhotoFaces, UInt8
 
 if TYPE_CHECKING:
     from grouping.analysis import PhotoAnalyser
+    from grouping.embedding import ModelInfo
     from grouping.workers import Work
 
 # Part of every cache key: raise it when a change of the code changes what a photo gives.
@@ -93,6 +94,24 @@ class Engine:
     @cached_property
     def _analyser(self) -> PhotoAnalyser:
         return load_analyser(self.config)
+
+    @property
+    def model(self) -> ModelInfo:
+        """Which network makes the embeddings."""
+        return self.analyser.embedder.model
+
+    @property
+    def default_threshold(self) -> float:
+        """The cosine similarity at which faces of this network are grouped."""
+        return self.analyser.embedder.default_threshold
+
+    def check(self) -> None:
+        """Find out before any photo is touched whether the networks can be used.
+
+        Raises:
+            ModelError: a checkpoint or device cannot be used.
+        """
+        _ = self.analyser
 
     def analyse(
         self, chunks: Iterable[list[tuple[int, PhotoWork]]], workers: int

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,11 +16,12 @@ from grouping.errors import PhotoError
 from grouping.photo import Fingerprint, MemoryPhoto, Photo
 from grouping.prefetch import prefetch
 from grouping.records import FaceSet, Failure, PhotoFaces, UInt8
-from grouping.sources import SourceOptions, photos_from_entries
 
 if TYPE_CHECKING:
     from grouping.cache import Cache
+    from grouping.calibration import Calibration
     from grouping.clustering import Grouping
+    from grouping.correction_links import AppliedCorrections, Entry
     from grouping.embedding import ModelInfo
 
 CHUNK = 4  # photos a worker takes at once
@@ -49,6 +49,8 @@ class GroupingResult:
         model: which network made the embeddings.
         threshold: the cosine similarity used.
         config: the settings.
+        calibration: where the threshold comes from, if it was calibrated on this album.
+        corrections: what a person corrected, found again among these faces.
     """
 
     photos: tuple[Photo, ...]
@@ -59,6 +61,8 @@ class GroupingResult:
     model: ModelInfo
     threshold: float
     config: GroupingConfig
+    calibration: Calibration | None = None
+    corrections: AppliedCorrections | None = None
 
 
 class GroupingPipeline:
@@ -89,6 +93,7 @@ class GroupingPipeline:
         *,
         keep_crops: bool = False,
         on_photo: OnPhoto | None = None,
+        corrections: Sequence[Entry] = (),
     ) -> GroupingResult:
         """Analyse photos and group their faces.
 
@@ -96,53 +101,63 @@ class GroupingPipeline:
             photos: asked for one at a time; may be a listing of millions.
             keep_crops: keep the aligned crops (38 kB a face).
             on_photo: called as each photo is done, in no particular order.
+            corrections: what a person knows better, see :mod:`grouping.corrections`.
 
         Raises:
             ModelError: a checkpoint or device cannot be used.
+            CorrectionsError: corrections contradict each other.
             Interrupted: ``stop`` was set.
         """
         collected = _Collector(self, keep_crops, on_photo)
         collected.work(photos)
         if self.stop.is_set():
             raise Interrupted
-        return self._grouped(collected)
+        return self._grouped(collected, corrections)
 
-    def _grouped(self, collected: _Collector) -> GroupingResult:
+    def _grouped(self, collected: _Collector, entries: Sequence[Entry]) -> GroupingResult:
         from grouping.clustering import group_faces
+        from grouping.correction_links import apply_corrections
 
-        order = range(len(collected.photos))
-        outcomes = tuple(collected.outcomes[i] for i in order)
-        faces = FaceSet.concatenate([outcomes[i].at(i).faces for i in order])
+        outcomes = tuple(collected.outcomes[i] for i in range(len(collected.photos)))
+        faces = FaceSet.concatenate([outcome.at(i).faces for i, outcome in enumerate(outcomes)])
         crops = [o.crops for o in outcomes if o.crops is not None and len(o.crops)]
-        embedder = self.engine.analyser.embedder
-        threshold = self._threshold(faces)
+        corrections = (
+            apply_corrections(entries, faces, [o.sha256 for o in outcomes]) if entries else None
+        )
+        calibration = self._calibration(faces)
+        threshold = calibration.threshold if calibration else self._threshold()
         grouping = group_faces(
             faces,
             method=self.config.cluster,
             threshold=threshold,
             min_photos=self.config.min_photos,
             one_face_per_photo=self.config.one_face_per_photo,
+            constraints=corrections.constraints if corrections else None,
         )
         return GroupingResult(
-            tuple(collected.photos),
-            outcomes,
-            faces,
-            np.concatenate(crops) if crops else None,
-            grouping,
-            embedder.model,
-            threshold,
-            self.config,
+            photos=tuple(collected.photos),
+            outcomes=outcomes,
+            faces=faces,
+            crops=np.concatenate(crops) if crops else None,
+            grouping=grouping,
+            model=self.engine.model,
+            threshold=threshold,
+            config=self.config,
+            calibration=calibration,
+            corrections=corrections,
         )
 
-    def _threshold(self, faces: FaceSet) -> float:
-        default = self.engine.analyser.embedder.default_threshold
-        if self.config.threshold is None:
-            return default
-        if self.config.threshold == AUTO:
-            from grouping.calibration import calibrate_threshold
+    def _threshold(self) -> float:
+        if isinstance(self.config.threshold, int | float):
+            return float(self.config.threshold)
+        return self.engine.default_threshold
 
-            return calibrate_threshold(faces, default).threshold
-        return float(self.config.threshold)
+    def _calibration(self, faces: FaceSet) -> Calibration | None:
+        if self.config.threshold != AUTO:
+            return None
+        from grouping.calibration import calibrate_threshold
+
+        return calibrate_threshold(faces, self.engine.default_threshold)
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,62 +278,3 @@ class _Collector:
         self.outcomes[position] = result
         if self._on_photo is not None:
             self._on_photo(self.photos[position], result)
-
-
-def face_recognition(
-    images: Iterable[Mapping[str, Any] | Path | bytes | Any],
-    *,
-    allow_local: bool = False,
-    crops: bool = True,
-    config: GroupingConfig | None = None,
-    options: SourceOptions | None = None,
-    **settings: Any,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Find out who is in which photo.
-
-    Args:
-        images: ``{"id": ..., "url": ...}`` dictionaries with ``http(s)://`` or ``s3://``
-            addresses; or, with the position as id, ``pathlib.Path``, bytes of an image file,
-            PIL images or (H, W, 3) uint8 RGB arrays. Nothing in them is changed.
-        allow_local: let dictionaries name ``file://`` addresses and local paths. Off by
-            default, because a service hands on what its users send.
-        crops: give the aligned 112x112 crops in ``face_list``; False saves 38 kB a face.
-        config: settings of the run.
-        options: limits of the fetching.
-        **settings: single fields of :class:`grouping.config.GroupingConfig`, by name.
-
-    Returns:
-        ``groups``: one dictionary a person, largest first; ``images``: one dictionary a photo,
-        in the order given. The keys are listed in :mod:`grouping.response`.
-
-    Raises:
-        InputError: ``images`` holds something else.
-        ConfigError: a setting is unknown or out of its range.
-        ModelError: a checkpoint or device cannot be used.
-    """
-    from grouping.response import build_response
-
-    config = with_settings(config or GroupingConfig(), settings)
-    entries = list(images)
-    photos = photos_from_entries(entries, allow_local=allow_local, options=options)
-    if not photos:
-        return [], []
-    result = GroupingPipeline(config).run(photos, keep_crops=crops)
-    return build_response(result, entries)
-
-
-def with_settings(config: GroupingConfig, settings: Mapping[str, Any]) -> GroupingConfig:
-    """Return the configuration with single fields changed.
-
-    Raises:
-        ConfigError: a field is unknown or out of its range.
-    """
-    from dataclasses import fields
-
-    from grouping.errors import ConfigError
-
-    known = {field.name for field in fields(GroupingConfig)}
-    unknown = sorted(set(settings) - known)
-    if unknown:
-        raise ConfigError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
-    return replace(config, **settings)

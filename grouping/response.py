@@ -8,18 +8,21 @@ The only module that knows the dictionary keys and the numbers -1, -2, -3.
 
 ``images[i]["faces"][j]``: ``face_idx`` (counted over all photos), ``box``, ``landmarks``
 (pixels, upright), ``score``, ``quality``, ``group_idx`` (-1 for none), ``similarity`` (cosine
-to the mean of its group, None for none).
+to the mean of its group, None for none), ``evidence`` (the faces of its group it resembles most,
+as ``[face_idx, similarity]``).
 
-``groups[g]``: ``group_idx``, ``image_ids``, ``original_images_idx_list`` (position of the photo
-of each face), ``face2_idx_list`` (``face_idx`` of each face), ``face1_idx_list`` and
-``cosine_similarity_list`` (the most similar face that came before it and how similar; ``[]``
-and -1 for the first), ``face_list`` (aligned crops), ``crop_path_list``,
-``representative_face_idx``, ``cohesion``.
+``groups[g]``: ``group_idx``, ``group_id`` (survives the next run), ``name``, ``image_ids``,
+``original_images_idx_list`` (position of the photo of each face), ``face2_idx_list``
+(``face_idx`` of each face), ``face1_idx_list`` and ``cosine_similarity_list`` (the most similar
+face that came before it and how similar; ``[]`` and -1 for the first), ``face_list`` (aligned
+crops), ``crop_path_list``, ``representative_face_idx``, ``cohesion``, ``purity`` (expected share
+of right faces).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from grouping.clustering import previous_faces
+from grouping.identity import Changes, assign_ids
 from grouping.records import Int64
 from grouping.version import __version__
 
@@ -39,34 +43,60 @@ Json = dict[str, Any]
 
 
 def build_response(
-    result: GroupingResult, entries: Sequence[Any] | None = None
-) -> tuple[list[Json], list[Json]]:
-    """Return ``groups, images``.
+    result: GroupingResult,
+    entries: Sequence[Any] | None = None,
+    previous: Mapping[str, Any] | None = None,
+) -> tuple[list[Json], list[Json], Changes]:
+    """Return ``groups, images`` and what is different from an earlier run.
 
     Args:
         result: the run.
         entries: what the caller gave for each photo; a dictionary's keys are kept.
+        previous: the parsed ``groups.json`` of an earlier run.
+
+    Raises:
+        InputError: ``previous`` is not a ``groups.json``.
     """
-    groups = [_group(result, g) for g in range(len(result.grouping))]
     ends = np.searchsorted(result.faces.photo_index, np.arange(len(result.photos) + 1))
     images = [
         _image(result, i, range(int(ends[i]), int(ends[i + 1])), entries[i] if entries else None)
         for i in range(len(result.photos))
     ]
-    return groups, images
+    count = len(result.grouping)
+    identities = assign_ids(previous, images, count)
+    names = _names(result, identities.names)
+    groups = [_group(result, g, identities.ids[g], names[g]) for g in range(count)]
+    return groups, images, identities.changes
 
 
-def build_document(result: GroupingResult) -> Json:
+def build_document(result: GroupingResult, previous: Mapping[str, Any] | None = None) -> Json:
     """Return what ``groups.json`` holds, as JSON values without pixel data."""
-    groups, images = build_response(result)
+    groups, images, changes = build_response(result, previous=previous)
+    settings = {**result.config.as_json(), "threshold": result.threshold}
+    if result.calibration is not None:
+        settings["calibration"] = asdict(result.calibration)
     return {
         "version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "model": dict(result.model),
-        "settings": {**result.config.as_json(), "threshold": result.threshold},
+        "settings": settings,
         "groups": [{**group, "face_list": []} for group in groups],
         "images": images,
+        "merge_suggestions": [asdict(s) for s in result.grouping.merge_suggestions],
+        "changes": None if previous is None else asdict(changes),
+        "corrections": list(result.corrections.warnings) if result.corrections else [],
     }
+
+
+def _names(result: GroupingResult, before: Sequence[str | None]) -> list[str | None]:
+    """A person's name: as corrected, else as in the run before."""
+    names = list(before)
+    if result.corrections is not None:
+        for face, name in sorted(result.corrections.names.items()):
+            group = int(result.grouping.labels[face])
+            if group >= 0:
+                names[group] = name
+    return names
 
 
 def _image(result: GroupingResult, i: int, rows: range, entry: Any) -> Json:
@@ -114,15 +144,24 @@ def _face(result: GroupingResult, row: int) -> Json:
         "quality": _rounded(faces.quality[row], 4),
         "group_idx": group if group >= 0 else NO_GROUP,
         "similarity": _rounded(grouping.similarity[row], 4) if group >= 0 else None,
+        "evidence": [
+            [int(other), _rounded(similarity, 4)]
+            for other, similarity in zip(
+                grouping.evidence[row], grouping.evidence_similarity[row], strict=True
+            )
+            if other >= 0
+        ],
     }
 
 
-def _group(result: GroupingResult, g: int) -> Json:
+def _group(result: GroupingResult, g: int, group_id: str, name: str | None) -> Json:
     members = np.flatnonzero(result.grouping.labels == g)
     photos = result.faces.photo_index[members]
     earlier, similarity = previous_faces(result.faces.embeddings, members)
     return {
         "group_idx": g,
+        "group_id": group_id,
+        "name": name,
         "image_ids": [result.photos[i].id for i in np.unique(photos)],
         "original_images_idx_list": photos.tolist(),
         "face2_idx_list": members.tolist(),
@@ -134,6 +173,7 @@ def _group(result: GroupingResult, g: int) -> Json:
         "crop_path_list": [],
         "representative_face_idx": int(result.grouping.representative[g]),
         "cohesion": _rounded(result.grouping.cohesion[g], 4),
+        "purity": _rounded(result.grouping.purity[g], 4),
     }
 
 

@@ -37,12 +37,12 @@ def write_tables(result: dict[str, Any], out: Path) -> list[Path]:
     faces = (_face_row(album, face) for face in album.faces.values())
     groups = (_group_row(album, group) for group in album.groups)
     return [
-        write_bytes(out / "faces.csv", _table(FACE_COLUMNS, faces)),
-        write_bytes(out / "groups.csv", _table(GROUP_COLUMNS, groups)),
+        write_bytes(out / "faces.csv", table_bytes(FACE_COLUMNS, faces)),
+        write_bytes(out / "groups.csv", table_bytes(GROUP_COLUMNS, groups)),
     ]
 
 
-def _table(columns: Sequence[str], rows: Iterable[Iterator[Any]]) -> bytes:
+def table_bytes(columns: Sequence[str], rows: Iterable[Iterator[Any]]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(columns)

@@ -1,0 +1,151 @@
+"""How far a run is: bars for people, lines for logs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from grouping.photo import Photo
+from grouping.records import PhotoFaces
+
+LOG_SECONDS = 15.0  # between two lines where no bar can be drawn
+
+log = logging.getLogger("grouping.progress")
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line; what a record carries as ``fields`` becomes keys."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See :meth:`logging.Formatter.format`."""
+        time_ = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"time": time_, "level": record.levelname.lower(), "event": record.getMessage()}
+        return json.dumps(line | getattr(record, "fields", {}))
+
+
+def set_up_logging(*, as_json: bool, verbose: bool) -> None:
+    """Log to the standard error, as text or as JSON lines."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if as_json else logging.Formatter("%(message)s"))
+    level = logging.INFO if verbose or as_json else logging.WARNING
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("grouping").setLevel(logging.INFO)
+    handler.setLevel(logging.INFO)
+
+
+def note(event: str, level: int = logging.INFO, **fields: Any) -> None:
+    """Log one event; with text logging the fields follow the event."""
+    shown = "  ".join(f"{name} {value}" for name, value in fields.items())
+    structured = isinstance(_formatter(), JsonFormatter)
+    log.log(level, event if structured else f"{event}  {shown}".rstrip(), extra={"fields": fields})
+
+
+class PhotoProgress:
+    """Counts photos, faces and failures; used as a context manager.
+
+    On a terminal it draws a bar, elsewhere it logs a line now and then.
+
+    Args:
+        count: lists the photos once more, to know how many there are; runs in a thread.
+    """
+
+    def __init__(self, count: Callable[[], Iterable[Photo]]) -> None:
+        from tqdm import tqdm
+
+        self.done = self.faces = self.failed = 0
+        self._started = self._logged = time.monotonic()
+        self._total: int | None = None
+        structured = isinstance(_formatter(), JsonFormatter)
+        hidden = structured or not sys.stderr.isatty()
+        self._bar = tqdm(desc="photos", unit="photo", smoothing=0.05, disable=hidden)
+        self._hidden = hidden
+        threading.Thread(target=self._count, args=(count,), daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+        if self._hidden:
+            self._say()
+
+    def __call__(self, photo: Photo, outcome: PhotoFaces) -> None:
+        """Count one photo."""
+        self.done += 1
+        self.faces += len(outcome.faces)
+        if outcome.failure is not None:
+            self.failed += 1
+            failure = outcome.failure
+            fields = {"photo": photo.location, "stage": failure.stage, "reason": failure.reason}
+            note("photo failed", logging.DEBUG if not self._hidden else logging.INFO, **fields)
+        self._bar.set_postfix(faces=self.faces, failed=self.failed, refresh=False)
+        self._bar.update()
+        if self._hidden and time.monotonic() - self._logged > LOG_SECONDS:
+            self._say()
+
+    def _say(self) -> None:
+        self._logged = time.monotonic()
+        rate = self.done / max(self._logged - self._started, 1e-9)
+        left = None if self._total is None else round((self._total - self.done) / max(rate, 1e-9))
+        note(
+            "photos",
+            done=self.done,
+            total=self._total,
+            faces=self.faces,
+            failed=self.failed,
+            photos_per_second=round(rate, 2),
+            seconds_left=left,
+        )
+
+    def _count(self, count: Callable[[], Iterable[Photo]]) -> None:
+        self._total = self._bar.total = sum(1 for _ in count())
+
+
+class StageProgress:
+    """One bar after another for the stages of a report; used as a context manager."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._stage = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Show how far a stage is."""
+        from tqdm import tqdm
+
+        if stage != self._stage:
+            self._close()
+            hidden = isinstance(_formatter(), JsonFormatter) or not sys.stderr.isatty()
+            self._bar, self._stage = tqdm(desc=stage, total=total, disable=hidden), stage
+        self._bar.update(done - self._bar.n)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _formatter() -> logging.Formatter | None:
+    handlers = logging.getLogger().handlers
+    return handlers[0].formatter if handlers else None

@@ -1,0 +1,137 @@
+"""Everything a run writes into its folder, and the summary it prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grouping.errors import InputError
+from grouping.progress import StageProgress
+from grouping.writing import write_bytes
+
+if TYPE_CHECKING:
+    import argparse
+
+    from grouping.pipeline import GroupingResult
+    from grouping.thumbnails import OpenPhoto
+
+GROUPS_FILE = "groups.json"
+FAILURES_FILE = "failures.csv"
+LISTED_FAILURES = 10
+LISTED_PEOPLE = 10
+
+Json = dict[str, Any]
+
+
+def write_results(
+    result: GroupingResult,
+    folder: Path,
+    arguments: argparse.Namespace,
+    previous: Mapping[str, Any] | None,
+) -> Json:
+    """Write ``groups.json``, ``failures.csv`` and what the options ask for.
+
+    Raises:
+        OutputError: a file cannot be written; earlier results stay whole.
+    """
+    from grouping.response import build_document
+
+    document = build_document(result, previous)
+    if not arguments.no_plots:
+        from grouping.plot_data import plot_data
+
+        document["plots"] = plot_data(result.faces, result.grouping.labels, result.threshold)
+    write_bytes(folder / FAILURES_FILE, _failures(result))
+    write_bytes(folder / GROUPS_FILE, json.dumps(document, indent=1).encode())
+    write_extras(document, folder, arguments, lambda i: result.photos[i].read())
+    return document
+
+
+def write_extras(
+    document: Json, folder: Path, arguments: argparse.Namespace, open_photo: OpenPhoto
+) -> list[str]:
+    """Write pictures, page and exports; return a line for each photo not handed on."""
+    from grouping.export import export
+
+    with StageProgress() as progress:
+        if not arguments.no_plots:
+            from grouping.report import write_report
+
+            write_report(document, folder, open_photo, progress)
+        exported = export(
+            document,
+            folder,
+            open_photo,
+            folders=arguments.folders,
+            archive=arguments.zip,
+            sidecars=arguments.xmp,
+            progress=progress,
+        )
+    return exported.problems
+
+
+def read_document(path: Path) -> Json:
+    """Read a ``groups.json``.
+
+    Raises:
+        InputError: it is not there or not one of ours.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise InputError(f"{path} is not a groups.json: it is damaged or something else") from None
+    if not (isinstance(document, dict) and {"groups", "images"} <= set(document)):
+        raise InputError(f"{path} is not a groups.json of this program")
+    return document
+
+
+def summary(result: GroupingResult, document: Json) -> str:
+    """Return the short table that a run ends with."""
+    images, groups = document["images"], document["groups"]
+    failed = [image for image in images if "error" in image]
+    without = sum(not image["faces"] for image in images) - len(failed)
+    lines = [
+        f"network    {result.model['name']}, threshold {result.threshold:.2f}",
+        f"photos     {len(images)} ({without} without a face, {len(failed)} failed)",
+        f"faces      {len(result.faces)} ({int((result.grouping.labels >= 0).sum())} in groups)",
+        f"people     {len(groups)}",
+    ]
+    lines += [_person(group) for group in groups[:LISTED_PEOPLE]]
+    lines += _more(len(groups) - LISTED_PEOPLE, "  ...")
+    lines += [f"failed     {i['url']!r}: {i['error']}" for i in failed[:LISTED_FAILURES]]
+    lines += _more(len(failed) - LISTED_FAILURES, f"failed     see {FAILURES_FILE} for")
+    lines += [f"note       {warning}" for warning in document["corrections"]]
+    if document["merge_suggestions"]:
+        pairs = len(document["merge_suggestions"])
+        lines.append(f"review     {pairs} pairs of groups may be one person, see index.html")
+    if document["changes"] is not None:
+        changes = ", ".join(f"{len(who)} {what}" for what, who in document["changes"].items())
+        lines.append(f"changes    {changes} since the run before")
+    return "\n".join(lines)
+
+
+def _person(group: Json) -> str:
+    name = group["name"] or f"person {group['group_idx']:03d}"
+    return (
+        f"  {name:<12} {len(group['image_ids']):5d} photos {len(group['face2_idx_list']):5d} faces"
+        f"  cohesion {group['cohesion']:.2f}"
+    )
+
+
+def _more(count: int, what: str) -> list[str]:
+    return [f"{what} {count} more"] if count > 0 else []
+
+
+def _failures(result: GroupingResult) -> bytes:
+    from grouping.tables import table_bytes
+
+    rows = (
+        iter((photo.location, failure.stage, failure.reason, "yes" if failure.retryable else "no"))
+        for photo, outcome in zip(result.photos, result.outcomes, strict=True)
+        if (failure := outcome.failure) is not None
+    )
+    return table_bytes(("photo", "stage", "reason", "retry_may_help"), rows)
