@@ -14,7 +14,8 @@ import os
 import tempfile
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,7 @@ from grouping.writing import cannot_write, make_folder
 
 INDEX_NAME = "groups.json"
 MULTIPART_BYTES = 8 * 2**20
+PARALLEL = 8
 KEYS_PER_DELETE = 1000  # the most that S3 takes in one request
 
 
@@ -41,6 +43,14 @@ class Sink(ABC):
     def __init__(self, folder: Path, location: str) -> None:
         self.folder = folder
         self.location = location
+
+    @abstractmethod
+    def recall(self, *names: str) -> None:
+        """Bring those files of an earlier run that exist into ``folder``.
+
+        Raises:
+            OutputError: they cannot be read.
+        """
 
     @abstractmethod
     def publish(self) -> None:
@@ -94,6 +104,9 @@ class LocalSink(Sink):
         except OSError as error:
             raise cannot_write(folder, error) from error
 
+    def recall(self, *names: str) -> None:
+        """They are there."""
+
     def publish(self) -> None:
         """Nothing is left to do: every file was renamed into its place."""
 
@@ -115,19 +128,30 @@ class S3Sink(Sink):
         self._temporary = tempfile.TemporaryDirectory(prefix="faces-")
         super().__init__(Path(self._temporary.name), printable(url))
 
+    def recall(self, *names: str) -> None:
+        """See :meth:`Sink.recall`."""
+        with self._writing():
+            for name in names:
+                key = self._prefix + name
+                try:
+                    answer = self._client.get_object(
+                        Bucket=self._bucket, Key=key, **self._options.payer
+                    )
+                except self._client.exceptions.NoSuchKey:
+                    continue
+                (self.folder / name).write_bytes(answer["Body"].read())
+
     def publish(self) -> None:
         """See :meth:`Sink.publish`; what was uploaded is removed again after an error."""
         names = _names(self.folder)
-        uploaded: list[str] = []
         with self._writing():
             try:
-                for name in names:
-                    uploaded.append(self._aside + name)
-                    self._upload(name)
-                for name in names:
-                    self._complete(name)
+                _in_parallel(self._upload, names)
+                _in_parallel(self._complete, [name for name in names if name != INDEX_NAME])
+                if INDEX_NAME in names:
+                    self._complete(INDEX_NAME)
             finally:
-                self._delete(uploaded)
+                self._delete([self._aside + name for name in names])
 
     def close(self) -> None:
         """Remove the temporary folder."""
@@ -183,11 +207,23 @@ class S3Sink(Sink):
 
 
 def _names(folder: Path) -> list[str]:
-    """Files below ``folder`` by name, the index last: who sees it finds all it refers to."""
-    names = []
-    for root, _, files in os.walk(folder):
-        names += [Path(root, file).relative_to(folder).as_posix() for file in files]
-    return sorted(names, key=lambda name: (name == INDEX_NAME, name))
+    """Files below ``folder``, as the ends of their keys."""
+    return sorted(
+        Path(root, file).relative_to(folder).as_posix()
+        for root, _, files in os.walk(folder)
+        for file in files
+    )
+
+
+def _in_parallel(work: Callable[[str], None], names: list[str]) -> None:
+    """``work`` on all names; after an error nothing new is begun, and the error is raised."""
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        try:
+            for done in [pool.submit(work, name) for name in names]:
+                done.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _content_type(name: str) -> str:
@@ -199,4 +235,8 @@ def _content_type(name: str) -> str:
 def _transfer_config() -> object:
     from boto3.s3.transfer import TransferConfig
 
-    return TransferConfig(multipart_threshold=MULTIPART_BYTES, multipart_chunksize=MULTIPART_BYTES)
+    return TransferConfig(
+        multipart_threshold=MULTIPART_BYTES,
+        multipart_chunksize=MULTIPART_BYTES,
+        use_threads=False,  # files go in parallel already
+    )

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageEnhance
 
+from grouping.cache import Cache
+
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "tests" / "photos"
 
@@ -67,6 +69,7 @@ def finish(run):
 
 def rows(cache):
     """Each photo's row number: one that is computed and stored again gets a new number."""
+    Cache.open(cache).close()  # a run killed early may not have made it
     with sqlite3.connect(cache) as connection:
         return dict(connection.execute("SELECT sha256, rowid FROM detections"))
 

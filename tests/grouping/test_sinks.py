@@ -110,6 +110,19 @@ def test_the_bucket_itself_can_be_the_place(client, bucket):
     assert stored(client, bucket) == {"groups.json": b"[]"}
 
 
+def test_earlier_results_come_back_where_there_are_any(client, bucket, tmp_path):
+    client.put_object(Bucket=bucket, Key="out/groups.json", Body=b"old")
+    with open_sink(f"s3://{bucket}/out", S3Options(endpoint_url=s3_server())) as sink:
+        sink.recall("groups.json", "corrections.toml")
+        assert {path.name: path.read_bytes() for path in sink.folder.iterdir()} == {
+            "groups.json": b"old"
+        }
+    (tmp_path / "groups.json").write_bytes(b"old")
+    with open_sink(tmp_path) as sink:
+        sink.recall("groups.json")
+        assert (sink.folder / "groups.json").read_bytes() == b"old"
+
+
 def test_a_reader_never_sees_half_of_the_results(client, bucket, proxy):
     """At every request, the place holds the old index or all of the new files."""
     client.put_object(Bucket=bucket, Key="out/groups.json", Body=b"old")
