@@ -43,6 +43,7 @@ def write_tables(result: dict[str, Any], out: Path) -> list[Path]:
 
 
 def table_bytes(columns: Sequence[str], rows: Iterable[Iterator[Any]]) -> bytes:
+    """Return a CSV file (UTF-8 with a mark, as Excel wants it) that holds no formulas."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(columns)
