@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from io import BytesIO
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from grouping.errors import OutputError
@@ -19,7 +20,7 @@ def write_bytes(path: Path, data: bytes) -> Path:
     Raises:
         OutputError: the file cannot be written (full disk, no permission).
     """
-    aside = path.with_name(f".{path.name[-80:]}.{os.getpid()}.part")
+    aside = path.with_name(f".{os.getpid()}-{get_ident()}.part")
     try:
         aside.write_bytes(data)
         aside.replace(path)
