@@ -6,7 +6,6 @@ no second list of keys that could drift from the modules.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +17,7 @@ from backbone.errors import CheckpointError
 from backbone.ir50 import IRNet, IRPlan
 from backbone.iresnet import IResNet
 from backbone.mobilefacenet import MobileFaceNet
+from backbone.records import Preprocessing
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -25,21 +25,7 @@ KEYS_SHOWN = 3
 COUNTER = "num_batches_tracked"  # absent from files older than torch 0.4.1, and never used here
 
 
-@dataclass(frozen=True)
-class Preprocessing:
-    """What a network is fed: ``(x - mean) / scale`` of uint8 pixels in ``channel_order``."""
-
-    channel_order: str = "RGB"
-    mean: float = 127.5
-    scale: float = 127.5
-
-    def __post_init__(self) -> None:
-        if self.channel_order not in ("RGB", "BGR"):
-            raise CheckpointError(f"channel order must be RGB or BGR, got {self.channel_order!r}")
-        if not 0 < self.scale < math.inf or not math.isfinite(self.mean):
-            raise CheckpointError(
-                f"pixel mean must be finite and scale positive, got {self.mean} and {self.scale}"
-            )
+RGB = Preprocessing()
 
 
 @dataclass(frozen=True)
@@ -54,7 +40,7 @@ class Architecture:
 
     name: str
     build: Callable[[], nn.Module]
-    preprocessing: Preprocessing = Preprocessing()
+    preprocessing: Preprocessing = RGB
 
 
 def _ir(name: str, units: tuple[int, int, int, int], squeeze: bool = False) -> Architecture:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -15,11 +13,6 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float
 
 CPU_INFO = Path("/proc/cpuinfo")
 BF16_UNITS = frozenset({"avx512_bf16", "amx_bf16"})
-
-# glibc hands blocks above a threshold back to the system at once, and every new one costs its
-# page faults again: a third of the time of a small network. Freeing one block of this size, just
-# below the largest that counts, raises the threshold for good (mallopt(3), M_MMAP_THRESHOLD).
-KEEP_FREED_BYTES = 31 << 20
 
 
 def resolve_device(wanted: str) -> torch.device:
@@ -91,10 +84,3 @@ def _fast_precisions(device: torch.device) -> list[str]:
     if device.type == "cuda" and torch.cuda.get_device_capability(device)[0] >= 8:
         return ["fp16", "bf16"]
     return ["fp16"]
-
-
-@cache
-def keep_freed_memory() -> None:
-    """Have the allocator keep freed blocks for the next batch, where it can be told to."""
-    if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "gnu_get_libc_version"):
-        torch.empty(KEEP_FREED_BYTES, dtype=torch.uint8)

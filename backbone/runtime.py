@@ -12,11 +12,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from backbone.devices import PRECISIONS, keep_freed_memory, precisions_to_try, resolve_device
+from backbone.devices import PRECISIONS, precisions_to_try, resolve_device
 from backbone.errors import DeviceError
 from backbone.folding import ResidualNetwork, fold
+from backbone.records import WeightRecord
 from backbone.selfcheck import agrees, probe_crops, sample_crops, warn_if_strangers_match
-from backbone.weights import LoadedWeights, WeightRecord, load_weights
+from backbone.weights import LoadedWeights, load_weights
 
 Crops = npt.NDArray[np.uint8]
 Embeddings = npt.NDArray[np.float32]
@@ -139,7 +140,6 @@ class Runner:
         """
         if batch_size is not None and batch_size < 1:
             raise DeviceError(f"batch size must be at least 1, got {batch_size}")
-        keep_freed_memory()
         self._path = loaded.path
         self._preprocessing = loaded.record.preprocessing
         self._allow_cpu_fallback = allow_cpu_fallback

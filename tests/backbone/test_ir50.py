@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from backbone.ir50 import ir50
-from backbone.weights import IR50_RECORD
+from backbone.records import IR50_RECORD
 from tests.backbone.helpers_checkpoints import write_ir50_checkpoint
 
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from backbone.weights import CHECKPOINT_FOLDER, MOBILEFACENET_RECORD, load_weights
+from backbone.records import CHECKPOINT_FOLDER, MOBILEFACENET_RECORD
+from backbone.weights import load_weights
 from tests.backbone.helpers_reference import mobilefacenet_forward, unit
 
 # Raw outputs that the converted ONNX file gave for the image below.

@@ -1,0 +1,101 @@
+"""What is known about weight files, without torch.
+
+A run that finds all of its photos in the cache knows from here which network it would use, and
+never pays for the import of torch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from backbone.errors import CheckpointError
+
+CHECKPOINT_FOLDER = Path(__file__).resolve().parent.parent / "checkpoint"
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a network is fed: ``(x - mean) / scale`` of uint8 pixels in ``channel_order``."""
+
+    channel_order: str = "RGB"
+    mean: float = 127.5
+    scale: float = 127.5
+
+    def __post_init__(self) -> None:
+        if self.channel_order not in ("RGB", "BGR"):
+            raise CheckpointError(f"channel order must be RGB or BGR, got {self.channel_order!r}")
+        if not 0 < self.scale < math.inf or not math.isfinite(self.mean):
+            raise CheckpointError(
+                f"pixel mean must be finite and scale positive, got {self.mean} and {self.scale}"
+            )
+
+
+@dataclass(frozen=True)
+class WeightRecord:
+    """What is known about one file of trained weights.
+
+    Attributes:
+        name: for people.
+        file_name: as published.
+        sha256: hex digest; None for a file that is not known.
+        size: bytes; None for a file that is not known.
+        source: where it comes from.
+        licence: under which it is published.
+        architecture: key of :data:`backbone.architectures.ARCHITECTURES`.
+        input_size: height and width of a crop in pixels.
+        preprocessing: channel order and scaling that the network was trained on.
+        inexact: precisions in which some face was measured to turn by more than cosine 0.999
+            allows; not taken unless asked for by name.
+        threshold: cosine similarity above which faces are grouped (average linkage).
+    """
+
+    name: str
+    file_name: str
+    sha256: str | None
+    size: int | None
+    source: str
+    licence: str
+    architecture: str
+    preprocessing: Preprocessing
+    inexact: frozenset[str] = frozenset()
+    input_size: int = 112
+    threshold: float = 0.40
+
+
+MOBILEFACENET_RECORD = WeightRecord(
+    name="MobileFaceNet (ArcFace, 512-d)",
+    file_name="mobilefacenet_arcface_512.pth",
+    sha256="cb3e54cef4f7897ab863f231926d30dea30c1a6dc8e1eb6ddfeddaf0ddf11e64",
+    size=4_804_923,
+    source="faceplugin-face-recognition-js 0.0.1 (npm), model/fr_feature.onnx, converted",
+    licence="MIT",
+    architecture="MobileFaceNet",
+    preprocessing=Preprocessing("BGR", scale=128.0),
+    inexact=frozenset({"bf16"}),
+)
+
+IR50_RECORD = WeightRecord(
+    name="IR-50 (ArcFace, MS1M, face.evoLVe)",
+    file_name="backbone_ir50_ms1m_epoch120.pth",
+    sha256="f696a1d2216439c05dec042b42249a1c835f4a2106b91e14fbf09ed0fbd8acfa",
+    size=174_472_765,
+    source="face.evoLVe model zoo, https://github.com/ZhaoJ9014/face.evoLVe",
+    licence="MIT (code); weights trained on MS-Celeb-1M, research use",
+    architecture="IR-50",
+    preprocessing=Preprocessing("RGB", mean=127.5, scale=127.5),
+)
+
+RECORDS = (MOBILEFACENET_RECORD, IR50_RECORD)
+
+
+def default_checkpoint(folder: Path = CHECKPOINT_FOLDER) -> Path:
+    """The published IR-50 file where it lies in ``folder``, else the bundled MobileFaceNet."""
+    ir50 = folder / IR50_RECORD.file_name
+    return ir50 if ir50.exists() else folder / MOBILEFACENET_RECORD.file_name
+
+
+def known_record(digest: str) -> WeightRecord | None:
+    """Return the record of the file with this SHA-256, None for a file that is not known."""
+    return next((record for record in RECORDS if record.sha256 == digest), None)
