@@ -19,9 +19,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from backbone.checkpoints import verified_state_dict
 from backbone.digests import MTCNN_SHA256
 from backbone.errors import CheckpointError
-from backbone.weights import verified_state_dict
 
 PACKAGE = "facenet_pytorch"
 INPUT_MEAN = 127.5

@@ -85,6 +85,7 @@ def _run(arguments: argparse.Namespace) -> None:
     config, options = config_from(arguments), source_options_from(arguments)
     with ExitStack() as stack:
         sink = stack.enter_context(open_sink(arguments.out, options.s3))
+        sink.recall(GROUPS_FILE, CORRECTIONS_NAME)
         previous = _previous(arguments, sink)
         entries = _corrections(arguments, sink)
         photos = list_sources(arguments.sources, out=arguments.out, options=options)

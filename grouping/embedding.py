@@ -12,6 +12,7 @@ from grouping.errors import InputError, ModelError
 from grouping.records import Float32, UInt8
 
 if TYPE_CHECKING:
+    from backbone.records import WeightRecord
     from backbone.runtime import Runner
 
 
@@ -89,6 +90,18 @@ class Embedder:
         return unit
 
 
+def model_info(record: WeightRecord, file: str, sha256: str) -> ModelInfo:
+    """What result files say of a network: its record, the file's name and its hex digest."""
+    return ModelInfo(
+        name=record.name,
+        architecture=record.architecture,
+        file=file,
+        sha256=sha256,
+        source=record.source,
+        licence=record.licence,
+    )
+
+
 def load_embedder(
     checkpoint: Path | None = None,
     *,
@@ -131,12 +144,5 @@ def load_embedder(
     except BackboneError as error:
         raise ModelError(str(error)) from None
     record = loaded.record
-    model = ModelInfo(
-        name=record.name,
-        architecture=record.architecture,
-        file=loaded.path.name,
-        sha256=loaded.sha256,
-        source=record.source,
-        licence=record.licence,
-    )
+    model = model_info(record, loaded.path.name, loaded.sha256)
     return Embedder(runner, model, record.threshold, flip)

@@ -13,16 +13,18 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backbone.digests import file_digest, mtcnn_digest
-from grouping.config import GroupingConfig
+from backbone.records import default_checkpoint, known_record
+from grouping.config import AUTO, GroupingConfig
+from grouping.embedding import ModelInfo, model_info
 from grouping.errors import ModelError
 from grouping.records import Failure, PhotoFaces, UInt8
 
 if TYPE_CHECKING:
     from grouping.analysis import PhotoAnalyser
-    from grouping.embedding import ModelInfo
     from grouping.workers import Work
 
 # Part of every cache key: raise it when a change of the code changes what a photo gives.
@@ -63,23 +65,33 @@ class Engine:
         )
 
     @cached_property
+    def weights_digest(self) -> str:
+        """SHA-256 of the face network's file.
+
+        Raises:
+            ModelError: the checkpoint cannot be read.
+        """
+        try:
+            return file_digest(self._checkpoint)
+        except OSError as error:
+            reason = error.strerror or error
+            message = f"{self._checkpoint} cannot be read: {reason}; see checkpoint/README.md"
+            raise ModelError(message) from None
+
+    @cached_property
+    def _checkpoint(self) -> Path:
+        return self.config.checkpoint or default_checkpoint()
+
+    @cached_property
     def model_key(self) -> str:
         """Digest of all that embeddings depend on: weights, preprocessing, version.
 
         Raises:
             ModelError: the checkpoint cannot be read.
         """
-        from backbone.weights import default_checkpoint
-
         config = self.config
-        path = config.checkpoint or default_checkpoint()
-        try:
-            weights = file_digest(path)
-        except OSError as error:
-            reason = error.strerror or error
-            raise ModelError(f"{path} cannot be read: {reason}; see checkpoint/README.md") from None
         preprocessing = (config.channel_order, config.mean, config.scale)
-        return _digest(weights, EMBEDDING_VERSION, config.flip, *preprocessing)
+        return _digest(self.weights_digest, EMBEDDING_VERSION, config.flip, *preprocessing)
 
     @property
     def analyser(self) -> PhotoAnalyser:
@@ -97,21 +109,29 @@ class Engine:
 
     @property
     def model(self) -> ModelInfo:
-        """Which network makes the embeddings."""
-        return self.analyser.embedder.model
+        """Which network makes the embeddings; a known file is not loaded for that."""
+        record = known_record(self.weights_digest)
+        if record is None:
+            return self.analyser.embedder.model
+        return model_info(record, self._checkpoint.name, self.weights_digest)
 
     @property
     def default_threshold(self) -> float:
         """The cosine similarity at which faces of this network are grouped."""
-        return self.analyser.embedder.default_threshold
+        record = known_record(self.weights_digest)
+        return record.threshold if record else self.analyser.embedder.default_threshold
 
     def check(self) -> None:
         """Find out before any photo is touched whether the networks can be used.
 
+        A known file on a device chosen by the program itself is trusted by its digest.
+
         Raises:
             ModelError: a checkpoint or device cannot be used.
         """
-        _ = self.analyser
+        trusted = known_record(self.weights_digest) is not None
+        if not trusted or (self.config.device, self.config.precision) != (AUTO, AUTO):
+            _ = self.analyser
 
     def analyse(
         self, chunks: Iterable[list[tuple[int, PhotoWork]]], workers: int

@@ -92,5 +92,5 @@ def test_a_missing_weight_file_is_named(folder):
 
 def test_without_the_package_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setattr("backbone.mtcnn.PACKAGE", "no_such_package_is_installed")
-    with pytest.raises(CheckpointError, match="pip install -r requirements.txt"):
+    with pytest.raises(CheckpointError, match=r"pip install -r requirements\.txt"):
         weights_folder()
