@@ -26,6 +26,7 @@ from grouping.records import Float32, Int32
 BF16_MARGIN = 2.0**-6
 FLOAT32_MARGIN = 1e-5
 BLOCK_ROWS = 4096
+FEW_VECTORS = 10_000
 # Pairs settled at once: two gathered arrays of this many rows of 512 floats stay in cache.
 PAIR_CHUNK = 1024
 
@@ -78,7 +79,7 @@ def cosine_graph(
     vectors: Float32,
     threshold: float,
     *,
-    precision: str = "bf16",
+    precision: str = "auto",
     max_edges: int | None = None,
     block_rows: int = BLOCK_ROWS,
 ) -> CosineGraph:
@@ -90,6 +91,7 @@ def cosine_graph(
             similarity of the two sets.
         threshold: smallest similarity of an edge.
         precision: ``"bf16"`` or ``"float32"``, of the first pass; the edges are the same.
+            ``"auto"`` takes float32 for few vectors, which spares the import of torch.
         max_edges: give up beyond this many, which bounds the memory.
         block_rows: rows of one block; the product of two blocks is in memory at a time.
 
@@ -98,8 +100,10 @@ def cosine_graph(
         GraphTooLargeError: there are more than ``max_edges`` edges.
     """
     check_vectors(vectors)
-    if precision not in ("bf16", "float32"):
-        raise InputError(f'precision must be "bf16" or "float32", got {precision!r}')
+    if precision not in ("auto", "bf16", "float32"):
+        raise InputError(f'precision must be "auto", "bf16" or "float32", got {precision!r}')
+    if precision == "auto":
+        precision = "bf16" if len(vectors) > FEW_VECTORS else "float32"
     found: list[tuple[Int32, Int32, Float32]] = []
     count = 0
     for part in _edges_by_block(vectors, threshold, precision, block_rows):
