@@ -2,7 +2,7 @@
 
 ``fit_predict(vectors, constraints)`` gives labels, contiguous from 0, the largest cluster first,
 -1 for a vector that is alone. It does not change its input and does not depend on the order of
-the rows; ``cluster(vertices)`` does the same for vertices. Settings are attributes, as in
+the rows; ``label(vertices)`` does the same for vertices. Settings are attributes, as in
 scikit-learn.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from grouping.constraints import Constraints, content_rank
 from grouping.density import hdbscan_labels
+from grouping.must_links import join_clusters
 from grouping.records import Float32, Int64
 from grouping.spread import SpreadRule
 from grouping.vertices import Vertices, link, vertices_of
@@ -37,10 +38,16 @@ class Clusterer:
             InputError: vectors that are zero, not finite or not float32.
         """
         vertices, member = vertices_of(vectors, constraints or Constraints())
-        return by_size(self.cluster(vertices)[member], content_rank(vectors))
+        return by_size(self.label(vertices)[member], content_rank(vectors))
+
+    def label(self, vertices: Vertices) -> Int64:
+        """(m,) int64, the cluster of each vertex, must-links obeyed; -1 for none."""
+        labels = self.cluster(vertices)
+        links = vertices.must_link, vertices.cannot_link
+        return join_clusters(vertices.sums, vertices.sizes, labels, *links)
 
     def cluster(self, vertices: Vertices) -> Int64:
-        """(m,) int64, the cluster of each vertex; -1 for none."""
+        """(m,) int64, the cluster of each vertex before must-links; -1 for none."""
         raise NotImplementedError
 
 

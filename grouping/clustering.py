@@ -95,10 +95,12 @@ def group_faces(
     vertices, member = vertices_of(chosen.embeddings, links)
     quality = np.zeros(len(vertices), np.float32)
     np.maximum.at(quality, member, chosen.quality)
+    quality[vertices.must_link] = 1  # a person vouches for these faces
     labels = np.full(len(faces), -1, np.int64)
     labels[used] = _cluster(vertices, quality >= core_quality, method, threshold)[member]
-    numbered = _numbered(faces, labels, min_photos)
-    return _described(faces, numbered, threshold, known.cannot_link)
+    rank = content_rank(faces.embeddings)
+    numbered = _numbered(faces, labels, rank, min_photos)
+    return _described(faces, numbered, rank, threshold, known.cannot_link)
 
 
 def _cluster(
@@ -108,23 +110,24 @@ def _cluster(
     clusterer = CLUSTERERS[method](threshold)
     cores = np.flatnonzero(core)
     labels = np.full(len(vertices), -1, np.int64)
-    labels[cores] = clusterer.cluster(vertices.take(cores))
+    labels[cores] = clusterer.label(vertices.take(cores))
     weak = np.arange(len(vertices)) if clusterer.leaves_noise else np.flatnonzero(~core)
     return attach(vertices, labels, weak, threshold)
 
 
-def _numbered(faces: FaceSet, labels: Int64, min_photos: int) -> Int64:
+def _numbered(faces: FaceSet, labels: Int64, rank: Int64, min_photos: int) -> Int64:
     """Groups of too few photos dissolved, the others numbered from the largest."""
     count = int(labels.max(initial=-1)) + 1
     inside = np.flatnonzero(labels >= 0)
     seen = np.unique(np.stack([labels[inside], faces.photo_index[inside]]), axis=1)
     photos = np.bincount(seen[0], minlength=count)
     kept = np.append(photos >= min_photos, False)[labels]
-    rank = content_rank(faces.embeddings)
     return by_size(np.where(kept, labels, -1), rank, photos, smallest=1)
 
 
-def _described(faces: FaceSet, labels: Int64, threshold: float, cannot_link: Int64) -> Grouping:
+def _described(
+    faces: FaceSet, labels: Int64, rank: Int64, threshold: float, cannot_link: Int64
+) -> Grouping:
     count = int(labels.max(initial=-1)) + 1
     sums = group_sums(faces.embeddings, labels, count)
     centres = sums / np.linalg.norm(sums, axis=1, keepdims=True)
@@ -138,19 +141,18 @@ def _described(faces: FaceSet, labels: Int64, threshold: float, cannot_link: Int
         similarity=similarity,
         cohesion=cohesion.astype(np.float32),
         purity=expected_purity(faces.embeddings, labels, threshold),
-        representative=_representatives(faces, labels, similarity),
+        representative=_representatives(faces, labels, rank, similarity),
         evidence=near,
         evidence_similarity=near_similarity,
         merge_suggestions=merge_suggestions(faces, labels, threshold, cannot_link),
     )
 
 
-def _representatives(faces: FaceSet, labels: Int64, similarity: Float32) -> Int64:
+def _representatives(faces: FaceSet, labels: Int64, rank: Int64, similarity: Float32) -> Int64:
     """The face of each group that is both typical of it and of good quality."""
     inside = np.flatnonzero(labels >= 0)
     shows = similarity[inside] * faces.quality[inside]
-    rank = content_rank(faces.embeddings)[inside]
-    order = inside[np.lexsort((rank, -shows, labels[inside]))]
+    order = inside[np.lexsort((rank[inside], -shows, labels[inside]))]
     return order[np.flatnonzero(np.diff(labels[order], prepend=-1))]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grouping.errors import InputError
-from grouping.records import FaceSet, Float32, Int64
+from grouping.records import FaceSet, Float32, Int32, Int64
 from grouping.similarity import pair_similarity
 
 # Two boxes of one photo that share this much of the smaller one are one face detected twice.
@@ -71,29 +71,29 @@ def same_photo_pairs(faces: FaceSet, *, allow_same_face: bool = True) -> Int64:
         (c, 2) int64. Photos that hold the same embeddings as another photo (imported twice)
         are listed once; what holds for identical faces holds for their copies.
     """
-    parts = [_no_pairs(), *(_pairs_of_rows(rows) for rows in _photos_by_size(faces))]
-    pairs = np.concatenate(parts)
+    rank = content_rank(faces.embeddings)
+    photos = _photos_by_size(faces.photo_index, rank)
+    pairs = np.concatenate([_no_pairs(), *(_pairs_of_rows(rows) for rows in photos)])
     if not allow_same_face:
         return pairs
     return pairs[~_is_same_face(faces, pairs)]
 
 
-def _photos_by_size(faces: FaceSet) -> list[Int64]:
+def _photos_by_size(photo_index: Int32, rank: Int64) -> list[Int64]:
     """For each number s of faces above 1: (p, s) int64, the faces of the photos that hold s."""
-    order = np.lexsort((content_rank(faces.embeddings), faces.photo_index))
-    starts = np.flatnonzero(np.diff(faces.photo_index[order], prepend=-1))
+    order = np.lexsort((rank, photo_index))
+    starts = np.flatnonzero(np.diff(photo_index[order], prepend=-1))
     sizes = np.diff(np.append(starts, len(order)))
     return [
-        _distinct(order[starts[sizes == s][:, None] + np.arange(s)], faces.embeddings)
+        _distinct(order[starts[sizes == s][:, None] + np.arange(s)], rank)
         for s in np.unique(sizes)
         if s > 1
     ]
 
 
-def _distinct(photos: Int64, embeddings: Float32) -> Int64:
+def _distinct(photos: Int64, rank: Int64) -> Int64:
     """One row for each different set of embeddings; rows are sorted by content already."""
-    ranks = content_rank(embeddings)[photos]
-    _, first = np.unique(ranks, axis=0, return_index=True)
+    _, first = np.unique(rank[photos], axis=0, return_index=True)
     return photos[np.sort(first)]
 
 

@@ -1,21 +1,20 @@
 """Faces to the vertices that are clustered, and the clustering of vertices of any number.
 
-Faces of identical embedding, and faces that must be together, are one vertex from the start:
-a photo imported five thousand times costs no more than once.
+Faces of identical embedding are one vertex from the start: a photo imported five thousand times
+costs no more than once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from grouping.constraints import Constraints, content_rank
 from grouping.linkage import Accept, average_linkage
 from grouping.members import group_sums
+from grouping.must_links import components, spread_over_mates
 from grouping.records import Float32, Int64
 from grouping.similarity import CosineGraph, GraphTooLargeError, check_vectors, cosine_graph
 
@@ -35,11 +34,13 @@ class Vertices:
         sums: (m, d) float32, sum of the unit vectors of each.
         sizes: (m,) int64, how many vectors each sum holds.
         cannot_link: (c, 2) int64, pairs that must stay apart.
+        must_link: (l, 2) int64, pairs that end in one cluster, see :mod:`grouping.must_links`.
     """
 
     sums: Float32
     sizes: Int64
     cannot_link: Int64
+    must_link: Int64 = field(default_factory=lambda: np.zeros((0, 2), np.int64))
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -50,25 +51,28 @@ class Vertices:
         return self.sums / sizes[:, None]
 
     def contract(self, labels: Int64) -> Vertices:
-        """Vertices of equal label become one, numbered by label."""
+        """Vertices of equal label become one, numbered by label; must-links are left behind."""
         count = int(labels.max(initial=-1)) + 1
         sizes = np.bincount(labels, self.sizes, minlength=count).astype(np.int64)
-        return Vertices(group_sums(self.sums, labels, count), sizes, _rename(self, labels))
+        return Vertices(
+            group_sums(self.sums, labels, count), sizes, _renamed(self.cannot_link, labels)
+        )
 
     def take(self, index: npt.NDArray[np.intp]) -> Vertices:
         """Only these vertices and the links among them."""
-        links = Constraints(cannot_link=self.cannot_link).among(index, len(self)).cannot_link
-        return Vertices(self.sums[index], self.sizes[index], links)
+        links = Constraints(self.must_link, self.cannot_link).among(index, len(self))
+        sums, sizes = self.sums[index], self.sizes[index]
+        return Vertices(sums, sizes, links.cannot_link, links.must_link)
 
 
-def _rename(vertices: Vertices, labels: Int64) -> Int64:
-    links = np.sort(labels[vertices.cannot_link], axis=1)
+def _renamed(pairs: Int64, labels: Int64) -> Int64:
+    links = np.sort(labels[pairs], axis=1)
     links = links[links[:, 0] != links[:, 1]]
     return np.unique(links, axis=0).reshape(-1, 2)
 
 
 def vertices_of(vectors: Float32, constraints: Constraints) -> tuple[Vertices, Int64]:
-    """Contract identical vectors and must-links.
+    """Contract identical vectors.
 
     Args:
         vectors: (n, d) float32, rows of unit length.
@@ -83,14 +87,13 @@ def vertices_of(vectors: Float32, constraints: Constraints) -> tuple[Vertices, I
     check_vectors(vectors)
     rank = content_rank(vectors)
     same = _identical_pairs(rank, constraints.cannot_link)
-    joined = np.concatenate([same, constraints.must_link])
-    _, member = connected_components(_links(joined, len(rank)), directed=False)
-    member = _by_smallest_rank(member.astype(np.int64), rank)
+    member = _by_smallest_rank(components(same, len(rank)), rank)
     count = int(member.max(initial=-1)) + 1
     sums = group_sums(vectors, member, count)
     sizes = np.bincount(member, minlength=count).astype(np.int64)
-    vertices = Vertices(sums, sizes, constraints.cannot_link)
-    return Vertices(sums, sizes, _rename(vertices, member)), member
+    must = _renamed(constraints.must_link, member)
+    cannot = spread_over_mates(_renamed(constraints.cannot_link, member), must, count)
+    return Vertices(sums, sizes, cannot, must), member
 
 
 def _identical_pairs(rank: Int64, cannot_link: Int64) -> Int64:
@@ -102,10 +105,6 @@ def _identical_pairs(rank: Int64, cannot_link: Int64) -> Int64:
     order = rows[np.argsort(rank[rows], kind="stable")]
     equal = np.flatnonzero(rank[order[1:]] == rank[order[:-1]])
     return np.stack([order[equal], order[equal + 1]], axis=1)
-
-
-def _links(pairs: Int64, n: int) -> coo_array:
-    return coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
 
 
 def _by_smallest_rank(labels: Int64, rank: Int64) -> Int64:

@@ -1,0 +1,124 @@
+"""What is said about finished groups, against its definition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers_vectors import face_set, hard_vectors, unit
+
+from grouping.audit import evidence, expected_purity, merge_suggestions
+from grouping.spread import MAX_GAP, PAIR_MARGIN, TYPICAL, SpreadRule, within
+
+NO_PAIRS = np.zeros((0, 2), np.int64)
+
+
+def two_groups(between: float, inside: float = 0.64, size: int = 6) -> np.ndarray:
+    """Two groups of ``size`` faces, similarity about ``inside`` within, ``between`` across."""
+    rng = np.random.default_rng(1)
+    shared, *own = unit(rng.standard_normal((3, 512)))
+    part = between / inside
+    centres = [unit((np.sqrt(part) * shared + np.sqrt(1 - part) * o)[None]) for o in own]
+    noise = unit(rng.standard_normal((2 * size, 512)))
+    return unit(
+        np.sqrt(inside) * np.repeat(np.concatenate(centres), size, 0) + np.sqrt(1 - inside) * noise
+    )
+
+
+def test_purity_falls_with_a_stranger_in_the_group() -> None:
+    vectors = two_groups(0.05)
+    clean = np.repeat([0, 1], 6)
+    mixed = clean.copy()
+    mixed[11] = 0
+    purity = expected_purity(vectors, clean, 0.38)
+    assert (purity > 0.98).all()
+    assert expected_purity(vectors, mixed, 0.38)[0] == pytest.approx(6 / 7, abs=0.03)
+
+
+def test_purity_tells_right_from_wrong_on_hard_faces() -> None:
+    """The expected share of right faces is that found, within a few per cent."""
+    from grouping.clustering import group_faces
+
+    vectors, person = hard_vectors(2500, seed=9)
+    result = group_faces(face_set(vectors), threshold=0.40)
+    right = 0
+    for k in range(len(result)):
+        right += np.bincount(person[result.labels == k]).max()
+    sizes = np.bincount(result.labels[result.labels >= 0])
+    expected = float((result.purity * sizes).sum() / sizes.sum())
+    assert expected == pytest.approx(right / sizes.sum(), abs=0.04)
+
+
+def test_evidence_is_the_nearest_faces_of_the_group() -> None:
+    vectors, person = hard_vectors(300, seed=3)
+    labels = np.where(np.bincount(person)[person] >= 2, person, -1)
+    labels = np.unique(labels, return_inverse=True)[1] - (labels.min() < 0)
+    nearest, similarity = evidence(vectors, labels)
+    products = vectors @ vectors.T
+    for i in range(300):
+        others = [j for j in np.flatnonzero(labels == labels[i]) if j != i and labels[i] >= 0]
+        best = sorted((float(products[i, j]) for j in others), reverse=True)[:3]
+        assert similarity[i, : len(best)] == pytest.approx(best, abs=1e-6)
+        assert all(
+            products[i, j] == pytest.approx(s, abs=1e-6)
+            for j, s in zip(nearest[i, : len(best)], best, strict=True)
+        )
+        assert (nearest[i, len(best) :] == -1).all()
+        assert np.isnan(similarity[i, len(best) :]).all()
+
+
+def test_groups_that_may_be_one_person_are_proposed_with_evidence() -> None:
+    vectors = two_groups(0.36)
+    labels = np.repeat([0, 1], 6)
+    products = vectors[:6] @ vectors[6:].T
+    (found,) = merge_suggestions(face_set(vectors), labels, 0.38, NO_PAIRS)
+    assert found.groups == (0, 1)
+    assert found.similarity == pytest.approx(products.mean(), abs=1e-5)
+    assert found.face_similarity == pytest.approx(products.max(), abs=1e-5)
+    assert products[found.faces[0], found.faces[1] - 6] == products.max()
+    assert found.shared_photos == 0
+
+
+@pytest.mark.parametrize(
+    ("between", "photos", "settled", "proposed"),
+    [
+        (0.36, range(12), [], 1),
+        (0.10, range(12), [], 0),
+        (0.36, [0, 1, 2, 3, 4, 5, 0, 6, 7, 8, 9, 10], [], 0),
+        (0.58, [0, 1, 2, 3, 4, 5, 0, 6, 7, 8, 9, 10], [], 1),
+        (0.36, range(12), [[0, 7]], 0),
+    ],
+)
+def test_what_is_proposed(between: float, photos: list, settled: list, proposed: int) -> None:
+    faces = face_set(two_groups(between), np.array(list(photos)))
+    pairs = np.array(settled, np.int64).reshape(-1, 2)
+    found = merge_suggestions(faces, np.repeat([0, 1], 6), 0.38, pairs)
+    assert len(found) == proposed
+
+
+def test_similarity_within_by_its_definition() -> None:
+    vectors, _ = hard_vectors(12, seed=1)
+    sums = np.stack([vectors[:1].sum(0), vectors[1:4].sum(0), vectors[4:].sum(0)])
+    found = within(sums, np.array([1, 3, 8]), np.array([0, 1, 2]))
+    for value, part in zip(found[1:], (vectors[1:4], vectors[4:]), strict=True):
+        products = part @ part.T
+        upper = products[np.triu_indices(len(part), 1)]
+        assert value == pytest.approx(upper.mean(), abs=1e-6)
+    assert np.isinf(found[0])
+
+
+def test_the_rule_at_its_limits() -> None:
+    """One face against groups of a known spread."""
+
+    def needed(inside: float, size: int) -> float:
+        # A sum whose members have mean similarity ``inside``: |s|^2 = n + n (n - 1) inside.
+        length = np.sqrt(size + size * (size - 1) * inside)
+        sums = np.array([[1, 0], [length, 0]], np.float32)
+        sizes = np.array([1, size])
+        tried = np.linspace(0, 1, 1001)
+        pair = np.zeros(1, np.int64), np.ones(1, np.int64)
+        allowed = [bool(SpreadRule(0.38)(sums, sizes, *pair, np.array([s]))[0]) for s in tried]
+        return float(tried[allowed.index(True)])
+
+    assert needed(1.0, 1) == pytest.approx(0.38 + PAIR_MARGIN, abs=0.002)
+    assert needed(0.70, 5) == pytest.approx(0.70 - MAX_GAP, abs=0.002)
+    assert needed(0.95, 5) == pytest.approx(TYPICAL - MAX_GAP, abs=0.002)

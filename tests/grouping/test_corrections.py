@@ -1,0 +1,187 @@
+"""The corrections file: what is read, what is refused, what it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers_vectors import face_set, unit
+
+from grouping.clustering import group_faces
+from grouping.correction_links import apply_corrections
+from grouping.corrections import load_corrections, parse_corrections
+from grouping.errors import CorrectionsError
+
+A, B, C, D = ("".join([digit] * 64) for digit in "abcd")
+BOX = [0, 0, 50, 50]
+
+
+def face(photo: str, box: list[float] | None = None) -> str:
+    return f'{{ photo = "{photo}", box = {box or BOX} }}'
+
+
+def entry(kind: str, *faces: str, **more: str) -> str:
+    lines = [f"[[{kind}]]", *(f'{key} = "{value}"' for key, value in more.items())]
+    return "\n".join([*lines, f"faces = [{', '.join(faces)}]", ""])
+
+
+def file(*entries: str) -> str:
+    return "version = 1\n" + "".join(entries)
+
+
+def test_the_example_of_the_documentation_is_read() -> None:
+    import grouping.corrections
+
+    text = grouping.corrections.__doc__.split("::\n", 1)[1].split("Rules, in full", 1)[0]
+    for short in ("5f2c…", "9d01…", "77ab…", "cc10…"):
+        text = text.replace(short, short[:4] * 16)
+    entries = parse_corrections(text)
+    assert [e.kind for e in entries] == ["person", "must_link", "cannot_link", "ignore"]
+    assert entries[0].name == "Grandma"
+    assert entries[0].faces[1].box == (310.5, 42.0, 402.5, 160.0)
+    lines = text.splitlines()
+    assert all(lines[e.line - 1].strip().startswith(f"[[{e.kind}]]") for e in entries)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("version = 1\n[[person]\n", "TOML.*line 2"),
+        ("", "version = 1"),
+        ("version = 2", "version = 1"),
+        (file() + "[[persons]]\n", "unknown 'persons'"),
+        (file() + "must_link = [{}]", r"\[\[must_link\]\]"),
+        (file() + "person = 3", r"\[\[person\]\]"),
+        (file(entry("must_link", face(A))), r"line 2.*at least 2"),
+        (file(entry("person", face(A))), "line 2.*name"),
+        (file(entry("person", face(A), name=" ")), "name"),
+        (file(entry("person", face(A), name="a\\nb")), "one line"),
+        (file(entry("ignore", face(A), reason="ugly")), "reason"),
+        (file(entry("ignore", face(A), nmae="x")), "unknown key 'nmae'"),
+        (file(entry("ignore", face("A" * 64))), "64 lower-case"),
+        (file(entry("ignore", face("a" * 63))), "64 lower-case"),
+        (file(entry("ignore", face(A, [0, 0, 0, 5]))), "x1 < x2"),
+        (file(entry("ignore", face(A, [0, 0, 5]))), "four numbers"),
+        (file(entry("ignore", '{ photo = "x" }')), "each face"),
+        (file(entry("ignore", f'{{ photo = "{A}", box = [0, 0, nan, 5] }}')), "x1 < x2"),
+    ],
+)
+def test_a_broken_file_is_refused_in_one_line(text: str, message: str) -> None:
+    with pytest.raises(CorrectionsError, match=message) as caught:
+        parse_corrections(text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("entries", "lines"),
+    [
+        ([entry("must_link", face(A), face(B)), entry("cannot_link", face(B), face(A))], (2, 4)),
+        (
+            [
+                entry("must_link", face(A), face(B)),
+                entry("must_link", face(B), face(C)),
+                entry("cannot_link", face(A), face(C)),
+            ],
+            (2, 4, 6),
+        ),
+        (
+            [
+                entry("person", face(A), name="x"),
+                entry("person", face(A, [1, 1, 50, 50]), name="y"),
+            ],
+            (2, 5),
+        ),
+        (
+            [
+                entry("person", face(A), name="x"),
+                entry("person", face(B), name="y"),
+                entry("must_link", face(A), face(B)),
+            ],
+            (2, 5, 8),
+        ),
+        (
+            [
+                entry("person", face(A), name="x"),
+                entry("cannot_link", face(A), face(B)),
+                entry("person", face(B), name="x"),
+            ],
+            (5, 7),
+        ),
+        ([entry("ignore", face(A)), entry("must_link", face(A), face(B))], (2, 4)),
+    ],
+)
+def test_a_contradiction_names_the_lines(entries: list[str], lines: tuple[int, ...]) -> None:
+    with pytest.raises(CorrectionsError) as caught:
+        parse_corrections(file(*entries))
+    assert all(str(line) in str(caught.value).replace("[", " ") for line in lines)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(CorrectionsError, match=r"gone\.toml"):
+        load_corrections(tmp_path / "gone.toml")
+    (tmp_path / "latin.toml").write_bytes(b"version = 1 # \xff")
+    with pytest.raises(CorrectionsError, match="UTF-8"):
+        load_corrections(tmp_path / "latin.toml")
+    (tmp_path / "사람.toml").write_text(file(entry("person", face(A), name="할머니 👵")), "utf-8")
+    assert load_corrections(tmp_path / "사람.toml")[0].name == "할머니 👵"
+
+
+@pytest.fixture
+def people() -> np.ndarray:
+    """Two faces each of three people."""
+    rng = np.random.default_rng(0)
+    centres = unit(rng.standard_normal((3, 64))).repeat(2, axis=0)
+    return unit(1.6 * centres + unit(rng.standard_normal((6, 64))))
+
+
+def test_entries_reach_the_groups(people: np.ndarray) -> None:
+    boxes = np.tile([0, 0, 50, 50], (6, 1))
+    faces = face_set(people, boxes=boxes)
+    shas = [letter * 64 for letter in "012345"]
+    plain = group_faces(faces, threshold=0.4)
+    assert sorted(plain.labels) == [0, 0, 1, 1, 2, 2]
+    text = file(
+        entry("person", face(shas[0]), face(shas[2], [4, 4, 54, 54]), name="Anna"),
+        entry("cannot_link", face(shas[2]), face(shas[3])),
+        entry("ignore", face(shas[4]), reason="stranger"),
+    )
+    applied = apply_corrections(parse_corrections(text), faces, shas)
+    assert applied.names == {0: "Anna", 2: "Anna"}
+    assert applied.warnings == ()
+    labels = group_faces(faces, threshold=0.4, constraints=applied.constraints).labels
+    assert labels[0] == labels[1] == labels[2] == 0
+    assert labels[3:].tolist() == [-1, -1, -1]
+
+
+def test_what_is_gone_is_a_warning_with_its_line(people: np.ndarray) -> None:
+    faces = face_set(people, boxes=np.tile([0, 0, 50, 50], (6, 1)))
+    text = file(
+        entry("must_link", face(A), face(B)),
+        entry("ignore", face(C, [200, 200, 240, 240])),
+    )
+    shas = [C, None, B, D, D, D]
+    applied = apply_corrections(parse_corrections(text), faces, shas)
+    assert len(applied.warnings) == 2
+    assert "line 2: the photo is not in the album" in applied.warnings[0]
+    assert "line 4: the face is not in the album" in applied.warnings[1]
+    assert len(applied.constraints.must_link) == len(applied.constraints.ignore) == 0
+
+
+def test_all_copies_of_a_photo_are_meant(people: np.ndarray) -> None:
+    faces = face_set(people, boxes=np.tile([0, 0, 50, 50], (6, 1)))
+    shas = [A, A, B, B, C, C]
+    text = file(entry("ignore", face(A)), entry("cannot_link", face(B), face(C)))
+    links = apply_corrections(parse_corrections(text), faces, shas).constraints
+    assert links.ignore.tolist() == [0, 1]
+    labels = group_faces(faces, threshold=-1.0, min_photos=1, constraints=links).labels
+    assert labels[2] == labels[3] != labels[4]
+    assert labels[4] == labels[5]
+
+
+def test_references_that_overlap_little_may_still_mean_one_face(people: np.ndarray) -> None:
+    """Two boxes with an overlap of 0.46, each 0.67 with the one face that is there."""
+    faces = face_set(people[:2], boxes=np.array([[10, 0, 60, 50], [0, 0, 50, 50]]))
+    text = file(entry("cannot_link", face(A, [0, 0, 50, 50]), face(A, [20, 0, 70, 50])))
+    with pytest.raises(CorrectionsError, match="line 2"):
+        apply_corrections(parse_corrections(text), faces, [A, B])
