@@ -157,7 +157,7 @@ class Thumbnails:
             side = PORTRAIT_SIDE / PORTRAIT_MARGIN if portrait else CROP_SIDE
             wanted.append(ENOUGH * side / max(_side(face), 1.0))
         halvings = math.floor(math.log2(max(1.0, 1 / max(wanted))))
-        return math.ceil(long_side / 2**halvings)
+        return math.ceil(long_side / (1 << halvings))
 
 
 def _side(face: Face) -> float:

@@ -22,7 +22,7 @@ function anchors(g, most) {
 }
 
 function correctionsFile() {
-  const parts = ["# Made by the gallery page. Apply it with: --corrections corrections.toml", "version = 1", ""];
+  const parts = ["# Made by the gallery page. Put it into the folder of the results, or name it with --corrections, and run again.", "version = 1", ""];
   for (const person of everyone()) {
     const chosen = person.members.flatMap((g) => anchors(g, ANCHORS));
     if (person.name && chosen.length) parts.push(tomlEntry("person", [`name = ${tomlString(person.name)}`], chosen));
