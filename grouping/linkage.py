@@ -12,8 +12,8 @@ Three facts make this fast and exact without the n x n matrix:
   both of its parts'. So a pair that has fallen below the threshold never comes back and its
   edge is dropped, and all pairs of clusters that are each other's most similar can be merged
   at once, with the result of merging one pair at a time.
-* Where one of two edges that become one has been dropped, the similarity of the new pair is
-  computed from the sums of vectors; nothing is estimated.
+* Where the similarity of two clusters is not the sum of known ones, because an edge has been
+  dropped, it is computed from the sums of vectors; nothing is estimated.
 
 A cannot-link is an edge of similarity minus infinity: it never merges, and an edge that takes
 it up is minus infinity too. Reducibility holds, so the result stays that of merging greedily.
@@ -45,6 +45,11 @@ Accept = Callable[[Float32, Int64, Int64, Int64, Float64], npt.NDArray[np.bool_]
 # rounds of merging, and at the next there are fewer clusters and fewer edges.
 LEVELS = (0.4, 0.2, 0.08, 0.0)
 
+# Rows, columns and similarities of a graph.
+Similarities = tuple[npt.NDArray[np.integer], npt.NDArray[np.integer], npt.NDArray[np.floating]]
+
+# Edges of the graph looked at at a time: bounds the memory beside the graph itself.
+EDGE_CHUNK = 4_000_000
 # Pairs of summed vectors multiplied at once: keeps the gathered rows in cache.
 PAIR_CHUNK = 1024
 
@@ -67,7 +72,9 @@ class Merges:
         """(n,) int64, for each vertex the smallest vertex of its cluster."""
         root = np.arange(n)
         root[self.gone] = self.kept
-        return _topmost(root)
+        while not np.array_equal(above := root[root], root):
+            root = above
+        return root
 
 
 @dataclass(eq=False)
@@ -96,7 +103,7 @@ class _Edges:
 def average_linkage(
     sums: Float32,
     sizes: Int64,
-    edges: tuple[npt.NDArray[np.integer], npt.NDArray[np.integer], npt.NDArray[np.floating]],
+    edges: Similarities,
     cannot_link: tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]],
     threshold: float,
     accept: Accept | None = None,
@@ -116,21 +123,47 @@ def average_linkage(
         accept: whether clusters that are each other's most similar may merge; a pair refused
             is a cannot-link from then on. By default all may.
     """
-    n = len(sizes)
-    weight = sizes[edges[0]] * sizes[edges[1]]
-    graph = _Edges(*_ordered(edges[0], edges[1]), edges[2].astype(np.float64) * weight)
-    blocked = _Edges(*_ordered(*cannot_link), np.full(len(cannot_link[0]), -np.inf))
-    waiting = _sum_parallel(graph.join(blocked), n)[0]
     run = _Run(sums, sizes, accept)
+    apart = [_ordered(*cannot_link)]
     for share in LEVELS:
-        waiting, mean = _prune(waiting, run.mean(waiting), threshold, n)
-        if not len(waiting.low):
-            break
         level = threshold + share * (1 - threshold)
-        done = len(run.history)
-        run.merge(_prune(waiting, mean, level, n)[0], level)
-        waiting = _contract(waiting.join(run.refusals()), run.history[done:], sums)
+        name = run.roots()
+        near = _pairs_at(level, edges, name, sums, sizes)
+        run.merge(_with_cannot_links(near, apart, name), level)
+        apart.append(run.take_refused())
     return run.merges()
+
+
+def _pairs_at(
+    level: float, edges: Similarities, name: Int64, sums: Float32, sizes: Int64
+) -> _Edges:
+    """All pairs of clusters that hold an edge of at least ``level`` between them."""
+    rows, cols, similarity = edges
+    n = len(name)
+    keys, places = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for start in range(0, len(rows), EDGE_CHUNK):
+        part = start + np.flatnonzero(similarity[start : start + EDGE_CHUNK] >= level)
+        low, high = _ordered(name[rows[part]], name[cols[part]])
+        between = low != high
+        keys.append((low * n + high)[between])
+        places.append(part[between])
+    key, first = np.unique(np.concatenate(keys), return_index=True)
+    low, high = np.divmod(key, n)
+    total = similarity[np.concatenate(places)[first]].astype(np.float64) * sizes[low] * sizes[high]
+    size = np.bincount(name, minlength=n)
+    grown = np.flatnonzero((size[low] > 1) | (size[high] > 1))
+    total[grown] = _sum_products(sums, low[grown], high[grown])
+    return _Edges(low, high, total)
+
+
+def _with_cannot_links(edges: _Edges, apart: Sequence[tuple[Int64, Int64]], name: Int64) -> _Edges:
+    """The edges, and a cannot-link wherever one is between the members of two clusters."""
+    low, high = _ordered(
+        name[np.concatenate([pairs[0] for pairs in apart])],
+        name[np.concatenate([pairs[1] for pairs in apart])],
+    )
+    links = _Edges(low, high, np.full(len(low), -np.inf))
+    return _sum_parallel(edges.join(links), len(name))[0]
 
 
 class _Run:
@@ -141,15 +174,11 @@ class _Run:
         self.history: list[tuple[Int64, Int64, Float64]] = []
         self._refused: list[tuple[Int64, Int64]] = []
 
-    def mean(self, edges: _Edges) -> Float64:
-        """Mean similarity of each pair of clusters."""
-        return edges.total / (self.sizes[edges.low] * self.sizes[edges.high])
-
     def merge(self, active: _Edges, level: float) -> None:
         """Merge until no allowed pair reaches ``level``; ``active`` holds all that do."""
         n = len(self.sizes)
         while True:
-            active, mean = _prune(active, self.mean(active), level, n)
+            active, mean = _prune(active, self.sizes, level)
             if not len(mean):
                 return
             chosen = self._accepted(active, mean, _reciprocal_best(active, mean, n))
@@ -157,7 +186,7 @@ class _Run:
             self.history.append((low, high, mean[chosen]))
             self.sums[low] += self.sums[high]
             self.sizes[low] += self.sizes[high]
-            active = _contract(active, self.history[-1:], self.sums)
+            active = _contract(active, low, high, self.sums)
 
     def _accepted(self, active: _Edges, mean: Float64, chosen: Index) -> Index:
         if self.accept is None:
@@ -168,12 +197,16 @@ class _Run:
         self._refused.append((low[~good], high[~good]))
         return chosen[good]
 
-    def refusals(self) -> _Edges:
-        """The pairs refused since this was last asked, as cannot-links."""
-        low = np.concatenate([np.zeros(0, np.int64), *(r[0] for r in self._refused)])
-        high = np.concatenate([np.zeros(0, np.int64), *(r[1] for r in self._refused)])
+    def take_refused(self) -> tuple[Int64, Int64]:
+        """The pairs refused since this was last asked."""
+        none = np.zeros(0, np.int64)
+        low, high = zip((none, none), *self._refused, strict=True)
         self._refused.clear()
-        return _Edges(low, high, np.full(len(low), -np.inf))
+        return np.concatenate(low), np.concatenate(high)
+
+    def roots(self) -> Int64:
+        """(n,) int64, the cluster of each vertex, named by its smallest vertex."""
+        return self.merges().roots(len(self.sizes))
 
     def merges(self) -> Merges:
         empty = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
@@ -188,10 +221,11 @@ def _ordered(rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer]) -> tu
     )
 
 
-def _prune(edges: _Edges, mean: Float64, threshold: float, n: int) -> tuple[_Edges, Float64]:
-    """Drop pairs below the threshold, and cannot-links of clusters that are finished."""
-    alive = mean >= threshold
-    growing = np.zeros(n, bool)
+def _prune(edges: _Edges, sizes: Int64, level: float) -> tuple[_Edges, Float64]:
+    """Drop pairs below the level, and cannot-links of clusters that are finished; the means."""
+    mean = edges.total / (sizes[edges.low] * sizes[edges.high])
+    alive = mean >= level
+    growing = np.zeros(len(sizes), bool)
     growing[edges.low[alive]] = True
     growing[edges.high[alive]] = True
     forbids = np.isneginf(mean) & growing[edges.low] & growing[edges.high]
@@ -216,31 +250,19 @@ def _reciprocal_best(edges: _Edges, mean: Float64, n: int) -> Index:
     return np.asarray(mutual[unrivalled])
 
 
-def _topmost(parent: Int64) -> Int64:
-    """For each entry of a forest its root."""
-    while not np.array_equal(above := parent[parent], parent):
-        parent = above
-    return parent
-
-
-def _contract(
-    edges: _Edges, merged: Sequence[tuple[Int64, Int64, Float64]], sums: Float32
-) -> _Edges:
-    """The edges after these merges, where all were between the same clusters before."""
+def _contract(edges: _Edges, kept: Int64, gone: Int64, sums: Float32) -> _Edges:
+    """The edges after each ``gone`` has become part of its ``kept``."""
     n = len(sums)
     name = np.arange(n)
-    parts = np.ones(n, np.int64)
-    for kept, gone, _ in merged:
-        name[gone] = kept
-        parts[kept] += parts[gone]
-    name = _topmost(name)
+    name[gone] = kept
+    parts = np.ones(n, np.int8)
+    parts[kept] = 2
     low, high = _ordered(name[edges.low], name[edges.high])
-    dirty = (parts[low] > 1) | (parts[high] > 1)
+    dirty = (parts[low] == 2) | (parts[high] == 2)
     moved = dirty & (low != high)
     summed, count = _sum_parallel(_Edges(low[moved], high[moved], edges.total[moved]), n)
-    ask = np.flatnonzero(
-        (count < parts[summed.low] * parts[summed.high]) & (summed.total > -np.inf)
-    )
+    partial = count < parts[summed.low] * parts[summed.high]
+    ask = np.flatnonzero(partial & (summed.total > -np.inf))
     summed.total[ask] = _sum_products(sums, summed.low[ask], summed.high[ask])
     return edges.take(~dirty).join(summed)
 

@@ -47,6 +47,8 @@ class Vertices:
 
     def means(self) -> Float32:
         """(m, d) float32; the inner product of two is the average similarity of the two sets."""
+        if (self.sizes == 1).all():
+            return self.sums
         sizes: Float32 = self.sizes.astype(np.float32)
         return self.sums / sizes[:, None]
 
@@ -59,7 +61,9 @@ class Vertices:
         )
 
     def take(self, index: npt.NDArray[np.intp]) -> Vertices:
-        """Only these vertices and the links among them."""
+        """Only these vertices and the links among them; all of them are not copied."""
+        if len(index) == len(self) and (np.diff(index) == 1).all():
+            return self
         links = Constraints(self.must_link, self.cannot_link).among(index, len(self))
         sums, sizes = self.sums[index], self.sizes[index]
         return Vertices(sums, sizes, links.cannot_link, links.must_link)
