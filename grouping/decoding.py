@@ -30,6 +30,7 @@ FORMATS = (
 MIN_SIDE = 1
 JPEG_FORMATS = ("JPEG", "MPO")
 JPEG_END = b"\xff\xd9"  # the marker "end of image"
+LEAST_SALVAGED = 0.01  # share of a truncated photo that must have been decoded to be used
 PAPER = (255, 255, 255)  # what shows through transparent pixels
 
 # Everything that Pillow's decoders were seen to raise on damaged files.
@@ -167,8 +168,9 @@ def _salvaged(image: Image.Image, data: bytes, max_side: int | None) -> Image.Im
     elif isinstance(image, ImageFile.ImageFile) and image._im is not None:
         image.tile = []  # what was decoded so far is in place; nothing is left to read
         image.load()
-    if image.convert("L").getextrema() in ((0, 0), (128, 128)):
-        raise DecodeError("the image is truncated before its first pixel")
+    # What was not decoded has one colour; libjpeg makes up a first block even from nothing.
+    if max(image.convert("L").histogram()) >= (1 - LEAST_SALVAGED) * image.width * image.height:
+        raise DecodeError("the image is truncated before anything can be seen in it")
     return image
 
 

@@ -36,10 +36,10 @@ def detector():
 @pytest.fixture(scope="session")
 def facenet():
     """A function of settings that gives facenet-pytorch's own MTCNN."""
-    from facenet_reference import ReferenceUnavailable, load_facenet_mtcnn
+    from facenet_reference import ReferenceUnavailableError, load_facenet_mtcnn
 
     try:
         load_facenet_mtcnn()
-    except ReferenceUnavailable as error:
+    except ReferenceUnavailableError as error:
         pytest.skip(str(error))
     return load_facenet_mtcnn

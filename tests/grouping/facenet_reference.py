@@ -13,7 +13,7 @@ OPERATOR = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _LIBRARIES = []  # a library that is dropped takes its operators with it
 
 
-class ReferenceUnavailable(Exception):
+class ReferenceUnavailableError(Exception):
     """facenet-pytorch does not import here; the message says why."""
 
 
@@ -24,7 +24,7 @@ def load_facenet_mtcnn(**settings):
         import facenet_pytorch.models.utils.detect_face as detect_face
         from facenet_pytorch import MTCNN
     except (ImportError, RuntimeError) as error:
-        raise ReferenceUnavailable(f"facenet-pytorch does not import: {error}") from error
+        raise ReferenceUnavailableError(f"facenet-pytorch does not import: {error}") from error
     detect_face.batched_nms = batched_nms
     return MTCNN(keep_all=True, **settings)
 

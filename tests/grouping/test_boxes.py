@@ -26,7 +26,9 @@ def plain_suppress(boxes, scores, threshold, **how):
     order = sorted(range(len(boxes)), key=lambda i: (-scores[i], i))
     kept = []
     for i in order:
-        if all(plain_overlap(boxes[i].tolist(), boxes[k].tolist(), **how) <= threshold for k in kept):
+        if all(
+            plain_overlap(boxes[i].tolist(), boxes[k].tolist(), **how) <= threshold for k in kept
+        ):
             kept.append(i)
     return kept
 
