@@ -1,0 +1,223 @@
+"""Clusterers side by side: time, peak memory, pairwise and BCubed F.
+
+    python tests/benchmarks/bench_clustering.py                     # synthetic, 1k to 200k faces
+    python tests/benchmarks/bench_clustering.py --sizes 1000000 --methods ours
+    python tests/benchmarks/bench_clustering.py --faces album.npz   # real faces
+
+Synthetic faces are those of ``tests/grouping/helpers_vectors.py``: power-law group sizes,
+families, a low-quality tail that chains strangers together. ``--faces`` reads an ``.npz`` of
+``embeddings`` (n, d), ``photo_index`` (n,) and ``person`` (n,) integers, -1 where unknown; faces
+of unknown people are clustered and not scored.
+
+Each run is a process of its own, so that its peak memory is its own; the memory includes the
+vectors and the libraries. Where a method has a parameter it is tried over a range and the best
+score by BCubed F is shown, with the time of one run. Methods that need the n x n matrix are left
+out above ``--dense-limit`` faces.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "grouping")]
+
+THRESHOLD = 0.38
+RANGE = (0.34, 0.38, 0.42, 0.46, 0.50)
+LOOSE_TO_STRICT = (0.40, 0.45, 0.50, 0.55, 0.60, 0.65)
+SIZES = (1_000, 5_000, 20_000, 50_000, 200_000)
+
+Labels = Callable[[Any, float], np.ndarray]
+
+
+def ours(faces: Any, threshold: float) -> np.ndarray:
+    from grouping.clustering import group_faces
+
+    return group_faces(faces, threshold=threshold).labels
+
+
+def plain_linkage(faces: Any, threshold: float) -> np.ndarray:
+    from grouping.clusterers import AverageLinkage
+
+    return AverageLinkage(threshold, judged=False).fit_predict(faces.embeddings)
+
+
+def sparse_hdbscan(faces: Any, threshold: float) -> np.ndarray:
+    from grouping.clusterers import Hdbscan
+
+    return Hdbscan(threshold).fit_predict(faces.embeddings)
+
+
+def sklearn_linkage(faces: Any, threshold: float) -> np.ndarray:
+    from sklearn.cluster import AgglomerativeClustering
+
+    model = AgglomerativeClustering(
+        n_clusters=None, metric="cosine", linkage="average", distance_threshold=1 - threshold
+    )
+    return model.fit_predict(faces.embeddings)
+
+
+def dense_hdbscan(faces: Any, min_samples: float) -> np.ndarray:
+    import hdbscan
+
+    distance = (1 - faces.embeddings.astype(float) @ faces.embeddings.T).clip(0)
+    model = hdbscan.HDBSCAN(min_cluster_size=2, min_samples=int(min_samples), metric="precomputed")
+    return model.fit_predict(distance)
+
+
+def _distances(faces: Any, threshold: float) -> Any:
+    from scipy.sparse import coo_matrix
+
+    from grouping.similarity import cosine_graph
+
+    graph = cosine_graph(faces.embeddings, threshold)
+    near = np.maximum(1 - graph.similarity, 1e-6)
+    half = coo_matrix((near, (graph.rows, graph.cols)), shape=(graph.n, graph.n))
+    return (half + half.T).tocsr()
+
+
+def dbscan(faces: Any, threshold: float) -> np.ndarray:
+    from sklearn.cluster import DBSCAN
+
+    model = DBSCAN(eps=1 - threshold, min_samples=3, metric="precomputed")
+    return model.fit_predict(_distances(faces, threshold))
+
+
+def connected_components(faces: Any, threshold: float) -> np.ndarray:
+    from scipy.sparse import csgraph
+
+    return csgraph.connected_components(_distances(faces, threshold), directed=False)[1]
+
+
+# name: function, parameters tried, needs the n x n matrix
+METHODS: dict[str, tuple[Labels, tuple[float, ...], bool]] = {
+    "ours": (ours, (THRESHOLD,), False),
+    "average linkage": (plain_linkage, (THRESHOLD,), False),
+    "sparse HDBSCAN": (sparse_hdbscan, RANGE, False),
+    "sklearn linkage": (sklearn_linkage, (THRESHOLD,), True),
+    "HDBSCAN": (dense_hdbscan, (1, 2, 3), True),
+    "DBSCAN": (dbscan, LOOSE_TO_STRICT, False),
+    "components": (connected_components, LOOSE_TO_STRICT, False),
+}
+
+
+def load(source: str) -> tuple[Any, np.ndarray]:
+    """Faces and their people, from a file or, for a number, made."""
+    from helpers_vectors import face_set, hard_vectors
+
+    if source.isdigit():
+        vectors, person = hard_vectors(int(source))
+        return face_set(vectors), person
+    with np.load(source, allow_pickle=False) as file:
+        faces = face_set(file["embeddings"], file["photo_index"])
+        return faces, file["person"]
+
+
+def run(name: str, source: str, parameter: float, answer: Any) -> None:
+    """One method, in a process of its own."""
+    from helpers_vectors import bcubed, pairwise
+
+    faces, person = load(source)
+    started = time.perf_counter()
+    labels = METHODS[name][0](faces, parameter)
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    known = person >= 0
+    scores = bcubed(person[known], labels[known]), pairwise(person[known], labels[known])
+    answer.send((parameter, seconds, peak, *scores))
+
+
+def measure(name: str, source: str) -> tuple[Any, ...] | None:
+    """The run of best BCubed F over the parameters of a method; None where one failed."""
+    context = multiprocessing.get_context("spawn")
+    results = []
+    for parameter in METHODS[name][1]:
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=run, args=(name, source, parameter, sender))
+        process.start()
+        sender.close()
+        try:
+            results.append(receiver.recv())
+        except EOFError:  # killed, mostly for memory
+            return None
+        finally:
+            process.join()
+    return max(results, key=lambda result: result[3][2])
+
+
+def show(name: str, source: str, result: tuple[Any, ...] | None) -> None:
+    if result is None:
+        print(f"{source:>10}  {name:<16} failed", flush=True)
+        return
+    parameter, seconds, peak, b, p = result
+    print(
+        f"{source:>10}  {name:<16} {parameter:5.2f} {seconds:9.2f} s {peak:6.2f} GiB   "
+        f"BCubed {b[0]:.4f} {b[1]:.4f} {b[2]:.4f}   pairwise {p[0]:.4f} {p[1]:.4f} {p[2]:.4f}",
+        flush=True,
+    )
+
+
+def show_growth(times: dict[str, dict[int, float]]) -> None:
+    """The exponent of time over size between the two largest sizes of each method."""
+    for name, seconds in times.items():
+        if len(seconds) > 1:
+            small, large = sorted(seconds)[-2:]
+            exponent = math.log(seconds[large] / seconds[small]) / math.log(large / small)
+            print(f"{name}: time grows with the power {exponent:.2f} from {small} to {large}")
+
+
+def show_parts(source: str) -> None:
+    """Time of the graph and of the rest for our default, separately."""
+    from grouping.clustering import group_faces
+    from grouping.similarity import cosine_graph
+
+    faces, _ = load(source)
+    started = time.perf_counter()
+    graph = cosine_graph(faces.embeddings, THRESHOLD)
+    middle = time.perf_counter()
+    group_faces(faces, threshold=THRESHOLD)
+    whole = time.perf_counter() - middle
+    print(
+        f"{source:>10}  graph {middle - started:.2f} s, {len(graph)} edges; "
+        f"the rest {whole - (middle - started):.2f} s",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
+    parser.add_argument("--faces", type=Path, nargs="*", default=(), help=".npz files")
+    parser.add_argument("--methods", nargs="*", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--dense-limit", type=int, default=20_000)
+    parser.add_argument("--compare-limit", type=int, default=50_000, help="ours only above")
+    parser.add_argument("--parts", action="store_true", help="graph and the rest apart")
+    options = parser.parse_args()
+    times: dict[str, dict[int, float]] = {}
+    for source in [*map(str, options.faces), *map(str, options.sizes)]:
+        size = int(source) if source.isdigit() else 0
+        for name in options.methods:
+            dense = METHODS[name][2] and size > options.dense_limit
+            if dense or (name != "ours" and size > options.compare_limit):
+                continue
+            result = measure(name, source)
+            show(name, source, result)
+            if size and result is not None:
+                times.setdefault(name, {})[size] = result[1]
+        if options.parts:
+            show_parts(source)
+    show_growth(times)
+
+
+if __name__ == "__main__":
+    main()
