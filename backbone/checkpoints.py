@@ -170,15 +170,20 @@ def clean_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same weights as finite float32 tensors without denormals.
 
     Raises:
-        CheckpointError: a weight is NaN or infinite; names the tensor.
+        CheckpointError: a weight is not a dense floating-point tensor, or is NaN or infinite;
+            names the tensor.
     """
-    return {k: _clean(k, v) if v.is_floating_point() else v for k, v in state.items()}
+    return {name: _clean(name, weights) for name, weights in state.items()}
 
 
 def _clean(name: str, weights: Tensor) -> Tensor:
+    if not weights.is_floating_point() or weights.layout != torch.strided:
+        raise CheckpointError(
+            f"weights of {name} are {weights.dtype} ({weights.layout}), not dense floating point; "
+            "quantised files are not supported"
+        )
     weights = weights.detach().to(torch.float32)
     if not bool(torch.isfinite(weights).all()):
         raise CheckpointError(f"weights of {name} are not finite numbers; fetch the file again")
     magnitude = weights.abs()
-    largest = magnitude.max() if weights.numel() else magnitude.sum()
-    return weights.masked_fill(magnitude < largest * NEGLIGIBLE, 0.0)
+    return weights.masked_fill(magnitude < magnitude.max() * NEGLIGIBLE, 0.0)

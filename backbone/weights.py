@@ -64,7 +64,8 @@ def load_weights(
     state, digest = read_checkpoint(path, MOBILEFACENET_RECORD.sha256 if bundled else None)
     try:
         architecture = identify(state)
-        module = _assemble(architecture, clean_weights(state))
+        weights = {name: state[name] for name in expected_shapes(architecture.name)}
+        module = _assemble(architecture, clean_weights(weights))
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None
     record = _record(path, digest, architecture)
@@ -77,12 +78,11 @@ def load_weights(
     return LoadedWeights(module, replace(record, preprocessing=preprocessing), path, digest)
 
 
-def _assemble(architecture: Architecture, state: dict[str, torch.Tensor]) -> nn.Module:
-    """Build without initialising, then adopt the tensors; ``identify`` has compared all shapes."""
+def _assemble(architecture: Architecture, weights: dict[str, torch.Tensor]) -> nn.Module:
+    """Build without initialising, then adopt the tensors, which ``identify`` has compared."""
     with torch.device("meta"):
         module = architecture.build()
-    wanted = expected_shapes(architecture.name)
-    module.load_state_dict({k: state[k] for k in wanted}, strict=False, assign=True)
+    module.load_state_dict(weights, strict=False, assign=True)
     for name, buffer in module.named_buffers():
         if buffer.is_meta:  # only the batch counters, which evaluation never reads
             owner, _, leaf = name.rpartition(".")

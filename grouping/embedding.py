@@ -36,7 +36,6 @@ class Embedder:
         dimension: length of an embedding.
         model: which network this is.
         default_threshold: cosine similarity at which its faces are grouped.
-        device, precision: what it runs on, resolved (``"cpu"``, ``"fp32"``).
         flip: whether each crop's mirror image is averaged in.
     """
 
@@ -47,9 +46,17 @@ class Embedder:
         self.model = model
         self.default_threshold = default_threshold
         self.flip = flip
-        self.device: str = runner.device
-        self.precision: str = runner.precision
         self.dimension: int = runner.dimension
+
+    @property
+    def device(self) -> str:
+        """What it runs on; changes where a GPU fails and the CPU may take its place."""
+        return self._runner.device
+
+    @property
+    def precision(self) -> str:
+        """``"fp32"``, ``"bf16"`` or ``"fp16"``."""
+        return self._runner.precision
 
     def __call__(self, crops: UInt8) -> Float32:
         """Embed aligned faces.

@@ -165,6 +165,19 @@ def test_weights_that_are_not_numbers_name_the_tensor(bad):
         clean_weights({"layer.bias": torch.tensor([0.0, bad])})
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        torch.ones(2, dtype=torch.int8),
+        torch.ones(2, dtype=torch.complex64),
+        torch.eye(2).to_sparse(),
+    ],
+)
+def test_weights_that_are_not_dense_floating_point_name_the_tensor(odd):
+    with pytest.raises(CheckpointError, match=r"weights of w are .* not dense floating point"):
+        clean_weights({"w": odd})
+
+
 def test_denormal_weights_are_set_to_zero_and_outputs_stay(tmp_path):
     """Half of every tensor denormal, as in the bundled network before it was cleaned."""
     state = torch.load(BUNDLED, weights_only=True)
