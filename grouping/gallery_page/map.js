@@ -58,6 +58,9 @@ function drawMap(canvas, points) {
   const range = (key) => points.reduce(([low, high], p) => [Math.min(low, p[key]), Math.max(high, p[key])], [Infinity, -Infinity]);
   const [x1, x2] = range("x");
   const [y1, y2] = range("y");
+  // A faint rim, so that dark colours show on a dark page too.
+  pen.strokeStyle = getComputedStyle(document.body).getPropertyValue("--faint");
+  pen.lineWidth = 0.8;
   const radius = Math.max(2.2, Math.min(6, 90 / Math.sqrt(points.length)));
   for (const p of points) {
     p.px = MAP_MARGIN + ((p.x - x1) / (x2 - x1 || 1)) * (width - 2 * MAP_MARGIN);
@@ -67,6 +70,7 @@ function drawMap(canvas, points) {
     pen.arc(p.px, p.py, person ? radius : radius * 0.75, 0, 2 * Math.PI);
     pen.fillStyle = colourOf(person ? person.idx : STRANGER);
     pen.fill();
+    pen.stroke();
   }
   drawNames(pen, points);
 }

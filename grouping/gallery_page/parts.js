@@ -8,7 +8,7 @@ function h(tag, attributes = {}, ...children) {
     else if (key === "style") for (const [name, v] of Object.entries(value)) element.style.setProperty(name, v);
     else element.setAttribute(key, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return element;
 }
 
@@ -94,6 +94,6 @@ function faceTile(face, list, canReject) {
       class: "not", type: "button", "aria-pressed": String(rejected), "aria-label": `Not this person, face in ${name}`,
       title: "Not this person",
       onclick: () => { toggleRejected(face); tile.replaceWith(faceTile(face, list, true)); },
-    }, rejected ? "not them" : "✕") : null));
+    }, rejected ? "undo" : "✕") : null));
   return tile;
 }

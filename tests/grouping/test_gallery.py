@@ -243,6 +243,21 @@ def test_a_persons_photos_have_the_face_framed(opened):
 
 
 @needs_browser
+def test_the_viewer_names_everybody_in_the_photo_and_leads_to_them(opened):
+    browser = opened("person/0")
+    browser.find_element("css selector", ".photo").click()
+    boxes = browser.find_elements("css selector", ".viewer .stage > .box")
+    assert [box.text for box in boxes] == ["Person 0", "Grandma"]
+    stage = browser.find_element("css selector", ".viewer .stage")
+    assert stage.text.splitlines() == ["Person 0", "Grandma"]
+    picture = stage.find_element("css selector", "img").rect
+    assert boxes[1].rect["x"] - picture["x"] == pytest.approx(110 / 400 * picture["width"], abs=3)
+    assert boxes[1].rect["y"] - picture["y"] == pytest.approx(100 / 300 * picture["height"], abs=3)
+    boxes[1].click()
+    assert browser.current_url.endswith("#/person/1")
+
+
+@needs_browser
 @pytest.mark.parametrize(
     ("section", "selector", "number"),
     [
