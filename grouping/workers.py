@@ -20,13 +20,15 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, TypeVar
 
-from grouping.errors import GroupingError
+from grouping.errors import GroupingError, PhotoError
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 Work = Callable[[list[In]], list[Out]]
 
 MAX_DEATHS = 2
+MAX_STILLBORN = 3  # processes in a row that end before they are ready for work
+READY = "ready"  # the first message of a process
 TASK_SECONDS = 600.0  # a worker silent for longer on one task is taken for hung and killed
 STOP_SECONDS = 5.0
 
@@ -49,6 +51,7 @@ class _Worker(Generic[In]):
     pipe: Connection
     task: _Task[In] | None = None
     since: float = 0.0
+    ready: bool = False
 
 
 class WorkerPool(Generic[In, Out]):
@@ -69,6 +72,7 @@ class WorkerPool(Generic[In, Out]):
         self._given_up = given_up
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[_Worker[In]] = []
+        self._stillborn = 0
         try:
             self._workers = [self._launch() for _ in range(count)]
         except BaseException:
@@ -162,7 +166,14 @@ class WorkerPool(Generic[In, Out]):
             answer = worker.pipe.recv()
         except (EOFError, OSError):
             self._replace(worker)
-            yield from self._retried(task, again, "the process working on it was killed")
+            if worker.ready:
+                yield from self._retried(task, again, "the process working on it was killed")
+            else:
+                self._count_stillborn()
+                again.append(task)
+            return
+        if not worker.ready:
+            worker.ready, self._stillborn = answer == READY, 0
             return
         worker.task = None
         if isinstance(answer, GroupingError):
@@ -182,6 +193,14 @@ class WorkerPool(Generic[In, Out]):
             else:
                 yield single.items[0][0], self._given_up(f"{reason}, {single.deaths} times")
 
+    def _count_stillborn(self) -> None:
+        self._stillborn += 1
+        if self._stillborn >= MAX_STILLBORN:
+            raise GroupingError(
+                "worker processes end before they start: a program that asks for workers must "
+                'run its work under `if __name__ == "__main__":`; or use workers=0'
+            )
+
     def _replace(self, worker: _Worker[In]) -> None:
         worker.pipe.close()
         worker.process.join()
@@ -193,8 +212,9 @@ def _serve(pipe: Connection, start: Callable[[], Work[Any, Any]]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     work: Work[Any, Any] | None = None
     try:
+        pipe.send(READY)
         while (items := pipe.recv()) is not None:
-            work = work or start()
+            work = work or _started(start)
             pipe.send(_attempt(work, items))
     except GroupingError as error:
         pipe.send(error)
@@ -204,9 +224,21 @@ def _serve(pipe: Connection, start: Callable[[], Work[Any, Any]]) -> None:
         os._exit(0)  # nothing to clean up, and native threads cannot hold up the exit
 
 
+def _started(start: Callable[[], Work[Any, Any]]) -> Work[Any, Any]:
+    try:
+        return start()
+    except GroupingError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise GroupingError(f"a worker process cannot start: {reason}") from error
+
+
 def _attempt(work: Work[Any, Any], items: list[Any]) -> list[Any] | str:
     try:
         return work(items)
+    except PhotoError as error:
+        return str(error)
     except GroupingError:
         raise
     except Exception as error:  # noqa: BLE001 - becomes the reason in the photo's report
