@@ -130,9 +130,14 @@ def _map(result: dict[str, Any]) -> dict[str, list[Any]]:
 
 
 def _merges(album: Album) -> list[dict[str, Any]]:
-    """Suggested merges as pairs of groups."""
-    pairs = []
-    for suggestion in album.result.get("merge_suggestions") or []:
-        a, b = suggestion["groups"]
-        pairs.append({"a": a, "b": b, "similarity": suggestion.get("similarity")})
-    return pairs
+    """Suggested merges: pairs of groups, with what speaks for and against."""
+    return [
+        {
+            "pair": suggestion["groups"],
+            "similarity": suggestion.get("similarity"),
+            "faces": suggestion.get("faces", []),
+            "closest": suggestion.get("face_similarity"),
+            "shared": suggestion.get("shared_photos", 0),
+        }
+        for suggestion in album.result.get("merge_suggestions") or []
+    ]

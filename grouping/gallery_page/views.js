@@ -64,7 +64,7 @@ function personView(number) {
 }
 
 function reviewView() {
-  const open = album.merges.filter(({ a, b }) => rootOf[a] !== rootOf[b] && !edits.apart.some(samePair(a, b)));
+  const open = album.merges.filter(({ pair: [a, b] }) => rootOf[a] !== rootOf[b] && !edits.apart.some(samePair(a, b)));
   const doubtful = everyone().filter((p) => p.kept.length).sort(SORTS.review[1]);
   return [
     h("h1", {}, "Review"),
@@ -76,15 +76,22 @@ function reviewView() {
   ];
 }
 
-function mergePanel({ a, b, similarity }) {
+function mergePanel({ pair: [a, b], similarity, faces: alike, closest, shared }) {
   const answer = (action) => () => { action(a, b); render(); };
+  const evidence = [
+    similarity === null ? null : `similarity ${similarity.toFixed(2)}`,
+    closest === null ? null : `closest two faces ${closest.toFixed(2)}, shown first`,
+    shared ? `both in ${count(shared, "photo")}` : null,
+  ].filter(Boolean).join(" · ");
   const side = (g) => {
-    const mine = album.people[g].faces.slice(0, 8).map((idx) => faces.get(idx));
+    const typical = album.people[g].faces.filter((idx) => !alike.includes(idx));
+    const first = album.people[g].faces.filter((idx) => alike.includes(idx));
+    const mine = [...first, ...typical].slice(0, 8).map((idx) => faces.get(idx));
     return h("div", {}, h("p", {}, chip(personOf(g), nameOfGroup(g) || `Person ${g}`)),
       h("div", { class: "faces" }, mine.map((face) => faceTile(face, mine.map((f) => f.photo), false))));
   };
   return h("section", { class: "panel", "aria-label": `Are ${a} and ${b} one person?` },
-    h("header", {}, h("strong", { class: "grow" }, similarity === null ? "These may be one person" : `These may be one person, similarity ${similarity.toFixed(2)}`),
+    h("header", {}, h("div", { class: "grow" }, h("strong", {}, "These may be one person"), h("div", { class: "small" }, evidence)),
       h("button", { class: "main", type: "button", onclick: answer(merge) }, "Same person"),
       h("button", { type: "button", onclick: answer(keepApart) }, "Different people")),
     h("div", { class: "sides" }, side(a), side(b)));

@@ -41,7 +41,8 @@ def result_and_opener():
             "error": f"broken {HOSTILE}",
         }
     )
-    result["merge_suggestions"] = [{"groups": [0, 3], "similarity": 0.37}]
+    suggestion = {"groups": [0, 3], "similarity": 0.37, "faces": [4, 9], "face_similarity": 0.71}
+    result["merge_suggestions"] = [{**suggestion, "shared_photos": 2}]
     for group, purity in zip(result["groups"], (0.99, 0.97, 0.6, 0.9), strict=True):
         group["purity"] = purity
     return result, open_photo
@@ -277,7 +278,8 @@ def test_every_section_shows_what_it_promises(opened, section, selector, number)
 def test_review_begins_with_suggestions_and_the_least_pure_group(opened):
     browser = opened("review")
     panels = browser.find_elements("css selector", ".panel")
-    assert "similarity 0.37" in panels[0].text
+    evidence = "similarity 0.37 · closest two faces 0.71, shown first · both in 2 photos"
+    assert evidence in panels[0].text
     order = [panel.find_element("css selector", ".chip").text for panel in panels[1:]]
     assert order == ["Person 2", "Person 3", "Grandma", "Person 0"]
 

@@ -9,6 +9,7 @@ from PIL import Image
 from scipy.spatial.distance import pdist
 
 from grouping.errors import InputError
+from grouping.mosaic import faces_picture
 from grouping.palette import COLOURS, MARKERS, colour_of, marker_of
 from grouping.placement import place_labels, snap_to_grid
 from grouping.plot_data import fair_sample, plot_data
@@ -136,10 +137,10 @@ def test_both_figures_are_drawn_for_any_number_of_people(photos):
 
 
 def test_the_legend_stays_short_and_says_what_it_leaves_out():
-    result, _ = album([[g] for g in range(300)] * 2)
+    result, _ = album([[g] for g in range(90)] * 2)
     entries = [text.get_text() for text in tsne_figure(result).legends[0].get_texts()]
     assert len(entries) < 40
-    assert entries[-1] == "and 264 more, by number"
+    assert entries[-1] == "and 54 more, by number"
 
 
 def test_every_person_has_a_number_in_the_map():
@@ -185,6 +186,29 @@ def test_labels_keep_off_each_other_and_inside_the_frame():
     assert pdist(places).min() >= 39
     assert places.min() >= 20
     assert places.max() <= 980
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 40])
+def test_the_mosaic_shows_every_face_once_in_its_persons_colour(n):
+    result, _ = album([[i % 2] for i in range(n)])
+    shades = {i: (200, 3 * i, 100) for i in range(n)}
+    picture = faces_picture(result, lambda face: Image.new("RGB", (112, 112), shades[face.idx]))
+    pixels = np.asarray(picture)
+    for idx, shade in shades.items():
+        at = np.argwhere((pixels == shade).all(axis=2))
+        top, left = at.min(axis=0)
+        assert (at.max(axis=0) - (top, left) == at.max(axis=0)[0] - top).all()  # one square
+        assert tuple(pixels[top - 2, left]) == tuple(bytes.fromhex(colour_of(idx % 2)[1:]))
+        assert len(at) > 0.85 * (at.max(axis=0)[0] - top + 1) ** 2  # only a number may cover it
+
+
+def test_the_mosaic_frames_strangers_in_grey_and_numbers_nobody_of_them():
+    result, _ = album([[-1], [-1]])
+    plain = faces_picture(result, lambda face: Image.new("RGB", (112, 112), (0, 0, 255)))
+    pixels = np.asarray(plain)
+    side = 72 - 1 - 8
+    assert (pixels == (0, 0, 255)).all(axis=2).sum() == 2 * side * side
+    assert (pixels == tuple(bytes.fromhex(colour_of(-1)[1:]))).all(axis=2).any()
 
 
 def test_a_grid_gives_each_point_its_own_cell_near_it():
