@@ -115,6 +115,19 @@ def decoded_from_array(pixels: UInt8) -> DecodedPhoto:
     return DecodedPhoto(Image.fromarray(pixels), width, height)
 
 
+def upright_pixels(image: Image.Image) -> UInt8:
+    """Return (h, w, 3) uint8 RGB of a Pillow image, as if its file had been decoded.
+
+    The image itself is not changed.
+
+    Raises:
+        DecodeError: as :func:`decode_photo`.
+    """
+    with _damage_reported():
+        _refuse_too_large(image)
+        return np.asarray(_to_rgb(_upright(image)))
+
+
 def reduce_to(photo: DecodedPhoto, max_side: int) -> DecodedPhoto:
     """Reduce by area averaging so that the long side is at most ``max_side`` pixels."""
     size = _fitted(photo.image.size, max_side)
@@ -129,10 +142,14 @@ def _opened(data: bytes) -> Image.Image:
     if not data:
         raise DecodeError("the file is empty")
     image: Image.Image = Image.open(io.BytesIO(data), formats=_formats())
+    _refuse_too_large(image)
+    return image
+
+
+def _refuse_too_large(image: Image.Image) -> None:
     width, height = image.size
     if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:
         raise DecodeError(_too_large(f"{width}x{height} px"))
-    return image
 
 
 def _decode(data: bytes, max_side: int | None) -> DecodedPhoto:

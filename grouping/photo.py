@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from grouping.errors import DecodeError, FetchError, InputError
+from grouping.errors import FetchError, InputError
 from grouping.locations import file_key, printable
 
 if TYPE_CHECKING:
@@ -144,7 +144,11 @@ class MemoryPhoto(Photo):
         Raises:
             DecodeError: the PIL image stands for a file that cannot be decoded.
         """
-        return self.array if self.image is None else _pixels_of(self.image)
+        if self.image is None:
+            return self.array
+        from grouping.decoding import upright_pixels
+
+        return upright_pixels(self.image)
 
 
 @dataclass(frozen=True)
@@ -161,14 +165,3 @@ class RefusedPhoto(Photo):
 def too_large(max_bytes: int) -> FetchError:
     """The one error for a photo over the size limit."""
     return FetchError(f"is larger than the limit of {max_bytes / 2**20:.0f} MB")
-
-
-def _pixels_of(image: Image.Image) -> UInt8:
-    import numpy as np
-    from PIL import ImageOps
-
-    try:
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(upright.convert("RGB"))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise DecodeError(f"the image cannot be decoded: {error}") from error

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from grouping.embedding import ModelInfo
 
 CHUNK = 4  # photos a worker takes at once
-AHEAD = 16  # photos read but not yet worked on
+AHEAD = 32  # photos read but not yet worked on
 READERS = 8  # threads that read
 FEW_PHOTOS = 8  # up to this many, starting processes takes longer than it saves
 
@@ -196,9 +196,8 @@ class _Collector:
     def _chunks(self, photos: Iterator[Photo]) -> Iterator[list[tuple[int, PhotoWork]]]:
         """Read ahead, settle what needs no work, and yield the rest in chunks."""
         chunk: list[tuple[int, PhotoWork]] = []
-        for position, photo, fetched in prefetch(photos, self._fetch, ahead=AHEAD, workers=READERS):
-            if self._stop.is_set():
-                break
+        reads = prefetch(photos, self._fetch, ahead=AHEAD, workers=READERS, stop=self._stop)
+        for position, photo, fetched in reads:
             self.photos.append(photo)
             work = self._settle(position, fetched)
             if work is not None:

@@ -52,14 +52,22 @@ def write_results(
 def write_extras(
     document: Json, folder: Path, arguments: argparse.Namespace, open_photo: OpenPhoto
 ) -> list[str]:
-    """Write pictures, page and exports; return a line for each photo not handed on."""
-    from grouping.export import export
+    """Write pictures, page and exports; return a line for each photo not handed on.
 
+    Pillow and matplotlib are imported only where something is drawn or handed on.
+    """
     with StageProgress() as progress:
         if not arguments.no_plots:
             from grouping.report import write_report
 
             write_report(document, folder, open_photo, progress)
+        if (arguments.folders, arguments.zip, arguments.xmp) == ("none", False, False):
+            from grouping.tables import write_tables
+
+            write_tables(document, folder)
+            return []
+        from grouping.export import export
+
         exported = export(
             document,
             folder,
