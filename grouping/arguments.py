@@ -112,6 +112,11 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add("--checkpoint", type=Path, metavar="FILE", help="weights (see checkpoint/README.md)")
     add("--device", default=AUTO, help="auto, cpu, cuda, cuda:N or mps (default auto)")
     add("--precision", default=AUTO, choices=PRECISIONS, help="of the arithmetic (default auto)")
+    add(
+        "--allow-cpu-fallback",
+        action="store_true",
+        help="go on on the CPU, with a warning, where the device fails",
+    )
     add("--no-flip", dest="flip", action="store_false", help="do not average in mirror images")
     add("--channel-order", choices=("RGB", "BGR"), help="of an unknown checkpoint's input")
     add("--mean", type=float, help="subtracted from 0..255 for an unknown checkpoint")
@@ -176,6 +181,12 @@ def _add_people(parser: argparse.ArgumentParser) -> None:
         dest="one_face_per_photo",
         action="store_false",
         help="let one person be in a photo more than once (collages)",
+    )
+    add(
+        "--no-same-face",
+        dest="allow_same_face",
+        action="store_false",
+        help="never see one face twice in a photo (mirrors, prints, montages)",
     )
     add(
         "--corrections",

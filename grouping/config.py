@@ -32,6 +32,8 @@ class GroupingConfig:
             default, ``"auto"`` to calibrate it on this album.
         min_photos: different photos that a person must be seen in.
         one_face_per_photo: two faces of one photo are two people.
+        allow_same_face: unless they are one face seen twice: a mirror, a print on the wall.
+        allow_cpu_fallback: go on on the CPU, with a warning, where a device fails.
         workers: processes that look at photos; 0 works in the calling process.
 
     Raises:
@@ -52,6 +54,8 @@ class GroupingConfig:
     threshold: float | str | None = None
     min_photos: int = 2
     one_face_per_photo: bool = True
+    allow_same_face: bool = True
+    allow_cpu_fallback: bool = False
     workers: int = 0
 
     def __post_init__(self) -> None:

@@ -182,6 +182,7 @@ def load_analyser(config: GroupingConfig) -> PhotoAnalyser:
         device=config.device,
         precision=config.precision,
         flip=config.flip,
+        allow_cpu_fallback=config.allow_cpu_fallback,
         channel_order=config.channel_order,
         mean=config.mean,
         scale=config.scale,
@@ -202,7 +203,10 @@ def _engine(config: GroupingConfig) -> Engine:
 def shared_engine(config: GroupingConfig) -> Engine:
     """Return the engine of this process whose networks fit a configuration, made once."""
     basis = GroupingConfig()
-    grouping_only = ("cluster", "threshold", "min_photos", "one_face_per_photo", "workers")
+    grouping_only = (
+        *("cluster", "threshold", "min_photos", "one_face_per_photo", "allow_same_face"),
+        "workers",
+    )
     return _engine(replace(config, **{name: getattr(basis, name) for name in grouping_only}))
 
 

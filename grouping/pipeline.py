@@ -132,6 +132,7 @@ class GroupingPipeline:
             threshold=threshold,
             min_photos=self.config.min_photos,
             one_face_per_photo=self.config.one_face_per_photo,
+            allow_same_face=self.config.allow_same_face,
             constraints=corrections.constraints if corrections else None,
         )
         return GroupingResult(

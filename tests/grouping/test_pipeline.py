@@ -168,6 +168,14 @@ def test_crops_can_be_left_out():
     assert groups[0]["face_list"] == []
 
 
+def test_crops_can_be_saved(tmp_path, answer):
+    groups, _ = face_recognition(entries(), allow_local=True, crops_folder=tmp_path / "crops")
+    for group in groups:
+        assert len(group["crop_path_list"]) == len(group["face_list"]) > 0
+        for path, crop in zip(group["crop_path_list"], group["face_list"], strict=True):
+            np.testing.assert_array_equal(np.asarray(Image.open(path)), crop)
+
+
 def test_min_photos_and_threshold_are_obeyed(answer):
     groups, _ = face_recognition(entries(), allow_local=True, min_photos=3)
     assert len(groups) == 1
