@@ -44,6 +44,7 @@ def gallery_data(album: Album, thumbnails: Thumbnails) -> dict[str, Any]:
     return {
         "created": album.result["created"],
         "about": _about(album.result),
+        "changes": _changes(album.result),
         "colours": COLOURS,
         "people": [_person(album, group_idx) for group_idx in range(len(album.groups))],
         "photos": [_photo(album, thumbnails, photo) for photo in range(len(album.images))],
@@ -84,6 +85,12 @@ def _about(result: dict[str, Any]) -> str:
     )
 
 
+def _changes(result: dict[str, Any]) -> str:
+    """How the people differ from those of the run before; empty where nothing does."""
+    changes = result.get("changes") or {}
+    return ", ".join(f"{len(who)} {kind}" for kind, who in changes.items() if who)
+
+
 def _person(album: Album, group_idx: int) -> dict[str, Any]:
     group = album.groups[group_idx]
     return {
@@ -93,6 +100,7 @@ def _person(album: Album, group_idx: int) -> dict[str, Any]:
         "representative": group["representative_face_idx"],
         "cohesion": group.get("cohesion"),
         "purity": group.get("purity"),
+        "isNew": group.get("group_id") in (album.result.get("changes") or {}).get("new", ()),
     }
 
 
@@ -107,6 +115,7 @@ def _photo(album: Album, thumbnails: Thumbnails, photo: int) -> dict[str, Any]:
         "link": _link(str(image.get("url") or "")),
         "failed": image["group_idx"] == UNREADABLE,
         "problem": thumbnails.problems.get(photo),
+        "remark": one_line("; ".join(image.get("warnings") or [])),
     }
 
 

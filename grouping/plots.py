@@ -138,7 +138,7 @@ def _label_people(
 
 def _portrait_side(people: int) -> int:
     """Diameter in pixels: the more people, the smaller."""
-    return int(np.clip(420 / np.sqrt(people), 34, 84))
+    return int(np.clip(420 / np.sqrt(people), 34, 120))
 
 
 def _badge(axes: Axes, at: Float64, group_idx: int, *, crowded: bool) -> None:

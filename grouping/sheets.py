@@ -31,7 +31,7 @@ CAPTION = 28
 PHOTO_HEIGHT = 250
 PHOTO_GAP = 14
 # A lone panorama or a lone portrait must neither fill a page nor shrink to a stripe.
-NARROWEST, WIDEST = 0.6, 2.4
+NARROWEST, WIDEST = 0.5, 2.4
 
 
 @dataclass(frozen=True)

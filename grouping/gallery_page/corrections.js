@@ -22,7 +22,10 @@ function anchors(g, most) {
 }
 
 function correctionsFile() {
-  const parts = ["# Made by the gallery page. Put it into the folder of the results, or name it with --corrections, and run again.", "version = 1", ""];
+  const parts = [
+    "# Made by the gallery page. Put it into the folder of the results, or name it with --corrections, and run again.",
+    "# Where there is a corrections.toml already, add to its end what stands below the next line.",
+    "version = 1", ""];
   for (const person of everyone()) {
     const chosen = person.members.flatMap((g) => anchors(g, ANCHORS));
     if (person.name && chosen.length) parts.push(tomlEntry("person", [`name = ${tomlString(person.name)}`], chosen));

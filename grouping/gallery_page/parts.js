@@ -57,7 +57,8 @@ function personCard(person) {
   const counts = `${count(person.photos.length, "photo")} · ${count(person.kept.length, "face")}`;
   return h("article", { class: "card" },
     h("a", { href: `#/person/${person.idx}`, "data-move": "" }, picture(person)),
-    h("div", { class: "text" }, nameInput(person, "name"), h("div", { class: "small" }, counts)));
+    h("div", { class: "text" }, nameInput(person, "name"), h("div", { class: "small" }, counts,
+      album.people[person.idx].isNew ? h("span", { class: "new" }, "new") : null)));
 }
 
 const chip = (person, text) => h("a", { class: "chip", href: `#/person/${person.idx}` },

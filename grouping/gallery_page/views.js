@@ -25,6 +25,7 @@ function peopleView() {
   show();
   return [
     h("h1", {}, "People"), h("p", { class: "lead" }, `${summary()}. Give each person a name; open a person to correct the group.`),
+    album.changes ? h("p", { class: "lead" }, `Since the run before: ${album.changes}.`) : null,
     h("div", { class: "tools" },
       h("input", { type: "search", id: "search", placeholder: "Search names ( / )", "aria-label": "Search names", value: searched,
         oninput: (event) => { searched = event.target.value; show(); } }),
@@ -150,7 +151,15 @@ function failuresView() {
   const list = failures();
   return [h("h1", {}, "Failures"), h("p", { class: "lead" }, `${count(list.length, "photo")} that could not be read or shown.`),
     fill(h("ul", { class: "failures" }), list, (photo) => h("li", {}, album.photos[photo].name,
-      h("span", { class: "why" }, album.photos[photo].problem)))];
+      h("span", { class: "why" }, album.photos[photo].problem))),
+    ...remarks()];
+}
+
+function remarks() {
+  const noted = album.photos.filter((photo) => photo.remark);
+  if (!noted.length) return [];
+  return [h("h2", {}, "Read, but with a remark"), fill(h("ul", { class: "failures" }), noted, (photo) => h("li", {}, photo.name,
+    h("span", { class: "small" }, ` ${photo.remark}`)))];
 }
 
 const missing = () => [h("h1", {}, "Nothing here"), h("p", { class: "lead" }, h("a", { href: "#/people" }, "All people"))];

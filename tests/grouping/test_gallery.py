@@ -43,6 +43,8 @@ def result_and_opener():
     )
     suggestion = {"groups": [0, 3], "similarity": 0.37, "faces": [4, 9], "face_similarity": 0.71}
     result["merge_suggestions"] = [{**suggestion, "shared_photos": 2}]
+    result["changes"] = {"new": ["person-0003"], "grown": [["person-0001", 2]], "vanished": []}
+    result["images"][3]["warnings"] = ["the file is truncated"]
     for group, purity in zip(result["groups"], (0.99, 0.97, 0.6, 0.9), strict=True):
         group["purity"] = purity
     return result, open_photo
@@ -219,6 +221,8 @@ def test_the_page_shows_the_people_and_the_counts(opened):
         "Person 3",
     ]
     assert texts(browser, ".card .small")[:2] == ["5 photos · 5 faces", "3 photos · 3 faces"]
+    assert "Since the run before: 1 new, 1 grown." in texts(browser, "p.lead")
+    assert [bool(new) for new in texts(browser, ".card .new")] == [True]
     assert texts(browser, "nav a")[:6] == [
         "People4",
         "Review1",
@@ -264,7 +268,7 @@ def test_the_viewer_names_everybody_in_the_photo_and_leads_to_them(opened):
     [
         ("strangers", ".face", 1),
         ("without", ".photo", 1),
-        ("failures", ".failures li", 1),
+        ("failures", ".failures li", 2),
         ("together", ".pair", 3),
         ("pair/0/1", ".photo", 2),
         ("map", ".map canvas", 1),
