@@ -31,6 +31,7 @@ import numpy as np
 
 from grouping.clustering import previous_faces
 from grouping.identity import Changes, assign_ids
+from grouping.members import group_members
 from grouping.records import Int64
 from grouping.version import __version__
 
@@ -65,7 +66,10 @@ def build_response(
     count = len(result.grouping)
     identities = assign_ids(previous, images, count)
     names = _names(result, identities.names)
-    groups = [_group(result, g, identities.ids[g], names[g]) for g in range(count)]
+    groups = [
+        _group(result, g, members, identities.ids[g], names[g])
+        for g, members in enumerate(group_members(result.grouping.labels))
+    ]
     return groups, images, identities.changes
 
 
@@ -154,8 +158,7 @@ def _face(result: GroupingResult, row: int) -> Json:
     }
 
 
-def _group(result: GroupingResult, g: int, group_id: str, name: str | None) -> Json:
-    members = np.flatnonzero(result.grouping.labels == g)
+def _group(result: GroupingResult, g: int, members: Int64, group_id: str, name: str | None) -> Json:
     photos = result.faces.photo_index[members]
     earlier, similarity = previous_faces(result.faces.embeddings, members)
     return {
