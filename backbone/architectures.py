@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from backbone.errors import CheckpointError
-from backbone.ir50 import IRNet, IRPlan
+from backbone.ir50 import IRNet, IRPlan, ir50
 from backbone.iresnet import IResNet
 from backbone.mobilefacenet import MobileFaceNet
 from backbone.records import Preprocessing
@@ -61,7 +61,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     architecture.name: architecture
     for architecture in (
         Architecture("MobileFaceNet", MobileFaceNet, Preprocessing("BGR", scale=128.0)),
-        _ir("IR-50", (3, 4, 14, 3)),
+        Architecture("IR-50", ir50),
         _ir("IR-100", (3, 13, 30, 3)),
         _ir("IR-152", (3, 8, 36, 3)),
         _ir("IR-SE-50", (3, 4, 14, 3), squeeze=True),

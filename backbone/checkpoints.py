@@ -8,8 +8,10 @@ plain containers and refuses everything else.
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
 import struct
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,6 +25,7 @@ LFS_POINTER = b"version https://git-lfs"
 ZIP_START = b"PK"
 PICKLE_START = b"\x80"
 SAFETENSORS = ".safetensors"
+DEEPEST_NESTING = 4
 CONTAINERS = ("state_dict", "model_state_dict", "model", "net", "backbone")
 PREFIXES = ("module.", "backbone.", "model.", "net.")
 
@@ -44,6 +47,7 @@ READ_ERRORS = (
     MemoryError,
     OverflowError,
     struct.error,
+    zipfile.BadZipFile,
 )
 
 
@@ -104,11 +108,34 @@ def _load(path: Path, stream: BinaryIO) -> Any:
     if path.suffix == SAFETENSORS:
         return _load_safetensors(path, stream)
     try:
+        _refuse_inflation(path, stream)
         return torch.load(stream, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
     except pickle.UnpicklingError as error:
         raise CheckpointError(_unpickling_message(path, str(error))) from None
     except READ_ERRORS as error:
         raise CheckpointError(_damaged_message(path, error)) from None
+
+
+def _refuse_inflation(path: Path, stream: BinaryIO) -> None:
+    """Stop at a zip archive whose members are compressed, and might fill the memory.
+
+    PyTorch stores them as they are, so that they never add up to more than the file.
+    """
+    start = stream.read(len(ZIP_START))
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    if start != ZIP_START:
+        return
+    with zipfile.ZipFile(stream) as archive:
+        inflated = sum(member.file_size for member in archive.infolist())
+    stream.seek(0)
+    if inflated > size:
+        raise CheckpointError(
+            f"{path}: refused, {size:,} bytes that unpack to {inflated:,}; PyTorch writes no such "
+            "file, save it again with torch.save"
+        )
 
 
 def _load_safetensors(path: Path, stream: BinaryIO) -> Any:
@@ -145,16 +172,15 @@ def _is_state(content: object) -> bool:
 
 def _unpack(path: Path, content: Any) -> dict[str, Tensor]:
     """The mapping of names to tensors inside whatever a trainer wrapped around it."""
-    while isinstance(content, Mapping) and not _is_state(content):
-        inner = next((content[k] for k in CONTAINERS if k in content), None)
-        if not isinstance(inner, Mapping):
+    for _ in range(DEEPEST_NESTING):  # a hostile mapping may contain itself
+        if _is_state(content):
+            return {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
+        if not isinstance(content, Mapping):
             break
-        content = inner
-    if not _is_state(content):
-        raise CheckpointError(
-            f"{path}: holds no state dict; save one with torch.save(model.state_dict(), ...)"
-        )
-    return {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
+        content = next((content[k] for k in CONTAINERS if k in content), None)
+    raise CheckpointError(
+        f"{path}: holds no state dict; save one with torch.save(model.state_dict(), ...)"
+    )
 
 
 def _strip_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -123,6 +123,10 @@ def load_embedder(
 ) -> Embedder:
     """Load a face network and make it ready for this machine.
 
+    The mirror image is averaged in by default because it pays: with the bundled network on an
+    album of 1,460 news photos, 95.3 % instead of 95.1 % of same-person pairs pass at one false
+    match in 10,000 (92.1 instead of 91.5 at one in 100,000). It doubles the cost of a face.
+
     Args:
         checkpoint: a weight file; None for the default one.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import random
+import zipfile
 
 import pytest
 import torch
@@ -104,6 +105,21 @@ def test_damaged_bytes_never_raise_anything_else(tmp_path):
             path.write_bytes(damaged)
             with contextlib.suppress(CheckpointError):
                 verified_state_dict(path)
+
+
+def test_archive_that_would_fill_the_memory_is_refused(tmp_path):
+    path = tmp_path / "bomb.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\0" * 50_000_000)
+    assert "bytes that unpack to 50,000,000" in refusal(path)
+    assert "cut short" not in refusal(path)
+
+
+def test_mapping_that_contains_itself(tmp_path):
+    content: dict[str, object] = {}
+    content["model"] = content
+    torch.save(content, tmp_path / "loop.pth")
+    assert "no state dict" in refusal(tmp_path / "loop.pth")
 
 
 def test_digest_is_compared_before_anything_is_unpickled(tmp_path):
