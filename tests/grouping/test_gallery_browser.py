@@ -1,0 +1,317 @@
+import json
+import re
+import shutil
+import tomllib
+
+import pytest
+from helpers_gallery import gallery_album
+
+from grouping.corrections import load_corrections
+from grouping.report import write_report
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="no Chromium with chromedriver is installed"
+)
+
+
+@pytest.fixture(scope="module")
+def album_shown():
+    return gallery_album()
+
+
+@pytest.fixture(scope="module")
+def page(album_shown, tmp_path_factory):
+    result, open_photo = album_shown
+    out = tmp_path_factory.mktemp("report")
+    write_report(result, out, open_photo, plots=False)
+    return out / "index.html"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (
+        "headless",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-quic",
+        "no-first-run",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        "disable-dev-shm-usage",
+    ):
+        options.add_argument(f"--{flag}")
+    folder = tmp_path_factory.mktemp("downloads")
+    options.add_experimental_option("prefs", {"download.default_directory": str(folder)})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver.downloads = folder
+    driver.implicitly_wait(3)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def opened(browser, page):
+    """Open a section of the page; nothing may be logged or fetched by the network."""
+    browser.get(page.as_uri())
+    browser.execute_script("localStorage.clear()")
+
+    def go(section: str = "people"):
+        browser.get(f"{page.as_uri()}#/{section}")
+        browser.refresh()
+        return browser
+
+    yield go
+    assert [entry["message"] for entry in browser.get_log("browser")] == []
+    assert fetched(browser) == set()
+
+
+def fetched(browser) -> set[str]:
+    """Schemes other than file, data and blob that were asked for since the last call."""
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    sent = [m for m in messages if m["method"] == "Network.requestWillBeSent"]
+    urls = [m["params"]["request"]["url"] for m in sent]
+    return {url for url in urls if url.split(":")[0] not in ("file", "data", "blob")}
+
+
+def texts(browser, selector: str) -> list[str]:
+    return [element.text for element in browser.find_elements("css selector", selector)]
+
+
+def download(browser) -> dict:
+    import time
+
+    target = browser.downloads / "corrections.toml"
+    target.unlink(missing_ok=True)
+    browser.find_element("css selector", "#download").click()
+    for _ in range(100):
+        if target.exists():
+            return tomllib.loads(target.read_text("utf-8"))
+        time.sleep(0.1)
+    raise AssertionError("nothing was downloaded")
+
+
+def face(result: dict, idx: int) -> dict:
+    for image in result["images"]:
+        for found in image["faces"]:
+            if found["face_idx"] == idx:
+                return {"photo": image["sha256"], "box": [round(v) for v in found["box"]]}
+    raise KeyError(idx)
+
+
+def refer(entry: dict) -> list[dict]:
+    return [{"photo": f["photo"], "box": f["box"]} for f in entry["faces"]]
+
+
+def test_the_page_shows_the_people_and_the_counts(opened):
+    browser = opened()
+    names = browser.find_elements("css selector", ".card .name")
+    assert [n.get_attribute("value") or n.get_attribute("placeholder") for n in names] == [
+        "Person 0",
+        "Grandma",
+        "Person 2",
+        "Person 3",
+    ]
+    assert texts(browser, ".card .small")[:2] == ["5 photos · 5 faces", "3 photos · 3 faces"]
+    assert "Since the run before: 1 new, 1 grown." in texts(browser, "p.lead")
+    assert [bool(new) for new in texts(browser, ".card .new")] == [True]
+    assert texts(browser, "nav a")[:6] == [
+        "People4",
+        "Review1",
+        "Together",
+        "Strangers1",
+        "No faces1",
+        "Failures1",
+    ]
+    broken = "return [...document.images].filter(i => !i.hasAttribute('alt') || !i.naturalWidth)"
+    assert browser.execute_script(broken) == []
+
+
+def test_a_persons_photos_have_the_face_framed(opened):
+    browser = opened("person/1")
+    assert len(browser.find_elements("css selector", ".photo")) == 3
+    photo = browser.find_element("css selector", ".photo").rect
+    frame = browser.find_element("css selector", ".photo .frame").rect
+    # Grandma's face in the first photo: x 110..170 of 400, y 100..160 of 300.
+    assert (frame["x"] - photo["x"]) / photo["width"] == pytest.approx(110 / 400, abs=0.02)
+    assert frame["width"] / photo["width"] == pytest.approx(60 / 400, abs=0.03)
+    assert texts(browser, ".chips .chip") == ["Person 0 · 2 photos", "Person 2 · 1 photo"]
+
+
+def test_the_viewer_names_everybody_in_the_photo_and_leads_to_them(opened):
+    browser = opened("person/0")
+    browser.find_element("css selector", ".photo").click()
+    boxes = browser.find_elements("css selector", ".viewer .stage > .box")
+    assert [box.text for box in boxes] == ["Person 0", "Grandma"]
+    stage = browser.find_element("css selector", ".viewer .stage")
+    assert stage.text.splitlines() == ["Person 0", "Grandma"]
+    picture = stage.find_element("css selector", "img").rect
+    assert boxes[1].rect["x"] - picture["x"] == pytest.approx(110 / 400 * picture["width"], abs=3)
+    assert boxes[1].rect["y"] - picture["y"] == pytest.approx(100 / 300 * picture["height"], abs=3)
+    boxes[1].click()
+    assert browser.current_url.endswith("#/person/1")
+
+
+@pytest.mark.parametrize(
+    ("section", "selector", "number"),
+    [
+        ("strangers", ".face", 1),
+        ("without", ".photo", 1),
+        ("failures", ".failures li", 2),
+        ("together", ".pair", 3),
+        ("pair/0/1", ".photo", 2),
+        ("map", ".map canvas", 1),
+    ],
+)
+def test_every_section_shows_what_it_promises(opened, section, selector, number):
+    assert len(opened(section).find_elements("css selector", selector)) == number
+
+
+def test_review_begins_with_suggestions_and_the_least_pure_group(opened):
+    browser = opened("review")
+    panels = browser.find_elements("css selector", ".panel")
+    evidence = "similarity 0.37 · closest two faces 0.71, shown first · both in 2 photos"
+    assert evidence in panels[0].text
+    order = [panel.find_element("css selector", ".chip").text for panel in panels[1:]]
+    assert order == ["Person 2", "Person 3", "Grandma", "Person 0"]
+
+
+def test_naming_merging_and_rejecting_make_a_corrections_file(opened, album_shown):
+    result, _ = album_shown
+    browser = opened("person/2")
+    field = browser.find_element("css selector", ".name-field")
+    field.send_keys('Tom "T" \\ 김😀\n')
+    browser.find_element("css selector", ".face .not").click()
+    opened("review").find_element("xpath", "//button[text()='Same person']").click()
+    assert texts(browser, "nav a")[0] == "People3"
+    written = download(browser)
+    assert written["version"] == 1
+    tom, grandma = sorted(written["person"], key=lambda entry: -len(entry["name"]))
+    assert tom["name"] == 'Tom "T" \\ 김😀'
+    assert grandma["name"] == "Grandma"
+    two = result["groups"][2]["face2_idx_list"]
+    assert refer(tom) == [face(result, idx) for idx in two[1:]]
+    (merged,) = written["must_link"]
+    together = result["groups"][0]["face2_idx_list"] + result["groups"][3]["face2_idx_list"]
+    assert refer(merged) == [face(result, idx) for idx in together]
+    (apart,) = written["cannot_link"]
+    assert refer(apart) == [face(result, two[0]), face(result, two[1])]
+
+
+def test_the_program_reads_the_corrections_file(opened):
+    field = opened("person/0").find_element("css selector", ".name-field")
+    field.send_keys("👩\u200d👧 Ann\u00a0'B'\n")
+    opened("person/2").find_element("css selector", ".face .not").click()
+    browser = opened("review")
+    browser.find_element("xpath", "//button[text()='Different people']").click()
+    download(browser)
+    entries = load_corrections(browser.downloads / "corrections.toml")
+    assert sorted(entry.kind for entry in entries) == [
+        *("cannot_link", "cannot_link", "person", "person")
+    ]
+    assert {entry.name for entry in entries if entry.name} == {"👩👧 Ann 'B'", "Grandma"}
+
+
+def test_changes_survive_a_reload_and_can_be_dropped(opened):
+    browser = opened("people")
+    browser.find_element("css selector", ".card .name").send_keys("Ann\n")
+    browser = opened("people")
+    assert browser.find_element("css selector", ".card .name").get_attribute("value") == "Ann"
+    assert browser.find_element("css selector", "#changes span").text == "1 change"
+    browser.find_element("xpath", "//button[text()='Drop']").click()
+    browser.switch_to.alert.accept()
+    assert browser.find_element("css selector", ".card .name").get_attribute("value") == ""
+
+
+def test_merging_by_the_picker_and_undoing_it(opened):
+    browser = opened("person/2")
+    browser.find_element("css selector", "#merge").click()
+    browser.find_element("css selector", ".picker .choice:nth-child(2)").click()
+    assert "5 photos · 6 faces" in browser.find_element("css selector", ".about-person").text
+    browser.find_element("xpath", "//button[starts-with(text(),'Undo merge')]").click()
+    assert "3 photos" in browser.find_element("css selector", ".about-person").text
+
+
+def test_the_page_works_from_the_keyboard(opened):
+    from selenium.webdriver.common.keys import Keys
+
+    browser = opened()
+    body = browser.find_element("css selector", "body")
+    body.send_keys("/")
+    assert browser.switch_to.active_element.get_attribute("id") == "search"
+    browser.switch_to.active_element.send_keys("grandma")
+    assert len(browser.find_elements("css selector", ".card")) == 1
+    browser.execute_script("arguments[0].focus()", browser.find_element("css selector", ".card a"))
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    assert browser.current_url.endswith("#/person/1")
+    first = browser.find_element("css selector", ".photo")
+    browser.execute_script("arguments[0].focus()", first)
+    first.send_keys(Keys.ARROW_RIGHT)
+    assert browser.switch_to.active_element == browser.find_elements("css selector", ".photo")[1]
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    assert browser.find_element("css selector", ".viewer figcaption").text.endswith("2 of 3")
+    browser.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
+    assert browser.find_element("css selector", ".viewer figcaption").text.endswith("3 of 3")
+    browser.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert browser.find_element("css selector", ".viewer").get_attribute("open") is None
+
+
+@pytest.mark.parametrize("width", [360, 800, 1600])
+def test_the_layout_holds(opened, width):
+    browser = opened()
+    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    overflow = """return [document.documentElement.scrollWidth > innerWidth,
+        ...[...document.querySelectorAll('main *, .top')].filter(
+        e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.className)]"""
+    try:
+        for section in ("people", "person/0", "review", "together", "failures", "map"):
+            assert opened(section).execute_script(overflow) == [False], section
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_hostile_names_are_shown_as_text(opened, page):
+    browser = opened("failures")
+    assert "<img src=x onerror" in browser.find_element("css selector", ".failures li").text
+    field = opened("person/0").find_element("css selector", ".name-field")
+    field.send_keys("<b>&amp;</b>\n")
+    browser = opened("together")
+    assert "<b>&amp;</b> and Grandma" in browser.find_element("css selector", ".pair").text
+    assert browser.execute_script("return window.hacked") is None
+
+
+def test_dark_and_light(opened):
+    browser = opened()
+    colour = "return getComputedStyle(document.body).backgroundColor"
+    before = browser.execute_script(colour)
+    browser.find_element("css selector", "#theme").click()
+    after = browser.execute_script(colour)
+    light = {before, after} - {"rgb(19, 19, 24)"}
+    assert light == {"rgb(251, 251, 253)"}
+
+
+def test_pointing_at_the_map_shows_the_face(opened):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    browser = opened("map")
+    canvas = browser.find_element("css selector", ".map canvas")
+    # The leftmost dot lies on the margin; walk down it.
+    for y in range(-int(canvas.rect["height"] / 2) + 5, int(canvas.rect["height"] / 2) - 5, 9):
+        ActionChains(browser, duration=0).move_to_element_with_offset(
+            canvas, -int(canvas.rect["width"] / 2) + 36, y
+        ).perform()
+        if browser.execute_script("return !document.querySelector('.hint').hidden"):
+            break
+    assert re.search(
+        r"Person \d|Grandma|no group", browser.find_element("css selector", ".hint").text
+    )
