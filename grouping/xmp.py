@@ -8,6 +8,7 @@ The orientation is repeated in the sidecar, since some programs turn regions by 
 
 from __future__ import annotations
 
+import os
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -24,6 +25,9 @@ from grouping.thumbnails import OpenPhoto
 from grouping.writing import make_folder, write_bytes
 
 TOOLKIT = "photo-album-face-grouping"
+SUFFIX = ".xmp"
+ELSEWHERE = "elsewhere"
+LONGEST_NAME = 255  # bytes, of nearly all file systems
 Area = tuple[float, float, float, float]
 
 
@@ -36,8 +40,10 @@ def write_sidecars(
         result: a parsed ``groups.json``.
         open_photo: gives the bytes of ``result["images"][i]``, raises
             :class:`grouping.errors.FetchError`.
-        folder: where the sidecars go; None puts each beside its photo, as photo programs
-            expect them, and leaves sidecars alone that another program has written.
+        folder: where the sidecars go, in the folders that the photos are in below their
+            common one, so that the whole can be copied over the photos. None puts each beside
+            its photo, as photo programs expect them, and leaves alone what another program
+            has written.
 
     Returns:
         The files written, and one line for each photo that got none.
@@ -48,16 +54,19 @@ def write_sidecars(
     album = Album(result)
     written: list[Path] = []
     problems: list[str] = []
-    taken: set[str] = set()
+    places = {} if folder is None else _places(album)
     for photo in range(len(album.images)):
         if not album.faces_in(photo):
             continue
         try:
-            path = _beside(album, photo) if folder is None else _inside(album, photo, folder, taken)
+            path = _beside(album, photo) if folder is None else folder / places[photo]
+            if len(os.fsencode(path.name)) > LONGEST_NAME:
+                raise FetchError("its name is too long for a sidecar")
             text = sidecar(album, photo, stored_orientation(_unchanged(album, photo, open_photo)))
         except FetchError as error:
             problems.append(f"{album.photo_name(photo)}: {one_line(str(error))}")
             continue
+        make_folder(path.parent)
         written.append(write_bytes(path, text.encode("utf-8")))
     return written, problems
 
@@ -161,16 +170,39 @@ def _unchanged(album: Album, photo: int, open_photo: OpenPhoto) -> bytes:
 
 
 def _beside(album: Album, photo: int) -> Path:
-    url = str(album.images[photo].get("url") or "")
-    if not url or scheme_of(url) not in ("", "file"):
+    original = _original(album, photo)
+    if original is None:
         raise FetchError("a sidecar beside it needs a photo on this machine")
-    original = local_path(url)
-    path = original.with_name(original.name + ".xmp")
+    path = original.with_name(original.name + SUFFIX)
     if path.exists() and TOOLKIT.encode() not in path.read_bytes():
         raise FetchError(f"{path.name} was written by another program and is left as it is")
     return path
 
 
-def _inside(album: Album, photo: int, folder: Path, taken: set[str]) -> Path:
-    name = distinct_name(safe_name(album.photo_name(photo)) + ".xmp", taken)
-    return make_folder(folder) / name
+def _places(album: Album) -> dict[int, Path]:
+    """Where each sidecar lies inside a folder: as the photos lie below their common folder.
+
+    Photos that are not on this machine have a folder of their own.
+    """
+    originals = {photo: _original(album, photo) for photo in range(len(album.images))}
+    local = {photo: path for photo, path in originals.items() if path is not None}
+    one_disk = len({path.anchor for path in local.values()}) == 1
+    common = os.path.commonpath([path.parent for path in local.values()]) if one_disk else ""
+    places: dict[int, Path] = {}
+    taken: set[str] = set()
+    for photo in originals:
+        path = local.get(photo)
+        if path is not None and one_disk:
+            places[photo] = path.parent.relative_to(common) / (path.name + SUFFIX)
+        else:
+            name = safe_name(album.photo_name(photo)) + SUFFIX
+            places[photo] = Path(ELSEWHERE, distinct_name(name, taken))
+    return places
+
+
+def _original(album: Album, photo: int) -> Path | None:
+    """The absolute path of a photo on this machine."""
+    url = str(album.images[photo].get("url") or "")
+    if not url or scheme_of(url) not in ("", "file"):
+        return None
+    return Path(os.path.abspath(local_path(url)))

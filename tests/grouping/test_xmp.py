@@ -133,6 +133,17 @@ def test_beside_the_photo_and_the_photo_untouched(tmp_path):
     assert write_sidecars(result, open_photo)[0] == written  # our own is renewed
 
 
+def test_sidecars_in_a_folder_lie_as_the_photos_do(tmp_path):
+    result, open_photo = album([[0], [0], [0], [0]])
+    urls = ("/a/b/x.jpg", "/a/b/c/x.jpg", "https://e.org/x.jpg", "https://e.org/2/x.jpg")
+    for image, url in zip(result["images"], urls, strict=True):
+        image["url"] = url
+    written, _ = write_sidecars(result, open_photo, tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in written] == [
+        *("x.jpg.xmp", "c/x.jpg.xmp", "elsewhere/x.jpg.xmp", "elsewhere/x.jpg (2).xmp")
+    ]
+
+
 def test_a_photo_that_is_gone_or_changed_gets_no_sidecar(tmp_path):
     result, open_photo = album([[0], [0], [0]])
 
