@@ -8,24 +8,36 @@ never exists: memory is the vectors, a copy in low precision, a block and the ed
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from grouping.candidates import FLOAT32_MARGIN, PASSES, Pairs, first_pass
+from grouping.candidates import (
+    FLOAT32_MARGIN,
+    PASSES,
+    Candidates,
+    Pairs,
+    first_pass,
+    workers,
+)
 from grouping.errors import GroupingError, InputError
 from grouping.records import Float32, Int32
 
-# The product of two blocks stays in the last-level cache: larger ones take twice the time.
-BLOCK_ROWS = 2048
+# The product of two blocks stays in the cache of its core: larger ones take twice the time.
+BLOCK_ROWS = 1024
 # Of a block with a larger share of candidates the whole is computed again, which is then
 # faster than pair by pair.
 DENSE_SHARE = 0.01
 # Pairs settled at once: two gathered arrays of this many rows of 512 floats stay in cache.
 PAIR_CHUNK = 1024
+
+
+# Rows, columns and similarities of some edges.
+Part = tuple[Int32, Int32, Float32]
 
 
 class GraphTooLargeError(GroupingError):
@@ -97,39 +109,70 @@ def cosine_graph(
     check_vectors(vectors)
     if precision not in ("auto", *PASSES):
         raise InputError(f"precision must be auto, {', '.join(PASSES)}, got {precision!r}")
-    found: list[tuple[Int32, Int32, Float32]] = []
+    found: list[Part] = []
     count = 0
-    for part in _edges_by_block(vectors, threshold, precision, block_rows):
-        count += len(part[0])
-        if max_edges is not None and count > max_edges:
-            raise GraphTooLargeError(f"more than {max_edges} pairs reach {threshold}")
-        found.append(part)
-    return CosineGraph(
-        len(vectors),
-        np.concatenate([np.zeros(0, np.int32), *(p[0] for p in found)]),
-        np.concatenate([np.zeros(0, np.int32), *(p[1] for p in found)]),
-        np.concatenate([np.zeros(0, np.float32), *(p[2] for p in found)]),
-    )
+    with closing(_parts(vectors, threshold, precision, block_rows, max_edges)) as parts:
+        for part in parts:
+            count += len(part[0])
+            if max_edges is not None and count > max_edges:
+                raise GraphTooLargeError(f"more than {max_edges} pairs reach {threshold}")
+            found.append(part)
+    return CosineGraph(len(vectors), *_joined(found))
 
 
-def _edges_by_block(
-    vectors: Float32, threshold: float, precision: str, block_rows: int
-) -> Iterator[tuple[Int32, Int32, Float32]]:
+def _parts(
+    vectors: Float32, threshold: float, precision: str, block_rows: int, max_edges: int | None
+) -> Generator[Part, None, None]:
+    """The edges, stripe by stripe."""
     search = first_pass(vectors, threshold, precision)
     starts = range(0, len(vectors), block_rows)
-    for i in starts:
-        for j in starts[i // block_rows :]:
-            rows, cols = slice(i, i + block_rows), slice(j, j + block_rows)
-            places = search.block(rows, cols)
-            if i == j:
-                upper = places[0] < places[1]
-                places = places[0][upper], places[1][upper]
-            yield _settle(vectors[rows], vectors[cols], places, threshold, i, j)
+
+    def stripe(first: int) -> Part:
+        return _stripe(vectors, threshold, search, first, block_rows, max_edges)
+
+    if search.threads == 1:
+        yield from map(stripe, starts)
+        return
+    with workers(search.threads) as pool:
+        yield from pool.map(stripe, starts)
+
+
+def _stripe(
+    vectors: Float32,
+    threshold: float,
+    search: Candidates,
+    first: int,
+    block_rows: int,
+    max_edges: int | None,
+) -> Part:
+    """The edges from the rows of one block to all later rows."""
+    found: list[Part] = []
+    count = 0
+    rows = slice(first, first + block_rows)
+    for start in range(first, len(vectors), block_rows):
+        cols = slice(start, start + block_rows)
+        places = search.block(rows, cols)
+        if start == first:
+            upper = places[0] < places[1]
+            places = places[0][upper], places[1][upper]
+        found.append(_settle(vectors[rows], vectors[cols], places, threshold, first, start))
+        count += len(found[-1][0])
+        if max_edges is not None and count > max_edges:
+            break  # more than the caller takes; it will see that
+    return _joined(found)
+
+
+def _joined(parts: list[Part]) -> Part:
+    return (
+        np.concatenate([np.zeros(0, np.int32), *(p[0] for p in parts)]),
+        np.concatenate([np.zeros(0, np.int32), *(p[1] for p in parts)]),
+        np.concatenate([np.zeros(0, np.float32), *(p[2] for p in parts)]),
+    )
 
 
 def _settle(
     x: Float32, y: Float32, places: Pairs, threshold: float, first_row: int, first_col: int
-) -> tuple[Int32, Int32, Float32]:
+) -> Part:
     """The candidate pairs of a block that do reach the threshold, with their similarity."""
     rows, cols = places
     if len(rows) > DENSE_SHARE * len(x) * len(y):
