@@ -102,11 +102,11 @@ def no_embedding(crops):
 
 def stadium(small_face):
     """A large photo: some faces seen at a glance, and more that only full size shows."""
-    canvas = Image.new("RGB", (2200, 400), (90, 110, 90))
+    canvas = Image.new("RGB", (3000, 400), (90, 110, 90))
     near = small_face.resize((132, 156), Image.Resampling.BICUBIC)
     for i in range(10):
-        canvas.paste(near, (40 + i * 210, 220))
-        canvas.paste(small_face, (50 + i * 210, 60))
+        canvas.paste(near, (40 + i * 280, 220))
+        canvas.paste(small_face, (50 + i * 280, 60))
     return np.asarray(canvas)
 
 
