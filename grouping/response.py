@@ -59,8 +59,9 @@ def build_response(
         InputError: ``previous`` is not a ``groups.json``.
     """
     ends = np.searchsorted(result.faces.photo_index, np.arange(len(result.photos) + 1))
+    faces = _faces(result)
     images = [
-        _image(result, i, range(int(ends[i]), int(ends[i + 1])), entries[i] if entries else None)
+        _image(result, i, faces[ends[i] : ends[i + 1]], entries[i] if entries else None)
         for i in range(len(result.photos))
     ]
     count = len(result.grouping)
@@ -103,9 +104,8 @@ def _names(result: GroupingResult, before: Sequence[str | None]) -> list[str | N
     return names
 
 
-def _image(result: GroupingResult, i: int, rows: range, entry: Any) -> Json:
+def _image(result: GroupingResult, i: int, faces: list[Json], entry: Any) -> Json:
     photo, outcome = result.photos[i], result.outcomes[i]
-    labels = result.grouping.labels[rows.start : rows.stop]
     image: Json = (
         dict(entry) if isinstance(entry, Mapping) else _named(photo.id, photo.location, entry)
     )
@@ -113,8 +113,8 @@ def _image(result: GroupingResult, i: int, rows: range, entry: Any) -> Json:
         width=outcome.width,
         height=outcome.height,
         sha256=outcome.sha256,
-        group_idx=_seen(labels, outcome.failure is not None),
-        faces=[_face(result, row) for row in rows],
+        group_idx=_seen(faces, outcome.failure is not None),
+        faces=faces,
     )
     if outcome.failure is not None:
         image["error"] = outcome.failure.reason
@@ -129,33 +129,43 @@ def _named(photo_id: Any, location: str, entry: Any) -> Json:
     return {"id": photo_id, "url": None if in_memory else location}
 
 
-def _seen(labels: Int64, failed: bool) -> list[int]:
+def _seen(faces: list[Json], failed: bool) -> list[int]:
     if failed:
         return [NOT_READ]
-    if not len(labels):
+    if not faces:
         return [NO_FACE]
-    return sorted({int(g) for g in labels if g >= 0}) or [NO_GROUP]
+    return sorted({face["group_idx"] for face in faces} - {NO_GROUP}) or [NO_GROUP]
 
 
-def _face(result: GroupingResult, row: int) -> Json:
+def _faces(result: GroupingResult) -> list[Json]:
+    """One dictionary a face; whole columns are rounded at once, as albums may be large."""
     faces, grouping = result.faces, result.grouping
-    group = int(grouping.labels[row])
-    return {
-        "face_idx": row,
-        "box": _rounded(faces.boxes[row], 2),
-        "landmarks": [_rounded(point, 2) for point in faces.landmarks[row]],
-        "score": _rounded(faces.scores[row], 4),
-        "quality": _rounded(faces.quality[row], 4),
-        "group_idx": group if group >= 0 else NO_GROUP,
-        "similarity": _rounded(grouping.similarity[row], 4) if group >= 0 else None,
-        "evidence": [
-            [int(other), _rounded(similarity, 4)]
-            for other, similarity in zip(
-                grouping.evidence[row], grouping.evidence_similarity[row], strict=True
-            )
-            if other >= 0
-        ],
-    }
+    columns = zip(
+        _rounded(faces.boxes, 2),
+        _rounded(faces.landmarks, 2),
+        _rounded(faces.scores, 4),
+        _rounded(faces.quality, 4),
+        grouping.labels.tolist(),
+        _rounded(grouping.similarity, 4),
+        grouping.evidence.tolist(),
+        _rounded(grouping.evidence_similarity, 4),
+        strict=True,
+    )
+    return [
+        {
+            "face_idx": row,
+            "box": box,
+            "landmarks": landmarks,
+            "score": score,
+            "quality": quality,
+            "group_idx": group if group >= 0 else NO_GROUP,
+            "similarity": similarity if group >= 0 else None,
+            "evidence": [list(pair) for pair in zip(others, how, strict=True) if pair[0] >= 0],
+        }
+        for row, (box, landmarks, score, quality, group, similarity, others, how) in enumerate(
+            columns
+        )
+    ]
 
 
 def _group(result: GroupingResult, g: int, members: Int64, group_id: str, name: str | None) -> Json:
