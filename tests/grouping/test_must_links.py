@@ -1,0 +1,70 @@
+"""Must-links join groups and win over photos, not over each other."""
+
+from __future__ import annotations
+
+import numpy as np
+from helpers_vectors import face_set, unit
+
+from grouping.clustering import group_faces
+from grouping.constraints import Constraints
+from grouping.must_links import join_clusters, spread_over_mates
+
+NO_PAIRS = np.zeros((0, 2), np.int64)
+
+
+def as_set(pairs: np.ndarray) -> set[tuple[int, int]]:
+    return {tuple(sorted(pair)) for pair in pairs.tolist()}
+
+
+def people(count: int, faces: int, seed: int = 0) -> np.ndarray:
+    """``count`` people of ``faces`` faces each, one after the other."""
+    rng = np.random.default_rng(seed)
+    centres = unit(rng.standard_normal((count, 128))).repeat(faces, axis=0)
+    return unit(1.6 * centres + unit(rng.standard_normal((count * faces, 128))))
+
+
+def test_enemies_of_one_are_enemies_of_all_its_mates() -> None:
+    must = np.array([[0, 1], [1, 2], [4, 5]])
+    spread = spread_over_mates(np.array([[0, 3], [2, 4], [0, 2], [3, 6]]), must, 7)
+    mates = {(a, 3) for a in (0, 1, 2)} | {(a, b) for a in (0, 1, 2) for b in (4, 5)}
+    assert as_set(spread) == mates | {(3, 6)}
+    assert as_set(spread_over_mates(np.array([[1, 0]]), NO_PAIRS, 3)) == {(0, 1)}
+
+
+def test_two_unlike_groups_become_one_with_all_their_faces() -> None:
+    faces = face_set(people(2, 4))
+    links = Constraints(must_link=np.array([[0, 5]]))
+    assert group_faces(faces, threshold=0.4).labels.max() == 1
+    assert group_faces(faces, threshold=0.4, constraints=links).labels.tolist() == [0] * 8
+
+
+def test_of_two_faces_of_a_photo_in_joined_groups_the_less_similar_leaves() -> None:
+    photos = np.array([0, 1, 2, 3, 4, 5, 3, 7])  # faces 3 and 6 are in one photo
+    vectors = people(2, 4)
+    links = Constraints(must_link=np.array([[0, 5]]))
+    labels = group_faces(face_set(vectors, photos), threshold=0.4, constraints=links).labels
+    mean = vectors.mean(0)
+    leaves = min((3, 6), key=lambda i: float(vectors[i] @ mean))
+    assert labels[leaves] == -1
+    assert (np.delete(labels, leaves) == 0).all()
+
+
+def test_a_linked_face_stays_where_another_must_leave() -> None:
+    sums = people(1, 4)
+    links = np.array([[0, 1]]), np.array([[0, 2]])
+    labels = join_clusters(sums, np.ones(4, np.int64), np.array([1, 0, 0, 0]), *links)
+    assert labels[0] == labels[1] == labels[3] == 0
+    assert labels[2] == -1
+
+
+def test_weak_and_lone_faces_follow_their_link() -> None:
+    vectors = people(3, 1)
+    faces = face_set(vectors, quality=np.array([0.01, 0.9, 0.9]))
+    links = Constraints(must_link=np.array([[0, 1]]))
+    assert group_faces(faces, threshold=0.4, constraints=links).labels.tolist() == [0, 0, -1]
+
+
+def test_without_links_nothing_changes() -> None:
+    labels = np.array([2, -1, 0, 1])
+    joined = join_clusters(people(1, 4), np.ones(4, np.int64), labels, NO_PAIRS, NO_PAIRS)
+    assert joined.tolist() == [2, -1, 0, 1]
