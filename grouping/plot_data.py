@@ -97,6 +97,7 @@ def _tsne(vectors: Float32, seed: int) -> dict[str, Any]:
 
 def _embed(vectors: Float32, perplexity: float, seed: int) -> Float64:
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     reduced = _principal_components(vectors)
     # Identical faces (a photo imported twice) have no direction to part in; the noise is far
@@ -105,7 +106,9 @@ def _embed(vectors: Float32, perplexity: float, seed: int) -> Float64:
     start += 1e-4 * reduced[:, :2] / max(float(reduced[:, 0].std()), _JITTER)
     method = "exact" if len(vectors) < 50 else "barnes_hut"
     model = TSNE(perplexity=perplexity, init=start, random_state=seed, method=method)
-    return np.asarray(model.fit_transform(reduced), np.float64)
+    # On one thread sums are taken in one order, so that equal runs give equal pictures.
+    with threadpool_limits(1):
+        return np.asarray(model.fit_transform(reduced), np.float64)
 
 
 def _principal_components(vectors: Float32) -> Float64:
