@@ -24,7 +24,7 @@ PURITY_SCALE = 0.03
 # Faces that are shown as evidence for one face.
 EVIDENCE = 3
 # Of a larger group the evidence is sought among this many faces, the most typical ones.
-POOL = 2048
+POOL = 1024
 # Groups this far below the threshold are still proposed as one person.
 SUGGESTION_MARGIN = 0.05
 # Groups that share a photo are proposed only from here: a collage, a mirror, or twins.
@@ -77,11 +77,11 @@ def evidence(embeddings: Float32, labels: Int64) -> tuple[Int64, Float32]:
         for part in np.array_split(members, len(members) // POOL + 1):
             table = embeddings[part] @ embeddings[pool].T
             table[part[:, None] == pool[None, :]] = -np.inf
-            best = np.argpartition(-table, shown - 1, axis=1)[:, :shown]
-            found = np.take_along_axis(table, best, axis=1)
-            order = np.lexsort((pool[best], -found), axis=1)
-            nearest[part, :shown] = pool[np.take_along_axis(best, order, axis=1)]
-            similarity[part, :shown] = np.take_along_axis(found, order, axis=1)
+            row = np.arange(len(part))
+            for k in range(shown):
+                best = table.argmax(axis=1)
+                nearest[part, k], similarity[part, k] = pool[best], table[row, best]
+                table[row, best] = -np.inf
     return nearest, similarity
 
 

@@ -71,7 +71,7 @@ def test_the_8_bit_margin_covers_the_worst_rounding_seen() -> None:
     vectors = hard_vectors(2000, seed=1)[0]
     vectors = np.concatenate([vectors, vectors])
     largest = np.abs(vectors).max()
-    rounded = np.rint(vectors / (largest / 127)).astype(np.int64)
+    rounded = np.rint(vectors / (largest / 127)).astype(np.float64)
     off = np.abs((rounded @ rounded.T) * (float(largest) / 127) ** 2 - vectors @ vectors.T)
     assert off.max() < Int8Candidates(vectors, 0.4).margin < 0.03
 
