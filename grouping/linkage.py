@@ -43,7 +43,7 @@ Accept = Callable[[Float32, Int64, Int64, Int64, Float64], npt.NDArray[np.bool_]
 # The similarities down to which clusters are merged in turn, as shares of the way from the
 # threshold to 1. The result is the same with any: at a high level few edges take part in the
 # rounds of merging, and at the next there are fewer clusters and fewer edges.
-LEVELS = (0.4, 0.2, 0.08, 0.0)
+LEVELS = (0.65, 0.6, 0.55, 0.5, 0.45, 0.4, 0.35, 0.3, 0.25, 0.2, 0.15, 0.1, 0.05, 0.0)
 
 # Rows, columns and similarities of a graph.
 Similarities = tuple[npt.NDArray[np.integer], npt.NDArray[np.integer], npt.NDArray[np.floating]]
