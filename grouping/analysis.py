@@ -7,6 +7,7 @@ photos is in memory, and at most one photo at full size.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,7 @@ from grouping.alignment import CROP_SIDE, align_faces, similarity_transforms
 from grouping.boxes import overlap
 from grouping.crowds import is_crowd, search_tiles
 from grouping.decoding import DecodedPhoto, decode_photo, decoded_from_array, photo_size, reduce_to
-from grouping.detection import CascadeSettings, Detector
+from grouping.detection import PYRAMID_FACTOR, CascadeSettings, Detector
 from grouping.embedding import Embedder
 from grouping.errors import PhotoError
 from grouping.quality import face_quality
@@ -25,7 +26,7 @@ from grouping.records import Detections, FaceSet, Failure, Float32, PhotoFaces, 
 SEARCH_SIDE = 1280  # long side, in px, of the image that the cascade searches
 MIN_FACE_SHARE = 24 / 1280  # of the long side, where no smallest face is asked for
 MIN_FACE_PX = 20.0  # below this, nothing is left that tells people apart
-CHUNK = 8  # photos analysed together
+SEARCHED_FACE_PX = 16.0  # of the image searched; smaller faces ask for a larger image
 
 PhotoInput = bytes | UInt8
 
@@ -49,14 +50,21 @@ class AnalysisSettings:
         return CascadeSettings(min_face=self.smallest(photo.width, photo.height) * photo.scale)
 
     def smallest(self, width: int, height: int) -> float:
-        """Side of the smallest face wanted in a photo of this size, in its pixels."""
-        return self.min_face or max(MIN_FACE_PX, MIN_FACE_SHARE * max(width, height))
+        """Side of the smallest face wanted in a photo of this size, in its pixels.
+
+        The share of the long side is rounded down to a level of the pyramid that starts at
+        ``MIN_FACE_PX``: so the levels of a photo are the same at whatever scale it is searched,
+        and its faces and landmarks with them.
+        """
+        if self.min_face:
+            return self.min_face
+        steps = math.log(MIN_FACE_SHARE * max(width, height) / MIN_FACE_PX, 1 / PYRAMID_FACTOR)
+        return float(MIN_FACE_PX / PYRAMID_FACTOR ** max(0, math.floor(steps)))
 
     def search_side(self, width: int, height: int) -> int:
         """Long side at which the smallest face wanted is still large enough to be judged."""
-        return max(
-            SEARCH_SIDE, round(max(width, height) * MIN_FACE_PX / self.smallest(width, height))
-        )
+        needed = max(width, height) * SEARCHED_FACE_PX / self.smallest(width, height)
+        return max(SEARCH_SIDE, round(needed))
 
 
 class PhotoAnalyser:
@@ -83,8 +91,12 @@ class PhotoAnalyser:
         for photo, image in zip(photos, decoded, strict=True):
             if isinstance(image, Failure):
                 results.append(PhotoFaces(sha256=digest(photo), failure=image))
-            else:
-                results.append(self._described(photo, image, next(found)))
+                continue
+            faces = next(found)
+            try:
+                results.append(self._described(photo, image, faces))
+            except PhotoError as error:  # the reduced image decodes, a larger one does not
+                results.append(PhotoFaces(sha256=digest(photo), failure=failure_of(error)))
         return self._embedded(results)
 
     def embed_again(self, photo: PhotoInput, known: PhotoFaces) -> PhotoFaces:
@@ -124,7 +136,7 @@ class PhotoAnalyser:
         return PhotoFaces(image.width, image.height, columns, crops, digest(photo), image.warnings)
 
     def _with_tiles(self, photo: PhotoInput, image: DecodedPhoto, faces: Detections) -> Detections:
-        whole = self._whole(photo, image)
+        whole = image if image.scale == 1 else self._larger(photo, image, 1)
         extra = search_tiles(self.detector, whole.image, self.settings.min_score)
         fresh = overlap(extra.boxes, faces.boxes, of_smaller=True).max(1, initial=0) < 0.5
         return concatenated(faces, extra[fresh])
@@ -133,15 +145,18 @@ class PhotoAnalyser:
         """Cut from the decoded image where it has the pixels, else from a larger one."""
         if not len(landmarks):
             return np.zeros((0, CROP_SIDE, CROP_SIDE, 3), np.uint8)
-        if image is None or (image.scale < 1 and image.scale < _scale_needed(landmarks)):
-            image = self._whole(photo, image)
+        needed = _scale_needed(landmarks)
+        if image is None or image.scale < min(1, needed):
+            image = self._larger(photo, image, needed)
         # Pixel centres: the first pixel of a reduced image stands for the middle of several.
         return align_faces(image.image, (landmarks + 0.5) * image.scale - 0.5)
 
-    def _whole(self, photo: PhotoInput, image: DecodedPhoto | None) -> DecodedPhoto:
-        if image is not None and image.scale == 1:
-            return image
-        return decode_photo(photo) if isinstance(photo, bytes) else decoded_from_array(photo)
+    def _larger(self, photo: PhotoInput, image: DecodedPhoto | None, scale: float) -> DecodedPhoto:
+        """Decode again, to at least ``scale`` of the full size where the file has it."""
+        if isinstance(photo, bytes):
+            side = None if image is None else math.ceil(scale * max(image.width, image.height))
+            return decode_photo(photo, side)
+        return decoded_from_array(photo)
 
     def _embedded(self, results: list[PhotoFaces]) -> list[PhotoFaces]:
         crops = [r.crops for r in results if r.crops is not None]

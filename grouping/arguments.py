@@ -191,9 +191,10 @@ def _add_people(parser: argparse.ArgumentParser) -> None:
     add(
         "--corrections",
         type=Path,
+        action="append",
         metavar="FILE",
-        help="names, links and faces to ignore, as the gallery page exports them "
-        "(default: corrections.toml in the output folder, if there)",
+        help="names, links and faces to ignore, as the gallery page exports them; repeatable "
+        "(default: all corrections*.toml in the output folder)",
     )
     add(
         "--previous",
@@ -209,7 +210,7 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     add(
         "--no-plots",
         action="store_true",
-        help="leave out all pictures and the page; 'report' can make contact sheets and page later",
+        help="leave out all pictures and the page; 'report' makes contact sheets and page later",
     )
     add("--folders", default="none", choices=FOLDER_MODES, help="a folder a person (default none)")
     add("--zip", action="store_true", help="the same as people.zip")

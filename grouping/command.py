@@ -26,8 +26,10 @@ from grouping.arguments import (
     source_options_from,
 )
 from grouping.cache import Cache
+from grouping.correction_links import Entry
 from grouping.corrections import load_corrections
 from grouping.errors import FailureRateError, GroupingError
+from grouping.identity import assign_ids
 from grouping.pipeline import GroupingPipeline, Interrupted
 from grouping.progress import PhotoProgress, note, set_up_logging
 from grouping.results import GROUPS_FILE, read_document, summary, write_extras, write_results
@@ -36,6 +38,7 @@ from grouping.sources import list_sources, photos_from_entries
 
 DONE, KNOWN_ERROR, USAGE, TOO_MANY_FAILURES, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 CORRECTIONS_NAME = "corrections.toml"
+CORRECTIONS_PATTERN = "corrections*.toml"  # browsers number what is downloaded again
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -131,19 +134,22 @@ def _forget(arguments: argparse.Namespace) -> None:
 
 
 def _previous(arguments: argparse.Namespace, sink: Sink) -> Mapping[str, Any] | None:
-    """The result whose people keep their ids."""
-    if arguments.previous is not None:
-        return read_document(arguments.previous)
+    """The result whose people keep their ids; found out to be one before the work."""
     beside = sink.folder / GROUPS_FILE
-    return read_document(beside) if beside.exists() else None
+    path = arguments.previous or (beside if beside.exists() else None)
+    if path is None:
+        return None
+    document = read_document(path)
+    assign_ids(document, [], 0)
+    return document
 
 
-def _corrections(arguments: argparse.Namespace, sink: Sink) -> Sequence[Any]:
-    path = arguments.corrections or sink.folder / CORRECTIONS_NAME
-    if arguments.corrections is None and not path.exists():
-        return ()
-    note("corrections", file=str(path))
-    return load_corrections(path)
+def _corrections(arguments: argparse.Namespace, sink: Sink) -> Sequence[Entry]:
+    """Entries of all files: those named, else those that lie in the output folder."""
+    paths = arguments.corrections or sorted(sink.folder.glob(CORRECTIONS_PATTERN))
+    for path in paths:
+        note("corrections", file=str(path))
+    return [entry for path in paths for entry in load_corrections(path)]
 
 
 def _open_cache(arguments: argparse.Namespace, sink: Sink) -> Cache | None:

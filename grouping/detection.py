@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 STRIP_ROWS = 64  # rows of P-Net cells computed at once, at most
 ROWS_STEP = 8  # cells to which the height of a strip is rounded up
 WIDTH_STEP = 32  # pixels to which its width is
+PYRAMID_FACTOR = 0.709  # about the square root of a half: each level has half the pixels
 LEVEL_OVERLAP = 0.5  # non-maximum suppression within a level, and between levels and stages:
 STAGE_OVERLAP = 0.7  # the values of the authors' code
 BATCH_CROPS = 512  # candidates that pass R-Net or O-Net at once
@@ -57,7 +58,7 @@ class CascadeSettings:
 
     min_face: float = 20.0
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
-    factor: float = 0.709
+    factor: float = PYRAMID_FACTOR
 
 
 class Detector:

@@ -20,7 +20,7 @@ from backbone.digests import file_digest, mtcnn_digest
 from backbone.records import default_checkpoint, known_record
 from grouping.config import AUTO, GroupingConfig
 from grouping.embedding import ModelInfo, model_info
-from grouping.errors import ModelError
+from grouping.errors import GroupingError, ModelError
 from grouping.records import Failure, PhotoFaces, UInt8
 
 if TYPE_CHECKING:
@@ -147,13 +147,28 @@ class Engine:
         """
         if workers == 0:
             for chunk in chunks:
-                results = analyse_chunk(self.analyser, [work for _, work in chunk])
-                yield from zip((position for position, _ in chunk), results, strict=True)
+                yield from self._analyse_here(chunk)
             return
         from grouping.workers import WorkerPool
 
         with WorkerPool(partial(_start_worker, self.config), workers, _given_up) as pool:
             yield from pool.map(chunks)
+
+    def _analyse_here(self, chunk: list[tuple[int, PhotoWork]]) -> Iterator[tuple[int, PhotoFaces]]:
+        """Work in this process; a photo that no code foresaw fails alone."""
+        analyser = self.analyser
+        try:
+            results = analyse_chunk(analyser, [work for _, work in chunk])
+        except GroupingError:
+            raise
+        except Exception as error:  # noqa: BLE001 - becomes the reason in the photo's report
+            if len(chunk) == 1:
+                yield chunk[0][0], _given_up(f"{type(error).__name__}: {error}")
+                return
+            for single in chunk:
+                yield from self._analyse_here([single])
+            return
+        yield from zip((position for position, _ in chunk), results, strict=True)
 
 
 def analyse_chunk(analyser: PhotoAnalyser, works: list[PhotoWork]) -> list[PhotoFaces]:
