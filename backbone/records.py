@@ -74,6 +74,7 @@ MOBILEFACENET_RECORD = WeightRecord(
     architecture="MobileFaceNet",
     preprocessing=Preprocessing("BGR", scale=128.0),
     inexact=frozenset({"bf16"}),
+    threshold=0.38,
 )
 
 IR50_RECORD = WeightRecord(

@@ -17,8 +17,8 @@ from grouping.records import FaceSet, Float32, Int64
 from grouping.similarity import cosine_graph
 
 # A face whose average similarity to the rest of its group lies this far below the threshold is
-# as likely wrong as right, and the odds grow by e with each PURITY_SCALE above. Fitted to the
-# faces of labelled news photos joined at thresholds from 0.30 to 0.46.
+# as likely wrong as right, and the odds grow by e with each PURITY_SCALE above. Set by hand on
+# the faces of labelled news photos joined at thresholds from 0.30 to 0.46.
 PURITY_OFFSET = 0.03
 PURITY_SCALE = 0.03
 # Faces that are shown as evidence for one face.
