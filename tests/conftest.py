@@ -1,9 +1,15 @@
 """Fixtures shared by all tests."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
+
+# Tests run in one process a core: more threads than that wait for each other by spinning. Set
+# before torch is imported, and inherited by the programs that tests start.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "grouping"))  # helpers that other folders' tests use too
