@@ -1,0 +1,160 @@
+"""The quality of the whole program on a labelled album, from files to people.
+
+    python tests/benchmarks/bench_album.py PHOTOS LABELS.csv
+
+``LABELS.csv`` has the columns photo, person, face_x, face_y, face_w, face_h (pixels of the
+upright photo). A labelled face is found where a box of the program holds its centre and overlaps
+it (IoU >= 0.2), each box serving one label. Faces that are not labelled take part in the grouping
+and are not scored; labelled faces that were not found count as alone. Printed: share found,
+BCubed and pairwise F over a range of thresholds, whether any photo has two people in one group,
+whether shuffled photos give the same groups, and who keeps their id when a tenth of the photos
+is added.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "grouping")]
+
+from helpers_vectors import bcubed, pairwise  # noqa: E402
+
+from grouping import GroupingConfig, GroupingPipeline, GroupingResult  # noqa: E402
+from grouping.boxes import overlap  # noqa: E402
+from grouping.cache import Cache  # noqa: E402
+from grouping.clustering import group_faces  # noqa: E402
+from grouping.identity import assign_ids  # noqa: E402
+from grouping.response import build_document  # noqa: E402
+from grouping.sources import list_sources  # noqa: E402
+
+LEAST_OVERLAP = 0.2
+THRESHOLDS = (0.34, 0.36, 0.37, 0.38, 0.39, 0.40, 0.42)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("labels", type=Path)
+    parser.add_argument("--cache", type=Path, help="kept for the next run")
+    parser.add_argument("--shuffles", type=int, default=20)
+    parser.add_argument("--trials", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Cache.open(options.cache or Path(folder) / "cache.sqlite") as cache,
+    ):
+        pipeline = GroupingPipeline(GroupingConfig(workers=options.workers), cache=cache)
+        result = pipeline.run(list_sources([options.photos]))
+        print_scores(result, read_labels(options.labels))
+        print_shuffles(pipeline, result, options.shuffles)
+        print_identities(pipeline, result, options.trials)
+    return 0
+
+
+def read_labels(path: Path) -> dict[str, list[tuple[str, tuple[float, ...]]]]:
+    """Person and xyxy box of each labelled face, by the photo's base name."""
+    labels = defaultdict(list)
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            x, y, w, h = (float(row[f"face_{k}"]) for k in "xywh")
+            labels[row["photo"]].append((row["person"], (x, y, x + w, y + h)))
+    return labels
+
+
+def matched(result: GroupingResult, labels: dict[str, Any]) -> tuple[list[str], np.ndarray, list]:
+    """Person of each labelled face, its row among the faces found (-1: missed), its photo."""
+    people, rows, photos = [], [], []
+    for i, photo in enumerate(result.photos):
+        truth = labels.get(Path(photo.location).name, [])
+        own = np.flatnonzero(result.faces.photo_index == i)
+        wanted = np.array([box for _, box in truth], np.float32).reshape(-1, 4)
+        boxes = result.faces.boxes[own]
+        centre = (wanted[:, :2] + wanted[:, 2:]) / 2
+        inside = (boxes[None, :, :2] <= centre[:, None]) & (centre[:, None] <= boxes[None, :, 2:])
+        share = np.where(inside.all(2), overlap(wanted, boxes), 0)
+        for face, (person, _) in enumerate(truth):
+            best = int(share[face].argmax()) if len(own) else 0
+            found = len(own) > 0 and share[face, best] >= LEAST_OVERLAP
+            if found:
+                share[:, best] = 0
+            people.append(person)
+            rows.append(own[best] if found else -1)
+            photos.append(i)
+    return people, np.array(rows), photos
+
+
+def print_scores(result: GroupingResult, labels: dict[str, Any]) -> None:
+    people, rows, photos = matched(result, labels)
+    _, truth = np.unique(people, return_inverse=True)
+    print(f"{len(people)} labelled faces of {truth.max() + 1} people, {len(result.faces)} found")
+    print(f"found {np.mean(rows >= 0):.4f} of the labelled faces")
+    print("threshold   BCubed P      R      F   pairwise P      R      F   photos with a clash")
+    for threshold in sorted({*THRESHOLDS, result.threshold}):
+        grouping = group_faces(result.faces, threshold=threshold)
+        groups = np.where(rows >= 0, grouping.labels[rows], -1)
+        b, p = bcubed(truth, groups), pairwise(truth, groups)
+        clash = clashes(truth, groups, photos)
+        mark = "default" if threshold == result.threshold else ""
+        print(
+            f"     {threshold:.2f}     {b[0]:.4f} {b[1]:.4f} {b[2]:.4f}"
+            f"       {p[0]:.4f} {p[1]:.4f} {p[2]:.4f}   {clash}  {mark}"
+        )
+
+
+def clashes(truth: np.ndarray, groups: np.ndarray, photos: list[int]) -> int:
+    """Photos in which two different people share a group."""
+    seen: dict[tuple[int, int], set[int]] = defaultdict(set)
+    for person, group, photo in zip(truth.tolist(), groups.tolist(), photos, strict=True):
+        if group >= 0:
+            seen[photo, group].add(person)
+    return len({photo for (photo, _), who in seen.items() if len(who) > 1})
+
+
+def print_shuffles(pipeline: GroupingPipeline, result: GroupingResult, count: int) -> None:
+    want = partition(result)
+    chance = np.random.default_rng(0)
+    equal = 0
+    for _ in range(count):
+        order = chance.permutation(len(result.photos))
+        again = pipeline.run([result.photos[i] for i in order])
+        equal += partition(again) == want
+    print(f"shuffled photos: {equal} of {count} runs give the same groups")
+
+
+def partition(result: GroupingResult) -> list[set[tuple[str, bytes]]]:
+    """The faces of each group, by photo and box."""
+    groups: list[set[tuple[str, bytes]]] = [set() for _ in range(len(result.grouping))]
+    for row in np.flatnonzero(result.grouping.labels >= 0):
+        photo = result.photos[result.faces.photo_index[row]].location
+        groups[result.grouping.labels[row]].add((photo, result.faces.boxes[row].tobytes()))
+    return groups
+
+
+def print_identities(pipeline: GroupingPipeline, result: GroupingResult, trials: int) -> None:
+    """Run without a random tenth of the photos, then with all of them."""
+    chance = np.random.default_rng(1)
+    for _ in range(trials):
+        kept = np.sort(chance.permutation(len(result.photos))[: round(0.9 * len(result.photos))])
+        before = build_document(pipeline.run([result.photos[i] for i in kept]))
+        after = build_document(result, before)
+        people = {group["group_id"] for group in before["groups"]}
+        still = people & {group["group_id"] for group in after["groups"]}
+        changes = assign_ids(before, after["images"], len(after["groups"])).changes
+        print(
+            f"a tenth added: {len(still) / len(people):.4f} of {len(people)} people keep their id; "
+            f"{changes.summary()}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
