@@ -6,10 +6,11 @@ Boxes are ``xyxy`` in pixels. Functions take and return numpy arrays and change 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from grouping.records import Float32, Int64
 
-NMS_BLOCK = 1024  # boxes whose overlaps are computed at once; bounds memory to block x n
+NMS_BLOCK = 64  # ranked boxes settled at once; only those kept meet the rest
 
 
 def overlap(a: Float32, b: Float32, *, of_smaller: bool = False, margin: float = 0) -> Float32:
@@ -52,19 +53,25 @@ def suppress(
     Returns:
         Indices of the boxes kept, best first.
     """
-    order = np.argsort(-scores, kind="stable")
-    ranked = boxes[order]
-    alive = np.ones(len(order), bool)
-    for start in range(0, len(order), NMS_BLOCK):
-        block = np.flatnonzero(alive[start : start + NMS_BLOCK]) + start
-        if not len(block):
-            continue
-        shares = overlap(ranked[block], ranked[start:], of_smaller=of_smaller, margin=margin)
-        for row, i in zip(shares > threshold, block, strict=True):
-            if alive[i]:
-                alive[start:] &= ~row
-                alive[i] = True
-    return order[alive]
+    rest = np.argsort(-scores, kind="stable")
+    kept = [rest[:0]]
+    while len(rest):
+        best, rest = rest[:NMS_BLOCK], rest[NMS_BLOCK:]
+        among = overlap(boxes[best], boxes[best], of_smaller=of_smaller, margin=margin)
+        chosen = best[_unbeaten(among > threshold)]
+        kept.append(chosen)
+        shares = overlap(boxes[chosen], boxes[rest], of_smaller=of_smaller, margin=margin)
+        rest = rest[~(shares > threshold).any(0)]
+    return np.concatenate(kept)
+
+
+def _unbeaten(rivals: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which of some ranked boxes no better one that is itself kept has beaten."""
+    alive = np.ones(len(rivals), bool)
+    for i, beaten in enumerate(rivals):
+        if alive[i]:
+            alive[i + 1 :] &= ~beaten[i + 1 :]
+    return alive
 
 
 def squared(boxes: Float32) -> Float32:

@@ -43,7 +43,8 @@ WIDTH_STEP = 32  # pixels to which its width is
 PYRAMID_FACTOR = 0.709  # about the square root of a half: each level has half the pixels
 LEVEL_OVERLAP = 0.5  # non-maximum suppression within a level, and between levels and stages:
 STAGE_OVERLAP = 0.7  # the values of the authors' code
-BATCH_CROPS = 512  # candidates that pass R-Net or O-Net at once
+# Candidates that pass R-Net or O-Net at once: few enough that activations stay in the cache.
+BATCH_PIXELS = 64 * RNET_SIDE**2
 
 
 @dataclass(frozen=True)
@@ -172,8 +173,9 @@ class Detector:
         crops = np.concatenate(
             [p.crops(boxes, side) for p, boxes in zip(pyramids, candidates, strict=True)]
         )
-        starts = range(0, max(len(crops), 1), BATCH_CROPS)
-        parts = [self._run(network, crops[i : i + BATCH_CROPS]) for i in starts]
+        batch = BATCH_PIXELS // side**2
+        starts = range(0, max(len(crops), 1), batch)
+        parts = [self._run(network, crops[i : i + batch]) for i in starts]
         ends = np.cumsum([len(boxes) for boxes in candidates])[:-1]
         return [np.split(np.concatenate(column), ends) for column in zip(*parts, strict=True)]
 
