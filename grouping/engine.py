@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -149,10 +150,14 @@ class Engine:
             for chunk in chunks:
                 yield from self._analyse_here(chunk)
             return
+        source = iter(chunks)
+        first = next(source, None)
+        if first is None:
+            return  # all of it was in the cache: no process is started
         from grouping.workers import WorkerPool
 
         with WorkerPool(partial(_start_worker, self.config), workers, _given_up) as pool:
-            yield from pool.map(chunks)
+            yield from pool.map(chain([first], source))
 
     def _analyse_here(self, chunk: list[tuple[int, PhotoWork]]) -> Iterator[tuple[int, PhotoFaces]]:
         """Work in this process; a photo that no code foresaw fails alone."""

@@ -119,7 +119,9 @@ class GroupingPipeline:
         from grouping.correction_links import apply_corrections
 
         outcomes = tuple(collected.outcomes[i] for i in range(len(collected.photos)))
-        faces = FaceSet.concatenate([outcome.at(i).faces for i, outcome in enumerate(outcomes)])
+        faces = FaceSet.concatenate([outcome.faces for outcome in outcomes])
+        place = np.repeat(np.arange(len(outcomes)), [len(outcome.faces) for outcome in outcomes])
+        faces = replace(faces, photo_index=place.astype(np.int32))
         crops = [o.crops for o in outcomes if o.crops is not None and len(o.crops)]
         corrections = (
             apply_corrections(entries, faces, [o.sha256 for o in outcomes]) if entries else None
@@ -236,7 +238,7 @@ class _Collector:
         if self._cache is not None:
             content = self._cache.content_of(fingerprint)
             if content and (done := self._lookup(content)) is not None:
-                return _Fetched(fingerprint, None, done, content)
+                return _Fetched(None, None, done, content)  # nothing new to remember
         pixels = photo.pixels if isinstance(photo, MemoryPhoto) else None
         if pixels is not None:
             return _Fetched(None, PhotoWork(pixels), None, None)

@@ -9,7 +9,7 @@ and image-right mouth corner.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -184,8 +184,3 @@ class PhotoFaces:
     sha256: str | None = None
     warnings: tuple[str, ...] = ()
     failure: Failure | None = None
-
-    def at(self, index: int) -> PhotoFaces:
-        """The same with its faces placed in photo ``index``."""
-        column = np.full(len(self.faces), index, np.int32)
-        return replace(self, faces=replace(self.faces, photo_index=column))

@@ -44,7 +44,7 @@ def write_results(
 
         document["plots"] = plot_data(result.faces, result.grouping.labels, result.threshold)
     write_bytes(folder / FAILURES_FILE, _failures(result))
-    write_bytes(folder / GROUPS_FILE, json.dumps(document, indent=1).encode())
+    write_bytes(folder / GROUPS_FILE, encoded(document))
     write_extras(document, folder, arguments, lambda i: result.photos[i].read())
     return document
 
@@ -78,6 +78,16 @@ def write_extras(
             progress=progress,
         )
     return exported.problems
+
+
+def encoded(document: Json) -> bytes:
+    """JSON with a line for each group and each photo: quick to write, to read and to compare."""
+    fields = []
+    for name, value in document.items():
+        lines = isinstance(value, list)
+        text = "[\n" + ",\n".join(map(json.dumps, value)) + "\n]" if lines else json.dumps(value)
+        fields.append(f"{json.dumps(name)}: {text}")
+    return ("{\n" + ",\n".join(fields) + "\n}\n").encode()
 
 
 def read_document(path: Path) -> Json:
