@@ -10,7 +10,7 @@ import hashlib
 import json
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from itertools import chain
@@ -136,7 +136,7 @@ class Engine:
 
     def analyse(
         self, chunks: Iterable[list[tuple[int, PhotoWork]]], workers: int
-    ) -> Iterator[tuple[int, PhotoFaces]]:
+    ) -> Generator[tuple[int, PhotoFaces], None, None]:
         """Work on chunks of (position, photo) and yield results as they are done.
 
         Args:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING
@@ -192,22 +193,29 @@ class _Collector:
         source = iter(photos)
         first = list(islice(source, FEW_PHOTOS + 1))
         workers = self._workers if len(first) > FEW_PHOTOS else 0
-        chunks = self._chunks(chain(first, source))
-        for position, result in self._engine.analyse(chunks, workers):
-            self._finish(position, result)
+        # Closed at once, also after an error: threads that read and processes that work end here.
+        with (
+            closing(self._chunks(chain(first, source))) as chunks,
+            closing(self._engine.analyse(chunks, workers)) as results,
+        ):
+            for position, result in results:
+                self._finish(position, result)
 
-    def _chunks(self, photos: Iterator[Photo]) -> Iterator[list[tuple[int, PhotoWork]]]:
+    def _chunks(
+        self, photos: Iterator[Photo]
+    ) -> Generator[list[tuple[int, PhotoWork]], None, None]:
         """Read ahead, settle what needs no work, and yield the rest in chunks."""
         chunk: list[tuple[int, PhotoWork]] = []
         reads = prefetch(photos, self._fetch, ahead=AHEAD, workers=READERS, stop=self._stop)
-        for position, photo, fetched in reads:
-            self.photos.append(photo)
-            work = self._settle(position, fetched)
-            if work is not None:
-                chunk.append((position, work))
-            if len(chunk) == CHUNK:
-                yield chunk
-                chunk = []
+        with closing(reads):
+            for position, photo, fetched in reads:
+                self.photos.append(photo)
+                work = self._settle(position, fetched)
+                if work is not None:
+                    chunk.append((position, work))
+                if len(chunk) == CHUNK:
+                    yield chunk
+                    chunk = []
         if chunk:
             yield chunk
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import closing
 from itertools import islice
@@ -28,7 +28,7 @@ def prefetch(
     ahead: int = 32,
     workers: int = 8,
     stop: threading.Event | None = None,
-) -> Iterator[tuple[int, Photo, T | PhotoError]]:
+) -> Generator[tuple[int, Photo, T | PhotoError], None, None]:
     """Yield (position, photo, ``read(photo)``) in order, with up to ``ahead`` results waiting.
 
     ``photos`` is asked for one photo at a time and by the caller's thread alone, so it may be
@@ -59,7 +59,7 @@ def _prefetch(
     ahead: int,
     workers: int,
     stop: threading.Event,
-) -> Iterator[tuple[int, Photo, T | PhotoError]]:
+) -> Generator[tuple[int, Photo, T | PhotoError], None, None]:
     with closing(_Workers(read, workers)) as team:
         waiting = deque(team.begin(photo) for photo in islice(photos, ahead))
         position = 0
