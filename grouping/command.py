@@ -100,10 +100,10 @@ def _run(arguments: argparse.Namespace) -> None:
         note("start", out=sink.location)
         with PhotoProgress(lambda: list_sources(arguments.sources, options=options)) as progress:
             result = pipeline.run(photos, on_photo=progress, corrections=entries)
-        document = write_results(result, sink.folder, arguments, previous)
+        document, problems = write_results(result, sink.folder, arguments, previous)
         sink.publish()
     print(summary(result, document))
-    print(f"results    {sink.location}")
+    _print_end(problems, sink.location)
     _check_failures(progress, arguments.max_failures)
 
 
@@ -116,9 +116,13 @@ def _report(arguments: argparse.Namespace) -> None:
     options = source_options_from(arguments)
     photos = photos_from_entries(entries, allow_local=True, options=options)
     problems = write_extras(document, folder, arguments, lambda i: photos[i].read())
+    _print_end(problems, str(folder))
+
+
+def _print_end(problems: Sequence[str], place: str) -> None:
     for problem in problems:
         print(f"note       {problem}")
-    print(f"results    {folder}")
+    print(f"results    {place}")
 
 
 def _forget(arguments: argparse.Namespace) -> None:

@@ -153,8 +153,9 @@ def _refuse_too_large(image: Image.Image) -> None:
 
 
 def _decode(data: bytes, max_side: int | None) -> DecodedPhoto:
-    image = _drafted(data, max_side)
-    width, height = _opened(data).size
+    image = _opened(data)
+    width, height = image.size
+    _draft(image, max_side)
     notes: tuple[str, ...] = ()
     try:
         image.load()
@@ -169,18 +170,17 @@ def _decode(data: bytes, max_side: int | None) -> DecodedPhoto:
     return reduce_to(photo, max_side) if max_side else photo
 
 
-def _drafted(data: bytes, max_side: int | None) -> Image.Image:
-    """Open; JPEG is told which reduced DCT scale will do."""
-    image = _opened(data)
+def _draft(image: Image.Image, max_side: int | None) -> None:
+    """Tell a JPEG that is not read yet which reduced DCT scale will do."""
     if max_side and image.format in JPEG_FORMATS:
         image.draft(None, _fitted(image.size, max_side))
-    return image
 
 
 def _salvaged(image: Image.Image, data: bytes, max_side: int | None) -> Image.Image:
     """What could be decoded of a truncated file."""
     if image.format in JPEG_FORMATS:
-        image = _drafted(data + JPEG_END, max_side)  # with an end, libjpeg gives all it has
+        image = _opened(data + JPEG_END)  # with an end, libjpeg gives all it has
+        _draft(image, max_side)
         image.load()
     elif isinstance(image, ImageFile.ImageFile) and image._im is not None:
         image.tile = []  # what was decoded so far is in place; nothing is left to read

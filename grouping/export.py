@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from grouping.album import Album, one_line
+from grouping.config import FOLDER_MODES
 from grouping.errors import ConfigError, FetchError
 from grouping.filenames import distinct_name, safe_name
 from grouping.locations import local_path, scheme_of
@@ -22,7 +23,6 @@ from grouping.thumbnails import OpenPhoto, Progress
 from grouping.writing import cannot_write, make_folder, write_bytes
 from grouping.xmp import write_sidecars
 
-FOLDER_MODES = ("none", "link", "copy")
 PEOPLE_FOLDER = "people"
 ARCHIVE = "people.zip"
 # What an export has made, so that the next one can take it away and nothing else.

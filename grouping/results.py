@@ -30,8 +30,11 @@ def write_results(
     folder: Path,
     arguments: argparse.Namespace,
     previous: Mapping[str, Any] | None,
-) -> Json:
+) -> tuple[Json, list[str]]:
     """Write ``groups.json``, ``failures.csv`` and what the options ask for.
+
+    Returns:
+        What ``groups.json`` holds, and a line for each photo that could not be handed on.
 
     Raises:
         OutputError: a file cannot be written; earlier results stay whole.
@@ -45,8 +48,8 @@ def write_results(
         document["plots"] = plot_data(result.faces, result.grouping.labels, result.threshold)
     write_bytes(folder / FAILURES_FILE, _failures(result))
     write_bytes(folder / GROUPS_FILE, encoded(document))
-    write_extras(document, folder, arguments, lambda i: result.photos[i].read())
-    return document
+    problems = write_extras(document, folder, arguments, lambda i: result.photos[i].read())
+    return document, problems
 
 
 def write_extras(
