@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from backbone.devices import PRECISIONS, precisions_to_try, resolve_device
 from backbone.errors import DeviceError
 from backbone.folding import ResidualNetwork, fold
+from backbone.onednn import use_onednn
 from backbone.records import WeightRecord
 from backbone.selfcheck import agrees, probe_crops, sample_crops, warn_if_strangers_match
 from backbone.weights import LoadedWeights, load_weights
@@ -31,39 +32,6 @@ BATCH_SIZES = {"cpu": 8, "mps": 32, "cuda": 128}
 CPU_OUT_OF_MEMORY = "can't allocate memory"  # torch raises a plain RuntimeError on the CPU
 
 
-class OneDnnConv(nn.Module):
-    """A convolution that always goes to oneDNN and keeps its bias in float32.
-
-    ``conv2d`` hands small 1x1 convolutions on one thread to an older kernel that copies its
-    result twice, and rounds the bias to bfloat16.
-    """
-
-    def __init__(self, conv: nn.Conv2d) -> None:
-        super().__init__()
-        self.weight = conv.weight
-        # A plain attribute, so that casting the module leaves it alone.
-        self.bias = None if conv.bias is None else conv.bias.data
-        self.stride = cast(tuple[int, int], conv.stride)
-        self.padding = cast(tuple[int, int], conv.padding)
-        self.dilation = cast(tuple[int, int], conv.dilation)
-        self.groups = conv.groups
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) in, (n, c', h', w') out."""
-        return torch.mkldnn_convolution(
-            x, self.weight, self.bias, self.padding, self.stride, self.dilation, self.groups
-        )
-
-
-def _use_onednn(module: nn.Module) -> None:
-    """Replace every convolution inside ``module``."""
-    for name, child in module.named_children():
-        if isinstance(child, nn.Conv2d):
-            setattr(module, name, OneDnnConv(child))
-        else:
-            _use_onednn(child)
-
-
 @dataclass(frozen=True, eq=False)
 class Backend:
     """A network on a device in a precision."""
@@ -77,8 +45,7 @@ class Backend:
     def build(cls, loaded: LoadedWeights, device: torch.device, precision: str) -> Backend:
         """Fold the network and lay it out for the device; ``loaded`` is not changed."""
         network = fold(cast(ResidualNetwork, loaded.module), loaded.record.input_size)
-        if device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-            _use_onednn(network)
+        use_onednn(network, device)
         network = network.to(device=device, dtype=PRECISIONS[precision])
         for parameter in network.parameters():
             if parameter.ndim == 4:

@@ -22,8 +22,6 @@ import numpy as np
 from PIL import Image
 
 from backbone.mtcnn import (
-    INPUT_MEAN,
-    INPUT_SCALE,
     ONET_SIDE,
     PNET_CELL,
     PNET_STRIDE,
@@ -102,8 +100,7 @@ class Detector:
 
     def _propose_level(self, pyramid: Pyramid, scale: float, threshold: float) -> Float32:
         """One level: (n, 9) rows of box, score, correction."""
-        width, height = (int(side * scale + 1) for side in pyramid.size)
-        probability, correction = self._scan(pyramid.level(width, height))
+        probability, correction = self._scan(pyramid, *(int(n * scale + 1) for n in pyramid.size))
         y, x = np.nonzero(probability >= threshold)
         corner = (np.stack([x, y], 1) * PNET_STRIDE + 1).astype(np.float32)
         # In float32, as the authors' code: float64 would round some sides to another pixel.
@@ -112,18 +109,14 @@ class Detector:
         table = np.concatenate(columns, 1).astype(np.float32)
         return table[suppress(table[:, :4], table[:, 4], LEVEL_OVERLAP)]
 
-    def _scan(self, level: Float32) -> tuple[Float32, Float32]:
-        """P-Net over one level (h, w, 3): probability (h', w') and correction (h', w', 4)."""
-        height, width = level.shape[:2]
+    def _scan(self, pyramid: Pyramid, width: int, height: int) -> tuple[Float32, Float32]:
+        """P-Net over one level: probability (h', w') and correction (h', w', 4)."""
         # Ceil-mode pooling gives a last cell that hangs over an odd edge by one pixel.
         rows, columns = ((side - PNET_CELL + 1) // PNET_STRIDE + 1 for side in (height, width))
         strips = -(-rows // STRIP_ROWS)
         strip = _rounded_up(-(-rows // strips), ROWS_STEP)
-        padded = np.zeros(
-            ((strips * strip - 1) * PNET_STRIDE + PNET_CELL, _rounded_up(width, WIDTH_STEP), 3),
-            np.float32,
-        )
-        padded[:height, :width] = level
+        room = (strips * strip - 1) * PNET_STRIDE + PNET_CELL, _rounded_up(width, WIDTH_STEP)
+        padded = pyramid.level(width, height, room)
         parts = [
             self._run(
                 self.networks.pnet,
@@ -180,7 +173,7 @@ class Detector:
         return [np.split(np.concatenate(column), ends) for column in zip(*parts, strict=True)]
 
     def _run(self, network: torch.nn.Module, crops: Float32, *extent: int) -> list[Float32]:
-        """Scale (n, h, w, 3) RGB, 0..255, as the networks expect and run one.
+        """Run a network over (n, h, w, 3) RGB, 0..255.
 
         ``extent``, for P-Net: height and width of what is not padding.
         """
@@ -188,7 +181,7 @@ class Detector:
 
         with torch.inference_mode():
             x = torch.from_numpy(crops).to(self.networks.device).permute(0, 3, 1, 2)
-            outputs = network((x - INPUT_MEAN).mul_(INPUT_SCALE), *extent)
+            outputs = network(x, *extent)
         return [output.float().cpu().numpy() for output in outputs]
 
 

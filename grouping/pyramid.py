@@ -8,7 +8,7 @@ pixels they come out with. The windows are those of adaptive average pooling: ou
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,10 @@ from grouping.records import Float32, Int64
 # The table is uint32 and may wrap around: a difference is right as long as the sum over one
 # window stays below 2^32, that is 16.8 million white pixels.
 Table = npt.NDArray[np.uint32]
+
+# Worked on at once: few enough to stay in the processor's cache.
+BLOCK_ROWS = 32
+BLOCK_CROPS = 64
 
 BITS = 21  # of a uint64 for the running sum of one colour along a row: rows up to 8,224 px
 
@@ -34,14 +38,29 @@ class Pyramid:
         self.size = image.size
         self._table = summed_area_table(np.asarray(image))
 
-    def level(self, width: int, height: int) -> Float32:
-        """Return the whole photo area-averaged to (height, width, 3) float32, 0..255."""
-        x1, x2 = _windows(self.size[0], width)
-        y1, y2 = _windows(self.size[1], height)
-        rows = self._table[y2] - self._table[y1]
-        sums = rows.take(x2, axis=1) - rows.take(x1, axis=1)
-        areas = (y2 - y1)[:, None] * (x2 - x1)
-        return np.divide(sums, areas[:, :, None], dtype=np.float32, casting="unsafe")
+    def level(self, width: int, height: int, room: tuple[int, int] | None = None) -> Float32:
+        """Return the whole photo area-averaged to (height, width, 3) float32, 0..255.
+
+        Args:
+            width, height: of the level in pixels.
+            room: (rows, columns) to return, at least that many; what is beyond the level is 0.
+        """
+        rows, columns = room or (height, width)
+        level = np.zeros((rows, columns * 3), np.float32)
+        left, right = _windows(self.size[0], width)
+        top, bottom = _windows(self.size[1], height)
+        share_x = np.repeat(_reciprocal(right - left), 3)
+        share_y = _reciprocal(bottom - top)
+        left, right = (np.ravel(x[:, None] * 3 + np.arange(3)) for x in (left, right))
+        table = self._table.reshape(len(self._table), -1)
+        for block in _blocks(height, BLOCK_ROWS):
+            sums = table.take(bottom[block], 0, mode="clip")
+            sums -= table.take(top[block], 0, mode="clip")
+            values = level[block, : width * 3]
+            values[...] = sums.take(right, 1, mode="clip") - sums.take(left, 1, mode="clip")
+            values *= share_x
+            values *= share_y[block, None]
+        return level.reshape(rows, columns, 3)
 
     def crops(self, boxes: Float32, side: int) -> Float32:
         """Return each box area-averaged to (n, side, side, 3) float32, 0..255.
@@ -56,17 +75,26 @@ class Pyramid:
         y1, y2 = _inside(boxes[:, 1], boxes[:, 3], height)
         left, right = (x1[:, None] + w for w in _windows((x2 - x1)[:, None], side))
         top, bottom = (y1[:, None] + w for w in _windows((y2 - y1)[:, None], side))
-        sums = self._at(bottom, right) + self._at(top, left)
-        sums -= self._at(bottom, left) + self._at(top, right)
-        areas = (bottom - top)[:, :, None] * (right - left)[:, None, :]
-        crops: Float32 = np.divide(sums, areas[..., None], dtype=np.float32, casting="unsafe")
-        return crops
+        share_x = np.repeat(_reciprocal(right - left), 3, axis=1)
+        share_y = _reciprocal(bottom - top)
+        crops = np.empty((len(boxes), side, side * 3), np.float32)
+        for block in _blocks(len(boxes), BLOCK_CROPS):
+            x, y = (left[block], right[block]), (top[block], bottom[block])
+            sums = self._at(y[1], x[1])
+            sums -= self._at(y[1], x[0])
+            sums -= self._at(y[0], x[1])
+            sums += self._at(y[0], x[0])
+            values = crops[block]
+            values[...] = sums.reshape(values.shape)
+            values *= share_x[block, None]
+            values *= share_y[block, :, None]
+        return crops.reshape(-1, side, side, 3)
 
     def _at(self, y: Int64, x: Int64) -> Table:
         """Table entries at the crossings of rows (n, s) and columns (n, s)."""
         flat = self._table.reshape(-1, 3)
         index = y[:, :, None] * self._table.shape[1] + x[:, None, :]
-        found: Table = flat.take(index, axis=0)
+        found: Table = flat.take(index, 0, mode="clip")
         return found
 
 
@@ -78,19 +106,36 @@ def summed_area_table(pixels: npt.NDArray[np.uint8]) -> Table:
     """
     height, width = pixels.shape[:2]
     table = np.zeros((height + 1, width + 1, 3), np.uint32)
-    if width * 255 >= 2**BITS:
-        np.cumsum(pixels, axis=1, dtype=np.uint32, out=table[1:, 1:])
-    else:
-        packed = pixels[..., 0].astype(np.uint64)
-        for colour in (1, 2):
-            packed |= pixels[..., colour].astype(np.uint64) << np.uint64(BITS * colour)
-        np.cumsum(packed, axis=1, out=packed)
-        mask = np.uint64(2**BITS - 1)
-        for colour in range(3):
-            table[1:, 1:, colour] = (packed >> np.uint64(BITS * colour)) & mask
-    for above, row in pairwise(table):
-        row += above
+    for block in _blocks(height, BLOCK_ROWS):
+        rows = table[1:, 1:][block]
+        _running_sums(pixels[block], rows)
+        for y in range(len(rows)):
+            rows[y] += table[block.start + y, 1:]
     return table
+
+
+def _running_sums(pixels: npt.NDArray[np.uint8], sums: Table) -> None:
+    """Fill ``sums`` (h, w, 3) with the sums along the rows of ``pixels``."""
+    if pixels.shape[1] * 255 >= 2**BITS:
+        np.cumsum(pixels, axis=1, dtype=np.uint32, out=sums)
+        return
+    packed = pixels[..., 0].astype(np.uint64)
+    for colour in (1, 2):
+        packed |= pixels[..., colour].astype(np.uint64) << np.uint64(BITS * colour)
+    np.cumsum(packed, axis=1, out=packed)
+    mask = np.uint64(2**BITS - 1)
+    for colour in range(3):
+        sums[..., colour] = (packed >> np.uint64(BITS * colour)) & mask
+
+
+def _blocks(length: int, size: int) -> Iterator[slice]:
+    """Slices of at most ``size`` that cover ``length``."""
+    for start in range(0, length, size):
+        yield slice(start, min(start + size, length))
+
+
+def _reciprocal(counts: Int64) -> Float32:
+    return np.float32(1) / counts.astype(np.float32)
 
 
 def _windows(length: int | Int64, count: int) -> tuple[Int64, Int64]:

@@ -18,8 +18,13 @@ def networks():
 
 
 def images(n, height, width, seed=0):
+    """Pixels, 0..255."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.rand((n, 3, height, width), generator=generator) * 2 - 1
+    return torch.rand((n, 3, height, width), generator=generator) * 255
+
+
+def as_trained(x):
+    return (x - 127.5) / 128
 
 
 def assert_equal(ours, theirs):
@@ -31,15 +36,15 @@ def assert_equal(ours, theirs):
 @pytest.mark.parametrize("size", [(12, 12), (13, 12), (12, 13), (37, 64), (64, 37), (65, 91)])
 def test_pnet_gives_what_the_reference_gives(networks, facenet, size):
     x = images(2, *size)
-    correction, probability = facenet().pnet(x)
+    correction, probability = facenet().pnet(as_trained(x))
     assert_equal(networks.pnet(x, *size), (probability[:, 1], correction))
 
 
 @pytest.mark.parametrize("size", [(12, 12), (13, 15), (36, 41), (37, 40)])
-@pytest.mark.parametrize("filling", [0.0, 5.0, -5.0])
+@pytest.mark.parametrize("filling", [0.0, 700.0, -700.0])
 def test_padding_does_not_change_pnets_cells(networks, facenet, size, filling):
     x = images(1, *size)
-    correction, probability = facenet().pnet(x)
+    correction, probability = facenet().pnet(as_trained(x))
     rows, columns = probability.shape[2:]
     padded = F.pad(x, (0, 64 - size[1], 0, 48 - size[0]), value=filling)
     ours, shares = networks.pnet(padded, *size)
@@ -49,13 +54,13 @@ def test_padding_does_not_change_pnets_cells(networks, facenet, size, filling):
 
 def test_rnet_gives_what_the_reference_gives(networks, facenet):
     x = images(7, RNET_SIDE, RNET_SIDE)
-    correction, probability = facenet().rnet(x)
+    correction, probability = facenet().rnet(as_trained(x))
     assert_equal(networks.rnet(x), (probability[:, 1], correction))
 
 
 def test_onet_gives_what_the_reference_gives(networks, facenet):
     x = images(7, ONET_SIDE, ONET_SIDE)
-    correction, landmarks, probability = facenet().onet(x)
+    correction, landmarks, probability = facenet().onet(as_trained(x))
     assert_equal(networks.onet(x), (probability[:, 1], correction, landmarks))
 
 

@@ -40,7 +40,7 @@ def test_the_longest_packed_row_of_white_does_not_overflow():
 def test_a_table_that_wraps_around_still_gives_right_means():
     pixels = np.full((4200, 4100, 3), 255, np.uint8)  # sums up to 4.39e9 > 2^32
     level = Pyramid(Image.fromarray(pixels)).level(7, 5)
-    assert (level == 255).all()
+    assert np.abs(level - 255).max() < 1e-4
 
 
 @pytest.mark.parametrize("out", [(1, 1), (12, 12), (29, 41), (37, 53), (50, 60)])
