@@ -218,7 +218,9 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     """8-bit RGB; transparency becomes white paper, deeper greys are scaled to 8 bits."""
-    if image.mode in ("RGB", "L", "CMYK", "YCbCr", "HSV", "1", "LAB"):
+    if image.mode == "RGB":
+        return image
+    if image.mode in ("L", "CMYK", "YCbCr", "HSV", "1", "LAB"):
         return _convert_lab(image) if image.mode == "LAB" else image.convert("RGB")
     if image.mode.startswith("I;16"):
         return _scaled_grey(np.asarray(image, dtype=np.float32), 65535.0)
