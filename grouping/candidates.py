@@ -15,6 +15,7 @@ so that the second pass, which computes those pairs again, sees every edge:
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ FLOAT32_MARGIN = 1e-5
 MAX_INT8_MARGIN = 0.06
 # Below this many vectors the first pass takes less time than importing torch.
 FEW_VECTORS = 10_000
+# Rows that stay in the processor's cache: of vectors being rounded, and of pairs gathered.
+ROUNDED_AT_ONCE = 256
+PAIR_CHUNK = 256
 
 Pairs = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
@@ -46,7 +50,10 @@ class Candidates(Protocol):
     threads: int
 
     def block(self, rows: slice, cols: slice) -> Pairs:
-        """Places within the block of every pair that may reach the threshold."""
+        """Places within the block of every pair that may reach the threshold, sorted."""
+
+    def products(self, x: Float32, y: Float32, places: Pairs) -> Float32:
+        """(p,) float32, the inner product of each pair of a row of ``x`` and one of ``y``."""
 
 
 class Float32Candidates:
@@ -58,19 +65,52 @@ class Float32Candidates:
         self._vectors = vectors
         self._cut = threshold - FLOAT32_MARGIN
 
+    def products(self, x: Float32, y: Float32, places: Pairs) -> Float32:
+        """See :class:`Candidates`."""
+        return pair_products(x, y, *places)
+
     def block(self, rows: slice, cols: slice) -> Pairs:
         """See :class:`Candidates`."""
         return _where(self._vectors[rows] @ self._vectors[cols].T >= self._cut)
 
 
-class BF16Candidates:
+class TorchCandidates:
+    """What both passes in torch share."""
+
+    def __init__(self) -> None:
+        import torch
+
+        self._torch = torch
+        self.threads = torch.get_num_threads()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "sparse tensors are in beta", said once
+            one = np.ones((1, 1), np.float32)
+            self.products(one, one, (np.zeros(1, np.intp), np.zeros(1, np.intp)))
+
+    def products(self, x: Float32, y: Float32, places: Pairs) -> Float32:
+        """See :class:`Candidates`. Reads the rows where they are: twice as fast as copies."""
+        torch = self._torch
+        starts = np.searchsorted(places[0], np.arange(len(x) + 1))
+        wanted = torch.sparse_csr_tensor(
+            torch.from_numpy(starts),
+            torch.from_numpy(places[1]),
+            torch.zeros(len(places[1])),
+            (len(x), len(y)),
+            check_invariants=False,
+        )
+        found = torch.sparse.sampled_addmm(
+            wanted, torch.from_numpy(x), torch.from_numpy(y).T, beta=0
+        )
+        products: Float32 = found.values().numpy()
+        return products
+
+
+class BF16Candidates(TorchCandidates):
     """By a bfloat16 product."""
 
     def __init__(self, vectors: Float32, threshold: float) -> None:
-        import torch
-
-        self.threads = torch.get_num_threads()
-        self._torch = torch
+        super().__init__()
+        torch = self._torch
         self._vectors = torch.from_numpy(vectors).to(torch.bfloat16)
         self._cut = torch.tensor(threshold - BF16_MARGIN, dtype=torch.bfloat16)
 
@@ -85,7 +125,7 @@ class BF16Candidates:
         return _where(bits >= int(self._cut.view(self._torch.int16)))
 
 
-class Int8Candidates:
+class Int8Candidates(TorchCandidates):
     """By a product of 8-bit integers.
 
     Attributes:
@@ -93,24 +133,22 @@ class Int8Candidates:
     """
 
     def __init__(self, vectors: Float32, threshold: float) -> None:
-        import torch
-
-        self.threads = torch.get_num_threads()
-        self._multiply: Any = torch._int_mm
+        super().__init__()
+        self._multiply: Any = self._torch._int_mm
         largest = max(float(vectors.max(initial=0)), -float(vectors.min(initial=0)))
         scale = largest / 127
         rounded = np.empty(vectors.shape, np.int8)
         lost = 0.0
-        for start in range(0, len(vectors), 65536):
-            part = vectors[start : start + 65536]
+        for start in range(0, len(vectors), ROUNDED_AT_ONCE):
+            part = vectors[start : start + ROUNDED_AT_ONCE]
             whole = np.rint(part / scale)
-            rounded[start : start + 65536] = whole
+            rounded[start : start + ROUNDED_AT_ONCE] = whole
             left = part - whole * np.float32(scale)
             lost = max(lost, float(np.einsum("ij,ij->i", left, left).max()))
         # A little more than the bound, for what float32 lost in computing it.
         residue = lost**0.5 + FLOAT32_MARGIN
         self.margin = 2 * residue + residue**2
-        self._vectors = torch.from_numpy(rounded)
+        self._vectors = self._torch.from_numpy(rounded)
         self._cut = int(np.floor((threshold - self.margin) / scale**2))
 
     def block(self, rows: slice, cols: slice) -> Pairs:
@@ -176,6 +214,17 @@ def workers(threads: int) -> Iterator[ThreadPoolExecutor]:
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(before)
+
+
+def pair_products(
+    x: Float32, y: Float32, rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer]
+) -> Float32:
+    """(p,) float32, the inner product of each pair of a row of ``x`` and one of ``y``."""
+    products = np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), PAIR_CHUNK):
+        part = slice(start, start + PAIR_CHUNK)
+        np.einsum("ij,ij->i", x[rows[part]], y[cols[part]], out=products[part])
+    return products
 
 
 def _where(mask: npt.NDArray[np.bool_]) -> Pairs:

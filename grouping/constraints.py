@@ -125,10 +125,18 @@ def content_rank(vectors: Float32) -> Int64:
     """
     if not vectors.size:
         return np.zeros(len(vectors), np.int64)
-    rows = np.ascontiguousarray(vectors)
-    keys = rows.view(f"V{rows.shape[1] * rows.itemsize}").ravel()
-    order = np.argsort(keys, kind="stable")
-    changes = np.concatenate([[False], keys[order[1:]] != keys[order[:-1]]])
-    rank = np.empty(len(keys), np.int64)
-    rank[order] = np.cumsum(changes)
+    rows = np.ascontiguousarray(vectors).view(np.uint8)
+    # The first bytes nearly always differ, so that few rows have to be compared in full.
+    head = np.zeros((len(rows), 8), np.uint8)
+    head[:, : min(8, rows.shape[1])] = rows[:, :8]
+    start = head.view(">u8").ravel().astype(np.uint64)
+    order = np.argsort(start, kind="stable")
+    alike = start[order[1:]] == start[order[:-1]]
+    tied = np.flatnonzero(np.append(alike, False) | np.append(False, alike))
+    keys = rows[order[tied]].view(f"V{rows.shape[1]}").ravel()
+    order[tied] = order[tied][np.argsort(keys, kind="stable")]
+    pairs = np.flatnonzero(alike)
+    alike[pairs] = (rows[order[pairs]] == rows[order[pairs + 1]]).all(1)
+    rank = np.empty(len(rows), np.int64)
+    rank[order] = np.cumsum(np.append(False, ~alike))
     return rank

@@ -125,35 +125,57 @@ def average_linkage(
     """
     run = _Run(sums, sizes, accept)
     apart = [_ordered(*cannot_link)]
+    above, places = np.inf, np.zeros(0, np.int64)
     for share in LEVELS:
         level = threshold + share * (1 - threshold)
         name = run.roots()
-        near = _pairs_at(level, edges, name, sums, sizes)
+        near, places = _pairs_at(level, above, places, edges, name, sums, sizes)
         run.merge(_with_cannot_links(near, apart, name), level)
         apart.append(run.take_refused())
+        above = level
     return run.merges()
 
 
 def _pairs_at(
-    level: float, edges: Similarities, name: Int64, sums: Float32, sizes: Int64
-) -> _Edges:
-    """All pairs of clusters that hold an edge of at least ``level`` between them."""
+    level: float,
+    above: float,
+    places: Int64,
+    edges: Similarities,
+    name: Int64,
+    sums: Float32,
+    sizes: Int64,
+) -> tuple[_Edges, Int64]:
+    """All pairs of clusters that hold an edge of at least ``level`` between them.
+
+    Args:
+        level: smallest similarity of an edge that counts.
+        above: the level before.
+        places: one edge for each pair of clusters at the level before.
+        edges, name, sums, sizes: the graph, and the clusters as they are now.
+
+    Returns:
+        The pairs, and one edge for each of them.
+    """
     rows, cols, similarity = edges
     n = len(name)
-    keys, places = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+
+    def between(found: Int64) -> tuple[Int64, Int64]:
+        low, high = _ordered(name[rows[found]], name[cols[found]])
+        apart = low != high
+        return (low * n + high)[apart], found[apart]
+
+    parts = [between(places)]
     for start in range(0, len(rows), EDGE_CHUNK):
-        part = start + np.flatnonzero(similarity[start : start + EDGE_CHUNK] >= level)
-        low, high = _ordered(name[rows[part]], name[cols[part]])
-        between = low != high
-        keys.append((low * n + high)[between])
-        places.append(part[between])
-    key, first = np.unique(np.concatenate(keys), return_index=True)
+        part = similarity[start : start + EDGE_CHUNK]
+        parts.append(between(start + np.flatnonzero((part >= level) & (part < above))))
+    keys, places = (np.concatenate(column) for column in zip(*parts, strict=True))
+    key, first = np.unique(keys, return_index=True)
     low, high = np.divmod(key, n)
-    total = similarity[np.concatenate(places)[first]].astype(np.float64) * sizes[low] * sizes[high]
+    total = similarity[places[first]].astype(np.float64) * sizes[low] * sizes[high]
     size = np.bincount(name, minlength=n)
     grown = np.flatnonzero((size[low] > 1) | (size[high] > 1))
     total[grown] = _sum_products(sums, low[grown], high[grown])
-    return _Edges(low, high, total)
+    return _Edges(low, high, total), places[first]
 
 
 def _with_cannot_links(edges: _Edges, apart: Sequence[tuple[Int64, Int64]], name: Int64) -> _Edges:

@@ -22,6 +22,7 @@ from grouping.candidates import (
     Candidates,
     Pairs,
     first_pass,
+    pair_products,
     workers,
 )
 from grouping.errors import GroupingError, InputError
@@ -32,9 +33,6 @@ BLOCK_ROWS = 1024
 # Of a block with a larger share of candidates the whole is computed again, which is then
 # faster than pair by pair.
 DENSE_SHARE = 0.01
-# Pairs settled at once: two gathered arrays of this many rows of 512 floats stay in cache.
-PAIR_CHUNK = 1024
-
 
 # Rows, columns and similarities of some edges.
 Part = tuple[Int32, Int32, Float32]
@@ -155,8 +153,9 @@ def _stripe(
         if start == first:
             upper = places[0] < places[1]
             places = places[0][upper], places[1][upper]
-        found.append(_settle(vectors[rows], vectors[cols], places, threshold, first, start))
-        count += len(found[-1][0])
+        i, j, similarity = _settle(search, vectors[rows], vectors[cols], places, threshold)
+        found.append((i + np.int32(first), j + np.int32(start), similarity))
+        count += len(i)
         if max_edges is not None and count > max_edges:
             break  # more than the caller takes; it will see that
     return _joined(found)
@@ -170,40 +169,24 @@ def _joined(parts: list[Part]) -> Part:
     )
 
 
-def _settle(
-    x: Float32, y: Float32, places: Pairs, threshold: float, first_row: int, first_col: int
-) -> Part:
+def _settle(search: Candidates, x: Float32, y: Float32, places: Pairs, threshold: float) -> Part:
     """The candidate pairs of a block that do reach the threshold, with their similarity."""
     rows, cols = places
     if len(rows) > DENSE_SHARE * len(x) * len(y):
         similarity = (x @ y.T)[rows, cols]
     else:
-        similarity = _products(x, y, rows, cols)
+        similarity = search.products(x, y, places)
     near = np.flatnonzero(np.abs(similarity - threshold) < FLOAT32_MARGIN)
     keep = similarity >= threshold
     precise = np.einsum(
         "ij,ij->i", x[rows[near]].astype(np.float64), y[cols[near]].astype(np.float64)
     )
     keep[near] = precise >= threshold
-    return (
-        (rows[keep] + first_row).astype(np.int32),
-        (cols[keep] + first_col).astype(np.int32),
-        similarity[keep],
-    )
+    return rows[keep].astype(np.int32), cols[keep].astype(np.int32), similarity[keep]
 
 
 def pair_similarity(
     vectors: Float32, rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer]
 ) -> Float32:
     """(e,) float32, the inner product of each pair of rows."""
-    return _products(vectors, vectors, rows, cols)
-
-
-def _products(
-    x: Float32, y: Float32, rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer]
-) -> Float32:
-    products = np.empty(len(rows), np.float32)
-    for start in range(0, len(rows), PAIR_CHUNK):
-        part = slice(start, start + PAIR_CHUNK)
-        np.einsum("ij,ij->i", x[rows[part]], y[cols[part]], out=products[part])
-    return products
+    return pair_products(vectors, vectors, rows, cols)

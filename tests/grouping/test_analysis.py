@@ -1,0 +1,89 @@
+"""Photos of every kind through everything that is done to one."""
+
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from grouping.analysis import PhotoAnalyser
+from grouping.decoding import FORMATS
+
+CHUNK = 4
+MOST_FALSE = 2  # faces that the default score threshold may find where there are none
+
+
+@pytest.fixture(scope="module")
+def analyse(detector):
+    """Files to their results, in chunks as a run gives them; nothing is embedded."""
+    analyser = PhotoAnalyser(detector, lambda crops: np.ones((len(crops), 1), np.float32))
+
+    def analyse(paths):
+        photos = [path.read_bytes() for path in paths]
+        chunks = [photos[i : i + CHUNK] for i in range(0, len(photos), CHUNK)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's remarks on odd files
+            return [result for chunk in chunks for result in analyser(chunk)]
+
+    return analyse
+
+
+def files(folder):
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def pillow_reads(path):
+    """Whether Pillow, on its own and not asked to be lenient, decodes the file."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(path)
+            image.load()
+    except Exception:  # noqa: BLE001 - decoders raise whatever they like
+        return False
+    return image.format in FORMATS
+
+
+def test_a_face_turned_any_way_is_found_alike(analyse, photos, tmp_path):
+    image = Image.open(photos / "astronaut.jpg")
+    paths = []
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        paths.append(tmp_path / f"{orientation}.jpg")
+        undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}.get(orientation)
+        stored = image if undo is None else image.transpose(Image.Transpose(undo))
+        stored.save(paths[-1], exif=exif, quality=95)
+    upright, *others = analyse(paths)
+    assert len(upright.faces) == 1
+    for result in others:
+        assert np.abs(result.faces.boxes - upright.faces.boxes).max() < 8
+
+
+@pytest.mark.slow
+def test_every_odd_or_broken_file_has_the_outcome_it_should(analyse, shared_data):
+    paths = files(shared_data / "hard" / "broken_and_odd") + files(shared_data / "hard" / "heif")
+    for path, result in zip(paths, analyse(paths), strict=True):
+        if result.failure is None:
+            assert min(result.width, result.height) > 0, path
+            continue
+        assert result.failure.stage == "decode", path
+        assert result.failure.reason, path
+        assert not len(result.faces), path
+        assert not pillow_reads(path), f"{path.name}: {result.failure.reason}"
+
+
+@pytest.mark.slow
+def test_hardly_a_face_is_found_where_there_is_none(analyse, shared_data):
+    paths = files(shared_data / "hard" / "no_faces")
+    results = analyse(paths)
+    assert all(result.failure is None for result in results)
+    assert sum(len(result.faces) for result in results) <= MOST_FALSE
+
+
+@pytest.mark.slow
+def test_stored_orientations_show_the_same_faces(analyse, shared_data):
+    for kind in ("Landscape", "Portrait"):
+        paths = sorted((shared_data / "hard" / "exif_orientation").glob(f"*{kind}*"))
+        results = analyse(paths)
+        assert {len(result.faces) for result in results} == {len(results[0].faces)}
