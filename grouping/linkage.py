@@ -32,10 +32,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from grouping.candidates import pair_products
+from grouping.edges import (
+    ClusterEdges,
+    Float64,
+    Index,
+    contract,
+    ordered,
+    prune,
+    reciprocal_best,
+    sum_parallel,
+)
 from grouping.records import Float32, Int64
-
-Float64 = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
 
 # Asked before clusters merge: (sums, sizes, low, high, similarity) -> one bool a pair.
 Accept = Callable[[Float32, Int64, Int64, Int64, Float64], npt.NDArray[np.bool_]]
@@ -50,8 +58,6 @@ Similarities = tuple[npt.NDArray[np.integer], npt.NDArray[np.integer], npt.NDArr
 
 # Edges of the graph looked at at a time: bounds the memory beside the graph itself.
 EDGE_CHUNK = 4_000_000
-# Pairs of summed vectors multiplied at once: keeps the gathered rows in cache.
-PAIR_CHUNK = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,29 +81,6 @@ class Merges:
         while not np.array_equal(above := root[root], root):
             root = above
         return root
-
-
-@dataclass(eq=False)
-class _Edges:
-    """Pairs of clusters that may still matter: those that reach the threshold, and cannot-links.
-
-    ``total`` is the sum of similarities over all pairs of members, minus infinity where the
-    pair is forbidden.
-    """
-
-    low: Int64
-    high: Int64
-    total: Float64
-
-    def take(self, index: npt.NDArray[np.bool_] | Index) -> _Edges:
-        return _Edges(self.low[index], self.high[index], self.total[index])
-
-    def join(self, other: _Edges) -> _Edges:
-        return _Edges(
-            np.concatenate([self.low, other.low]),
-            np.concatenate([self.high, other.high]),
-            np.concatenate([self.total, other.total]),
-        )
 
 
 def average_linkage(
@@ -124,7 +107,7 @@ def average_linkage(
             is a cannot-link from then on. By default all may.
     """
     run = _Run(sums, sizes, accept)
-    apart = [_ordered(*cannot_link)]
+    apart = [ordered(*cannot_link)]
     above, places = np.inf, np.zeros(0, np.int64)
     for share in LEVELS:
         level = threshold + share * (1 - threshold)
@@ -144,7 +127,7 @@ def _pairs_at(
     name: Int64,
     sums: Float32,
     sizes: Int64,
-) -> tuple[_Edges, Int64]:
+) -> tuple[ClusterEdges, Int64]:
     """All pairs of clusters that hold an edge of at least ``level`` between them.
 
     Args:
@@ -160,7 +143,7 @@ def _pairs_at(
     n = len(name)
 
     def between(found: Int64) -> tuple[Int64, Int64]:
-        low, high = _ordered(name[rows[found]], name[cols[found]])
+        low, high = ordered(name[rows[found]], name[cols[found]])
         apart = low != high
         return (low * n + high)[apart], found[apart]
 
@@ -174,18 +157,20 @@ def _pairs_at(
     total = similarity[places[first]].astype(np.float64) * sizes[low] * sizes[high]
     size = np.bincount(name, minlength=n)
     grown = np.flatnonzero((size[low] > 1) | (size[high] > 1))
-    total[grown] = _sum_products(sums, low[grown], high[grown])
-    return _Edges(low, high, total), places[first]
+    total[grown] = pair_products(sums, sums, low[grown], high[grown])
+    return ClusterEdges(low, high, total), places[first]
 
 
-def _with_cannot_links(edges: _Edges, apart: Sequence[tuple[Int64, Int64]], name: Int64) -> _Edges:
+def _with_cannot_links(
+    edges: ClusterEdges, apart: Sequence[tuple[Int64, Int64]], name: Int64
+) -> ClusterEdges:
     """The edges, and a cannot-link wherever one is between the members of two clusters."""
-    low, high = _ordered(
+    low, high = ordered(
         name[np.concatenate([pairs[0] for pairs in apart])],
         name[np.concatenate([pairs[1] for pairs in apart])],
     )
-    links = _Edges(low, high, np.full(len(low), -np.inf))
-    return _sum_parallel(edges.join(links), len(name))[0]
+    links = ClusterEdges(low, high, np.full(len(low), -np.inf))
+    return sum_parallel(edges.join(links), len(name))[0]
 
 
 class _Run:
@@ -196,21 +181,21 @@ class _Run:
         self.history: list[tuple[Int64, Int64, Float64]] = []
         self._refused: list[tuple[Int64, Int64]] = []
 
-    def merge(self, active: _Edges, level: float) -> None:
+    def merge(self, active: ClusterEdges, level: float) -> None:
         """Merge until no allowed pair reaches ``level``; ``active`` holds all that do."""
         n = len(self.sizes)
         while True:
-            active, mean = _prune(active, self.sizes, level)
+            active, mean = prune(active, self.sizes, level)
             if not len(mean):
                 return
-            chosen = self._accepted(active, mean, _reciprocal_best(active, mean, n))
+            chosen = self._accepted(active, mean, reciprocal_best(active, mean, n))
             low, high = active.low[chosen], active.high[chosen]
             self.history.append((low, high, mean[chosen]))
             self.sums[low] += self.sums[high]
             self.sizes[low] += self.sizes[high]
-            active = _contract(active, low, high, self.sums)
+            active = contract(active, low, high, self.sums)
 
-    def _accepted(self, active: _Edges, mean: Float64, chosen: Index) -> Index:
+    def _accepted(self, active: ClusterEdges, mean: Float64, chosen: Index) -> Index:
         if self.accept is None:
             return chosen
         low, high = active.low[chosen], active.high[chosen]
@@ -234,76 +219,3 @@ class _Run:
         empty = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
         kept, gone, similarity = zip(empty, *self.history, strict=True)
         return Merges(np.concatenate(kept), np.concatenate(gone), np.concatenate(similarity))
-
-
-def _ordered(rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer]) -> tuple[Int64, Int64]:
-    return (
-        np.minimum(rows, cols).astype(np.int64, copy=False),
-        np.maximum(rows, cols).astype(np.int64, copy=False),
-    )
-
-
-def _prune(edges: _Edges, sizes: Int64, level: float) -> tuple[_Edges, Float64]:
-    """Drop pairs below the level, and cannot-links of clusters that are finished; the means."""
-    mean = edges.total / (sizes[edges.low] * sizes[edges.high])
-    alive = mean >= level
-    growing = np.zeros(len(sizes), bool)
-    growing[edges.low[alive]] = True
-    growing[edges.high[alive]] = True
-    forbids = np.isneginf(mean) & growing[edges.low] & growing[edges.high]
-    keep = alive | forbids
-    return edges.take(keep), mean[keep]
-
-
-def _reciprocal_best(edges: _Edges, mean: Float64, n: int) -> Index:
-    """Edges whose two ends are each other's most similar cluster; no cluster twice."""
-    best = np.full(n, -np.inf)
-    np.maximum.at(best, edges.low, mean)
-    np.maximum.at(best, edges.high, mean)
-    mutual = np.flatnonzero(
-        (mean > -np.inf) & (mean == best[edges.low]) & (mean == best[edges.high])
-    )
-    # Among equals the pair of smallest vertices goes first.
-    key = edges.low[mutual] * n + edges.high[mutual]
-    first = np.full(n, np.iinfo(np.int64).max)
-    np.minimum.at(first, edges.low[mutual], key)
-    np.minimum.at(first, edges.high[mutual], key)
-    unrivalled = (first[edges.low[mutual]] == key) & (first[edges.high[mutual]] == key)
-    return np.asarray(mutual[unrivalled])
-
-
-def _contract(edges: _Edges, kept: Int64, gone: Int64, sums: Float32) -> _Edges:
-    """The edges after each ``gone`` has become part of its ``kept``."""
-    n = len(sums)
-    name = np.arange(n)
-    name[gone] = kept
-    parts = np.ones(n, np.int8)
-    parts[kept] = 2
-    low, high = _ordered(name[edges.low], name[edges.high])
-    dirty = (parts[low] == 2) | (parts[high] == 2)
-    moved = dirty & (low != high)
-    summed, count = _sum_parallel(_Edges(low[moved], high[moved], edges.total[moved]), n)
-    partial = count < parts[summed.low] * parts[summed.high]
-    ask = np.flatnonzero(partial & (summed.total > -np.inf))
-    summed.total[ask] = _sum_products(sums, summed.low[ask], summed.high[ask])
-    return edges.take(~dirty).join(summed)
-
-
-def _sum_parallel(edges: _Edges, n: int) -> tuple[_Edges, Int64]:
-    """Edges between the same two clusters added up, and how many made each."""
-    key = edges.low * n + edges.high
-    order = np.argsort(key)
-    key = key[order]
-    starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else order
-    count = np.diff(np.append(starts, len(key)))
-    total = np.add.reduceat(edges.total[order], starts) if len(key) else edges.total
-    first = order[starts]
-    return _Edges(edges.low[first], edges.high[first], total), count
-
-
-def _sum_products(sums: Float32, rows: Int64, cols: Int64) -> Float64:
-    totals = np.empty(len(rows))
-    for start in range(0, len(rows), PAIR_CHUNK):
-        part = slice(start, start + PAIR_CHUNK)
-        totals[part] = np.einsum("ij,ij->i", sums[rows[part]], sums[cols[part]])
-    return totals

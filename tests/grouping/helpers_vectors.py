@@ -50,10 +50,16 @@ def hard_vectors(
     noise = rng.standard_normal((n, dim), dtype=np.float32)
     noise /= np.sqrt(np.float32(dim))
     shared = np.where(poor, 0.65, 0.0).astype(np.float32)
-    noise = shared[:, None] * blur[rng.integers(0, 8, n)] + np.sqrt(1 - shared**2)[:, None] * noise
-    vectors = likeness[:, None] * centres[person] + np.sqrt(1 - likeness**2)[:, None] * noise
+    direction = rng.integers(0, 8, n)
     order = rng.permutation(n)
-    return unit(vectors)[order], person[order]
+    vectors = np.empty((n, dim), np.float32)
+    for start in range(0, n, 65536):  # in parts: a million faces have to fit into memory
+        part = order[start : start + 65536]
+        poorness, closeness = shared[part, None], likeness[part, None]
+        noisy = poorness * blur[direction[part]] + np.sqrt(1 - poorness**2) * noise[part]
+        mixed = closeness * centres[person[part]] + np.sqrt(1 - closeness**2) * noisy
+        vectors[start : start + 65536] = unit(mixed)
+    return vectors, person[order]
 
 
 def face_set(

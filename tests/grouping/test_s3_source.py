@@ -1,14 +1,11 @@
 """S3 over real HTTP: moto's server in another process, with a faulty proxy before it."""
 
-import functools
-import random
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
-import boto3
 import pytest
 from servers import FaultyServer, drops, drops_midway, first, forwards, s3_server, sends, stalls
 
@@ -17,39 +14,14 @@ from grouping.prefetch import prefetch
 from grouping.s3_source import S3Options, S3Photo, photos_in_bucket, split_url
 from grouping.sources import SourceOptions, list_sources, photos_from_entries
 
+pytestmark = pytest.mark.usefixtures("s3_credentials")
+
 ROOT = Path(__file__).resolve().parents[2]
 BODY = bytes(range(256)) * 4096  # 1 MB
 
 
 def error_body(code):
     return f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode()
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-
-
-@functools.cache
-def made_client():
-    return boto3.client("s3", endpoint_url=s3_server())
-
-
-@pytest.fixture
-def client():
-    return made_client()
-
-
-@pytest.fixture
-def bucket(client):
-    name = f"bucket-{random.randrange(10**12)}"
-    client.create_bucket(Bucket=name)
-    return name
 
 
 @pytest.fixture

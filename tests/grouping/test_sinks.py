@@ -1,17 +1,17 @@
 """Results in a folder and in S3, the latter in moto's server in another process."""
 
-import functools
 import os
 import random
 from pathlib import Path
 
-import boto3
 import pytest
 from servers import FaultyServer, drops, forwards, s3_server, sends
 
 from grouping.errors import OutputError
 from grouping.s3_source import S3Options
 from grouping.sinks import open_sink
+
+pytestmark = pytest.mark.usefixtures("s3_credentials")
 
 FILES = {
     "groups.json": b"[]",
@@ -20,30 +20,6 @@ FILES = {
     "가족 🎉.csv": b"csv",
     "zz/large.bin": random.Random(0).randbytes(9 * 2**20),  # more than one part
 }
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-
-
-@functools.cache
-def made_client():
-    return boto3.client("s3", endpoint_url=s3_server())
-
-
-@pytest.fixture
-def client():
-    return made_client()
-
-
-@pytest.fixture
-def bucket(client):
-    name = f"sink-{random.randrange(10**12)}"
-    client.create_bucket(Bucket=name)
-    return name
 
 
 @pytest.fixture
