@@ -3,7 +3,9 @@
 
 import sys
 
+from backbone.memory import keep_freed_memory
 from grouping.command import main
 
 if __name__ == "__main__":
+    keep_freed_memory()
     sys.exit(main())

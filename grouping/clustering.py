@@ -87,7 +87,7 @@ def group_faces(
         raise InputError(f"method must be one of {', '.join(CLUSTERERS)}, got {method!r}")
     known = constraints or Constraints()
     used = np.setdiff1d(np.arange(len(faces)), known.ignore)
-    chosen = faces[used]
+    chosen = faces[used] if len(used) < len(faces) else faces  # a copy of a million is large
     links = known.among(used, len(faces))
     if one_face_per_photo:
         apart = same_photo_pairs(chosen, allow_same_face=allow_same_face)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backbone.digests import file_digest, mtcnn_digest
+from backbone.memory import keep_freed_memory
 from backbone.records import default_checkpoint, known_record
 from grouping.config import AUTO, GroupingConfig
 from grouping.embedding import ModelInfo, model_info
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from grouping.workers import Work
 
 # Part of every cache key: raise it when a change of the code changes what a photo gives.
-DETECTION_VERSION = 1
+DETECTION_VERSION = 2
 EMBEDDING_VERSION = 1
 
 
@@ -234,6 +235,7 @@ def _start_worker(config: GroupingConfig) -> Work[PhotoWork, PhotoFaces]:
     """Load the networks in a worker process; one thread each, as there are several of them."""
     import torch
 
+    keep_freed_memory()
     warnings.simplefilter("ignore")  # Pillow's remarks on odd files; ours are in the results
     torch.set_num_threads(1)
     return partial(analyse_chunk, load_analyser(config))

@@ -111,7 +111,7 @@ class FaceSet:
         _check("quality", self.quality, (n,), np.float32)
         _check("measures", self.measures, (n, len(QUALITY_MEASURES)), np.float32)
         _check("embeddings", self.embeddings, (n, None), np.float32)
-        norms = np.linalg.norm(self.embeddings, axis=1)
+        norms = np.sqrt(np.einsum("ij,ij->i", self.embeddings, self.embeddings))
         if n and not np.all(np.abs(norms - 1) <= UNIT_LENGTH_TOLERANCE):
             raise InputError(
                 "embeddings must be rows of unit length, "

@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
 from backbone.devices import PRECISIONS, has_bf16_units, resolve_device  # noqa: E402
+from backbone.memory import keep_freed_memory  # noqa: E402
 from backbone.records import (  # noqa: E402
     CHECKPOINT_FOLDER,
     IR50_RECORD,
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="time spent on each row")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    keep_freed_memory()  # as the worker processes of a run do
     device = resolve_device(arguments.device)
     precisions = available_precisions(device)
     peaks = {name: peak(device, name, arguments.seconds) for name in precisions}
