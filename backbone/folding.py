@@ -67,17 +67,10 @@ class Subsample(nn.Module):
 
 
 class FoldedUnit(nn.Module):
-    """Residual branch plus shortcut.
+    """Residual branch plus shortcut."""
 
-    Attributes:
-        input_size: height and width of the input in pixels.
-    """
-
-    def __init__(
-        self, residual: nn.Sequential, shortcut: nn.Sequential | None, input_size: int
-    ) -> None:
+    def __init__(self, residual: nn.Sequential, shortcut: nn.Sequential | None) -> None:
         super().__init__()
-        self.input_size = input_size
         self.residual = residual
         self.shortcut = shortcut
 
@@ -288,4 +281,4 @@ def _fold_unit(unit: ResidualUnit, size: int) -> tuple[FoldedUnit, int]:
     residual, after = fold_chain(unit.residual(), size)
     layers = unit.shortcut()
     shortcut = None if layers is None else fold_chain(layers, size)[0]
-    return FoldedUnit(residual, shortcut, size), after
+    return FoldedUnit(residual, shortcut), after

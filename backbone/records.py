@@ -49,6 +49,8 @@ class WeightRecord:
         inexact: precisions in which some face was measured to turn by more than cosine 0.999
             allows; not taken unless asked for by name.
         threshold: cosine similarity above which faces are grouped (average linkage).
+        cpu_batch: faces in one pass on a CPU: with more their activations fall out of the
+            cache, with fewer the last layers have too little to do (bench_embedding.py).
     """
 
     name: str
@@ -62,6 +64,7 @@ class WeightRecord:
     inexact: frozenset[str] = frozenset()
     input_size: int = 112
     threshold: float = 0.40
+    cpu_batch: int = 8
 
 
 MOBILEFACENET_RECORD = WeightRecord(
@@ -75,6 +78,7 @@ MOBILEFACENET_RECORD = WeightRecord(
     preprocessing=Preprocessing("BGR", scale=128.0),
     inexact=frozenset({"bf16"}),
     threshold=0.38,
+    cpu_batch=4,
 )
 
 IR50_RECORD = WeightRecord(

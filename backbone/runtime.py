@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from backbone.devices import PRECISIONS, precisions_to_try, resolve_device
 from backbone.errors import DeviceError
-from backbone.folding import FoldedUnit, ResidualNetwork, fold
+from backbone.folding import ResidualNetwork, fold
 from backbone.onednn import use_onednn
 from backbone.records import WeightRecord
 from backbone.selfcheck import agrees, probe_crops, sample_crops, warn_if_strangers_match
@@ -25,34 +25,9 @@ Embeddings = npt.NDArray[np.float32]
 
 log = logging.getLogger(__name__)
 
-# Faces in one pass. On a CPU, more than eight fall out of the cache and are slower
-# (tests/benchmarks/bench_embedding.py).
-BATCH_SIZES = {"cpu": 8, "mps": 32, "cuda": 128}
-
-LARGE_MAP = 56  # px a side: maps so large are worked on for
-PART = 2  # faces at a time, on a CPU
+BATCH_SIZES = {"mps": 32, "cuda": 128}  # faces in one pass; for the CPU see the weight record
 
 CPU_OUT_OF_MEMORY = "can't allocate memory"  # torch raises a plain RuntimeError on the CPU
-
-
-class InParts(nn.Module):
-    """Layers that see ``PART`` faces at a time, whatever the batch."""
-
-    def __init__(self, *layers: nn.Module) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) in, (n, c', h', w') out."""
-        parts = torch.split(x, PART)
-        return torch.cat([self.layers(part) for part in parts])
-
-
-def _large_maps_in_parts(network: nn.Sequential) -> nn.Sequential:
-    """The folded network, its first layers in parts: their activations fill the cache."""
-    stem, *units, head = network
-    large = [unit for unit in units if cast(FoldedUnit, unit).input_size >= LARGE_MAP]
-    return nn.Sequential(InParts(stem, *large), *units[len(large) :], head)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +43,6 @@ class Backend:
     def build(cls, loaded: LoadedWeights, device: torch.device, precision: str) -> Backend:
         """Fold the network and lay it out for the device; ``loaded`` is not changed."""
         network = fold(cast(ResidualNetwork, loaded.module), loaded.record.input_size)
-        if device.type == "cpu":
-            network = _large_maps_in_parts(network)
         use_onednn(network, device)
         network = network.to(device=device, dtype=PRECISIONS[precision])
         for parameter in network.parameters():
@@ -143,7 +116,8 @@ class Runner:
                 raise
             log.warning("%s; going on on the CPU", error)
             place = torch.device("cpu")
-        self.batch_size = batch_size or BATCH_SIZES[place.type]
+        self._cpu_batch = loaded.record.cpu_batch
+        self.batch_size = batch_size or BATCH_SIZES.get(place.type, self._cpu_batch)
         self._backend = choose_backend(loaded, place, precision)
         self.dimension = int(self._backend(sample_crops()[:1]).shape[1])
         if loaded.record.sha256 is None:
@@ -219,7 +193,7 @@ class Runner:
             self._path, channel_order=pre.channel_order, mean=pre.mean, scale=pre.scale
         )
         self._backend = choose_backend(loaded, torch.device("cpu"), "auto")
-        self.batch_size = BATCH_SIZES["cpu"]
+        self.batch_size = self._cpu_batch
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

@@ -12,8 +12,8 @@ from torch import nn
 
 from backbone.devices import has_bf16_units
 from backbone.errors import DeviceError
-from backbone.records import CHECKPOINT_FOLDER, MOBILEFACENET_RECORD
-from backbone.runtime import BATCH_SIZES, Backend, Runner, choose_backend, even_batches
+from backbone.records import CHECKPOINT_FOLDER, IR50_RECORD, MOBILEFACENET_RECORD
+from backbone.runtime import Backend, Runner, choose_backend, even_batches
 from backbone.selfcheck import cosines, probe_crops, sample_crops
 from backbone.weights import load_weights
 from tests.backbone.helpers_checkpoints import write_ir50_checkpoint
@@ -178,7 +178,7 @@ def memory(field: str) -> int:
 def test_peak_memory_beyond_the_weights(ir50_exact):
     before = memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew
-    ir50_exact(noise(BATCH_SIZES["cpu"]))
+    ir50_exact(noise(IR50_RECORD.cpu_batch))
     assert memory("VmHWM") - before <= 300e6
 
 
