@@ -23,9 +23,10 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 from grouping.errors import DecodeError
 from grouping.records import UInt8
 
+# In the order tried: TGA last, which has no signature and takes other files for its own.
 FORMATS = (
     *("JPEG", "MPO", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "GIF", "BMP", "DIB"),
-    *("JPEG2000", "PPM", "TGA", "ICO", "PCX", "SGI", "SUN"),
+    *("JPEG2000", "PPM", "ICO", "PCX", "SGI", "SUN", "TGA"),
 )
 MIN_SIDE = 1
 JPEG_FORMATS = ("JPEG", "MPO")

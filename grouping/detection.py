@@ -42,7 +42,7 @@ PYRAMID_FACTOR = 0.709  # about the square root of a half: each level has half t
 LEVEL_OVERLAP = 0.5  # non-maximum suppression within a level, and between levels and stages:
 STAGE_OVERLAP = 0.7  # the values of the authors' code
 # Candidates that pass R-Net or O-Net at once: few enough that activations stay in the cache.
-BATCH_PIXELS = 64 * RNET_SIDE**2
+BATCH_PIXELS = 128 * RNET_SIDE**2
 
 
 @dataclass(frozen=True)

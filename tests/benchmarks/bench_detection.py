@@ -120,10 +120,12 @@ def no_embedding(crops: np.ndarray) -> np.ndarray:
 def start_worker(threads: int):
     import torch
 
+    from backbone.memory import keep_freed_memory
     from backbone.mtcnn import load_mtcnn
     from grouping.analysis import PhotoAnalyser
     from grouping.detection import Detector
 
+    keep_freed_memory()  # as the worker processes of a run do
     torch.set_num_threads(threads)
     return PhotoAnalyser(Detector(load_mtcnn()), no_embedding)
 

@@ -126,6 +126,13 @@ def test_in_heif_only_the_files_own_turn_counts():
     assert (photo.width, photo.height) == SIZE[::-1]
 
 
+def test_an_icon_is_not_taken_for_a_tga():
+    """A TGA has no signature; the size of this icon stands where a TGA has its depth."""
+    large = picture().resize((150, 130), Image.Resampling.BICUBIC)
+    photo = decode_photo(written(large, "ICO", sizes=[large.size], bitmap_format="bmp"))
+    assert difference(photo.image, large) < 1
+
+
 @pytest.mark.parametrize("max_side", [1000, 500, 333, 125, 17, 1])
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
 def test_the_long_side_is_that_asked_for(format, max_side):
