@@ -128,7 +128,7 @@ def test_in_heif_only_the_files_own_turn_counts():
 
 def test_an_icon_is_not_taken_for_a_tga():
     """A TGA has no signature; the size of this icon stands where a TGA has its depth."""
-    large = picture().resize((150, 130), Image.Resampling.BICUBIC)
+    large = picture().resize((170, 140), Image.Resampling.BICUBIC)
     photo = decode_photo(written(large, "ICO", sizes=[large.size], bitmap_format="bmp"))
     assert difference(photo.image, large) < 5
 
