@@ -29,6 +29,8 @@ POOL = 1024
 SUGGESTION_MARGIN = 0.05
 # Groups that share a photo are proposed only from here: a collage, a mirror, or twins.
 SHARED_PHOTO_SIMILARITY = 0.50
+# More than a person looks at; a hundred thousand faces have tens of thousands of such pairs.
+MOST_SUGGESTIONS = 1000
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _typical(embeddings: Float32, members: Int64) -> Int64:
 def merge_suggestions(
     faces: FaceSet, labels: Int64, threshold: float, cannot_link: Int64
 ) -> tuple[MergeSuggestion, ...]:
-    """Pairs of groups that may be one person, the most similar first.
+    """Pairs of groups that may be one person, the most similar first, ``MOST_SUGGESTIONS`` of them.
 
     Args:
         faces: all faces.
@@ -111,13 +113,17 @@ def merge_suggestions(
     means = sums / np.array([len(m) for m in members], np.float32).reshape(-1, 1)
     graph = cosine_graph(means, threshold - SUGGESTION_MARGIN)
     settled = {tuple(sorted(pair)) for pair in labels[cannot_link].tolist()}
-    found = [
-        _suggestion(faces, members, int(a), int(b), float(s))
-        for a, b, s in zip(graph.rows, graph.cols, graph.similarity, strict=True)
-        if (int(a), int(b)) not in settled
-    ]
-    kept = (s for s in found if not s.shared_photos or s.similarity >= SHARED_PHOTO_SIMILARITY)
-    return tuple(sorted(kept, key=lambda s: (-s.similarity, s.groups)))
+    found: list[MergeSuggestion] = []
+    for edge in np.lexsort((graph.cols, graph.rows, -graph.similarity)).tolist():
+        pair = int(graph.rows[edge]), int(graph.cols[edge])
+        if pair in settled:
+            continue
+        suggestion = _suggestion(faces, members, *pair, float(graph.similarity[edge]))
+        if not suggestion.shared_photos or suggestion.similarity >= SHARED_PHOTO_SIMILARITY:
+            found.append(suggestion)
+        if len(found) == MOST_SUGGESTIONS:
+            break
+    return tuple(found)
 
 
 def _suggestion(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers_vectors import face_set, hard_vectors, unit
 
-from grouping.audit import evidence, expected_purity, merge_suggestions
+from grouping.audit import SUGGESTION_MARGIN, evidence, expected_purity, merge_suggestions
 from grouping.spread import MAX_GAP, PAIR_MARGIN, TYPICAL, SpreadRule, within
 
 NO_PAIRS = np.zeros((0, 2), np.int64)
@@ -122,3 +122,15 @@ def test_the_rule_at_its_limits() -> None:
     assert needed(1.0, 1) == pytest.approx(0.38 + PAIR_MARGIN, abs=0.002)
     assert needed(0.70, 5) == pytest.approx(0.70 - MAX_GAP, abs=0.002)
     assert needed(0.95, 5) == pytest.approx(TYPICAL - MAX_GAP, abs=0.002)
+
+
+def test_of_many_suggestions_the_likeliest_are_made(monkeypatch):
+    chance = np.random.default_rng(0)
+    vectors = unit(chance.standard_normal((40, 64)) + 0.8).astype(np.float32)
+    labels = np.arange(40)
+    faces = face_set(vectors)
+    every = merge_suggestions(faces, labels, 0.38, NO_PAIRS)
+    similarity = vectors @ vectors.T
+    assert len(every) == np.count_nonzero(np.triu(similarity >= 0.38 - SUGGESTION_MARGIN, 1))
+    monkeypatch.setattr("grouping.audit.MOST_SUGGESTIONS", 5)
+    assert merge_suggestions(faces, labels, 0.38, NO_PAIRS) == every[:5]
