@@ -1,8 +1,9 @@
 """Weaker faces to the groups that better faces have made.
 
 A face is attached where its average similarity to a group reaches the threshold and leads that
-to the next group by a margin: a face that fits two groups equally stays out. No face joins a
-group that it cannot be in, and of two faces that cannot be together the more similar goes in.
+to the next group by a margin: a face that fits two groups equally stays out. A single good face
+has to be met more closely, for nothing else speaks for the two. No face joins a group that it
+cannot be in, and of two faces that cannot be together the more similar goes in.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from grouping.vertices import Vertices
 
 # How much more similar a face must be to its group than to the next one.
 MARGIN = 0.05
+# How much more than the threshold asks for a group of one face.
+ALONE = 0.10
 # Entries of the table of similarities that is in memory at a time.
 TABLE = 16_000_000
 
@@ -36,7 +39,8 @@ def attach(
         return labels
     groups = vertices.take(inside).contract(labels[inside])
     best, similarity, lead = _two_best(vertices.take(waiting).means(), groups.means())
-    fits = np.flatnonzero((similarity >= threshold) & (lead >= margin))
+    needed = threshold + np.where(groups.sizes[best] == 1, np.float32(ALONE), 0)
+    fits = np.flatnonzero((similarity >= needed) & (lead >= margin))
     order = fits[np.argsort(-similarity[fits], kind="stable")]
     return _placed(labels, waiting[order], best[order], vertices.cannot_link)
 

@@ -21,7 +21,7 @@ from grouping.vertices import Vertices, vertices_of
 
 # Faces of lower quality make no groups and are only attached to them: they are blurred, tiny
 # or seen from behind, and resemble each other more than the people they belong to.
-CORE_QUALITY = 0.2
+CORE_QUALITY = 0.5
 # Rows of a block of similarities within a group: bounds memory for groups of any size.
 BLOCK = 2048
 
