@@ -165,8 +165,8 @@ class PNet(nn.Module):
         x[:, :, height - 2 : height - 1] = x[:, :, height - 3 : height - 2]
         x[:, :, :, width - 2 : width - 1] = x[:, :, :, width - 3 : width - 2]
         x = _max_pool(x, 2)
-        rising = x[:, : self.falling]
-        torch.maximum(rising, x[:, -self.falling :], out=rising)
+        falling = x[:, : self.falling]
+        torch.maximum(falling, x[:, -self.falling :], out=falling)
         x = self.prelu2(self.conv2(self.prelu1(x)))
         x = self.heads(self.prelu3(self.conv3(x)))
         return x[:, 0].sigmoid(), x[:, 1:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_array
 
+from grouping.candidates import pair_products
 from grouping.records import Float32, Int64
 
 
@@ -29,6 +30,5 @@ def own_products(vectors: Float32, sums: Float32, labels: Int64) -> Float32:
     """(n,) float32, the product of each row with the row of ``sums`` of its label, NaN for -1."""
     products = np.full(len(vectors), np.nan, np.float32)
     inside = np.flatnonzero(labels >= 0)
-    for part in np.array_split(inside, len(inside) // 4096 + 1):
-        products[part] = np.einsum("ij,ij->i", vectors[part], sums[labels[part]])
+    products[inside] = pair_products(vectors, sums, inside, labels[inside])
     return products

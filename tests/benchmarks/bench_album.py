@@ -38,6 +38,7 @@ from grouping.boxes import overlap  # noqa: E402
 from grouping.cache import Cache  # noqa: E402
 from grouping.clustering import group_faces  # noqa: E402
 from grouping.identity import assign_ids  # noqa: E402
+from grouping.members import group_members  # noqa: E402
 from grouping.response import build_document  # noqa: E402
 from grouping.sources import list_sources  # noqa: E402
 
@@ -127,9 +128,7 @@ def print_names(result: GroupingResult) -> None:
     print(f"{len(result.faces)} faces in {len(names)} photos of {len(people)} people by name")
     for threshold in sorted({*WIDE_RANGE, result.threshold}):
         labels = group_faces(result.faces, threshold=threshold).labels
-        in_groups: list[set[int]] = [
-            set(result.faces.photo_index[labels == k].tolist()) for k in range(labels.max() + 1)
-        ]
+        in_groups = [set(result.faces.photo_index[m].tolist()) for m in group_members(labels)]
         right, chosen = 0, set()
         for person in people:
             own = set(np.flatnonzero(names == person).tolist())

@@ -5,9 +5,21 @@ import io
 
 import numpy as np
 import pillow_heif
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms
 
 SIZE = (96, 64)  # different sides, so that a wrong turn shows
+
+# What was done to the upright picture before it was stored, by EXIF orientation.
+STORED = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
 
 
 @functools.cache
@@ -24,6 +36,19 @@ def written(image: Image.Image, format: str, **options) -> bytes:
     file = io.BytesIO()
     image.save(file, format, **options)
     return file.getvalue()
+
+
+def turned_file(
+    orientation: int, image: Image.Image | None = None, format: str = "PNG", **options
+) -> bytes:
+    """The picture, or another, stored so that the orientation says how to turn it."""
+    image = image or picture()
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    step = STORED.get(orientation)
+    return written(
+        image.transpose(step) if step is not None else image, format, exif=exif, **options
+    )
 
 
 def lab() -> Image.Image:

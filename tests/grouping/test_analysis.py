@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from helpers_files import STORED, turned_file
 from PIL import Image
 
 from grouping.analysis import PhotoAnalyser
@@ -47,13 +48,9 @@ def pillow_reads(path):
 def test_a_face_turned_any_way_is_found_alike(analyse, photos, tmp_path):
     image = Image.open(photos / "astronaut.jpg")
     paths = []
-    for orientation in range(1, 9):
-        exif = Image.Exif()
-        exif[0x0112] = orientation
+    for orientation in STORED:
         paths.append(tmp_path / f"{orientation}.jpg")
-        undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}.get(orientation)
-        stored = image if undo is None else image.transpose(Image.Transpose(undo))
-        stored.save(paths[-1], exif=exif, quality=95)
+        paths[-1].write_bytes(turned_file(orientation, image, "JPEG", quality=95))
     upright, *others = analyse(paths)
     assert len(upright.faces) == 1
     for result in others:

@@ -5,8 +5,17 @@ import zlib
 
 import numpy as np
 import pytest
-from helpers_files import SIZE, colour_files, grey_files, picture, with_alpha, written
-from PIL import ExifTags, Image
+from helpers_files import (
+    SIZE,
+    STORED,
+    colour_files,
+    grey_files,
+    picture,
+    turned_file,
+    with_alpha,
+    written,
+)
+from PIL import Image
 
 from grouping.decoding import decode_photo, decoded_from_array, photo_size, reduce_to
 from grouping.errors import DecodeError
@@ -60,34 +69,11 @@ def test_a_transparent_palette_colour_is_white_paper():
     assert (pixels[0, 0] == 255).all()
 
 
-# What was done to the upright picture before it was stored, by EXIF orientation.
-STORED = {
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
-
-
 def decoded_or_reason(data, max_side):
     try:
         return decode_photo(data, max_side)
     except DecodeError as error:
         return str(error)
-
-
-def turned_file(orientation, image=None, format="PNG", **options):
-    image = image or picture()
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = orientation
-    step = STORED.get(orientation)
-    return written(
-        image.transpose(step) if step is not None else image, format, exif=exif, **options
-    )
 
 
 @pytest.mark.parametrize("orientation", STORED)
