@@ -15,7 +15,6 @@ so that the second pass, which computes those pairs again, sees every edge:
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,17 +24,15 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from grouping.products import FEW_VECTORS, pair_products, sampled_products
 from grouping.records import Float32
 
 BF16_MARGIN = 2.0**-6
 FLOAT32_MARGIN = 1e-5
 # Vectors so uneven that 8 bits leave more than this open are multiplied in bfloat16.
 MAX_INT8_MARGIN = 0.06
-# Below this many vectors the first pass takes less time than importing torch.
-FEW_VECTORS = 10_000
-# Rows that stay in the processor's cache: of vectors being rounded, and of pairs gathered.
+# Rows that stay in the processor's cache while vectors are rounded.
 ROUNDED_AT_ONCE = 256
-PAIR_CHUNK = 256
 
 Pairs = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
@@ -82,27 +79,10 @@ class TorchCandidates:
 
         self._torch = torch
         self.threads = torch.get_num_threads()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "sparse tensors are in beta", said once
-            one = np.ones((1, 1), np.float32)
-            self.products(one, one, (np.zeros(1, np.intp), np.zeros(1, np.intp)))
 
     def products(self, x: Float32, y: Float32, places: Pairs) -> Float32:
         """See :class:`Candidates`. Reads the rows where they are: twice as fast as copies."""
-        torch = self._torch
-        starts = np.searchsorted(places[0], np.arange(len(x) + 1))
-        wanted = torch.sparse_csr_tensor(
-            torch.from_numpy(starts),
-            torch.from_numpy(places[1]),
-            torch.zeros(len(places[1])),
-            (len(x), len(y)),
-            check_invariants=False,
-        )
-        found = torch.sparse.sampled_addmm(
-            wanted, torch.from_numpy(x), torch.from_numpy(y).T, beta=0
-        )
-        products: Float32 = found.values().numpy()
-        return products
+        return sampled_products(x, y, *places)
 
 
 class BF16Candidates(TorchCandidates):
@@ -214,17 +194,6 @@ def workers(threads: int) -> Iterator[ThreadPoolExecutor]:
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(before)
-
-
-def pair_products(
-    x: Float32, y: Float32, rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer]
-) -> Float32:
-    """(p,) float32, the inner product of each pair of a row of ``x`` and one of ``y``."""
-    products = np.empty(len(rows), np.float32)
-    for start in range(0, len(rows), PAIR_CHUNK):
-        part = slice(start, start + PAIR_CHUNK)
-        np.einsum("ij,ij->i", x[rows[part]], y[cols[part]], out=products[part])
-    return products
 
 
 def _where(mask: npt.NDArray[np.bool_]) -> Pairs:

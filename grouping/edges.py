@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from grouping.candidates import pair_products
+from grouping.products import pair_products
 from grouping.records import Float32, Int64
 
 Float64 = npt.NDArray[np.float64]
@@ -30,13 +31,34 @@ class ClusterEdges:
         """Some of the pairs."""
         return ClusterEdges(self.low[index], self.high[index], self.total[index])
 
-    def join(self, other: ClusterEdges) -> ClusterEdges:
-        """These pairs, then those of the other."""
-        return ClusterEdges(
-            np.concatenate([self.low, other.low]),
-            np.concatenate([self.high, other.high]),
-            np.concatenate([self.total, other.total]),
-        )
+
+def no_edges() -> ClusterEdges:
+    """No pairs."""
+    return ClusterEdges(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+
+
+def joined(parts: Sequence[ClusterEdges]) -> ClusterEdges:
+    """The pairs of all parts, one part after the other."""
+    return ClusterEdges(
+        np.concatenate([part.low for part in parts]),
+        np.concatenate([part.high for part in parts]),
+        np.concatenate([part.total for part in parts]),
+    )
+
+
+def distinct(keys: Int64) -> Int64:
+    """The different keys, ascending."""
+    keys = np.sort(keys)
+    different: Int64 = keys[np.diff(keys, prepend=-1) != 0]
+    return different
+
+
+def contains(keys: Int64, asked: Int64) -> npt.NDArray[np.bool_]:
+    """Which of those asked for are among ``keys``, which are ascending."""
+    if not len(keys):
+        return np.zeros(len(asked), bool)
+    place = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
+    return np.asarray(keys[place] == asked)
 
 
 def ordered(rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer]) -> tuple[Int64, Int64]:
@@ -45,6 +67,15 @@ def ordered(rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer]) -> tup
         np.minimum(rows, cols).astype(np.int64, copy=False),
         np.maximum(rows, cols).astype(np.int64, copy=False),
     )
+
+
+def renumbered(edges: ClusterEdges, n: int) -> tuple[Int64, ClusterEdges]:
+    """The clusters of some edges, ascending, and the edges between their places there."""
+    used = np.zeros(n, bool)
+    used[edges.low] = used[edges.high] = True
+    vertex = np.flatnonzero(used)
+    place = np.cumsum(used) - 1
+    return vertex, ClusterEdges(place[edges.low], place[edges.high], edges.total)
 
 
 def prune(edges: ClusterEdges, sizes: Int64, level: float) -> tuple[ClusterEdges, Float64]:
@@ -59,8 +90,9 @@ def prune(edges: ClusterEdges, sizes: Int64, level: float) -> tuple[ClusterEdges
     return edges.take(keep), mean[keep]
 
 
-def reciprocal_best(edges: ClusterEdges, mean: Float64, n: int) -> Index:
+def reciprocal_best(edges: ClusterEdges, mean: Float64) -> Index:
     """Edges whose two ends are each other's most similar cluster; no cluster twice."""
+    n = int(edges.high.max(initial=-1)) + 1
     best = np.full(n, -np.inf)
     np.maximum.at(best, edges.low, mean)
     np.maximum.at(best, edges.high, mean)
@@ -76,9 +108,18 @@ def reciprocal_best(edges: ClusterEdges, mean: Float64, n: int) -> Index:
     return np.asarray(mutual[unrivalled])
 
 
-def contract(edges: ClusterEdges, kept: Int64, gone: Int64, sums: Float32) -> ClusterEdges:
-    """The edges after each ``gone`` has become part of its ``kept``."""
-    n = len(sums)
+def contract(
+    edges: ClusterEdges, kept: Int64, gone: Int64, sums: Float32, vertex: Int64
+) -> ClusterEdges:
+    """The edges after each ``gone`` has become part of its ``kept``.
+
+    Args:
+        edges: between clusters, named by their place in ``vertex``.
+        kept, gone: (m,) places of the clusters merged; none is there twice.
+        sums: (n, d) float32, the sums of vectors after the merge.
+        vertex: for each place the row of ``sums``.
+    """
+    n = len(vertex)
     name = np.arange(n)
     name[gone] = kept
     parts = np.ones(n, np.int8)
@@ -89,8 +130,9 @@ def contract(edges: ClusterEdges, kept: Int64, gone: Int64, sums: Float32) -> Cl
     summed, count = sum_parallel(ClusterEdges(low[moved], high[moved], edges.total[moved]), n)
     partial = count < parts[summed.low] * parts[summed.high]
     ask = np.flatnonzero(partial & (summed.total > -np.inf))
-    summed.total[ask] = pair_products(sums, sums, summed.low[ask], summed.high[ask])
-    return edges.take(~dirty).join(summed)
+    rows, cols = vertex[summed.low[ask]], vertex[summed.high[ask]]
+    summed.total[ask] = pair_products(sums, sums, rows, cols)
+    return joined([edges.take(~dirty), summed])
 
 
 def sum_parallel(edges: ClusterEdges, n: int) -> tuple[ClusterEdges, Int64]:

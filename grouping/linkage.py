@@ -32,17 +32,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from grouping.candidates import pair_products
 from grouping.edges import (
     ClusterEdges,
     Float64,
     Index,
+    contains,
     contract,
+    distinct,
+    joined,
+    no_edges,
     ordered,
     prune,
     reciprocal_best,
-    sum_parallel,
+    renumbered,
 )
+from grouping.products import pair_products
 from grouping.records import Float32, Int64
 
 # Asked before clusters merge: (sums, sizes, low, high, similarity) -> one bool a pair.
@@ -56,8 +60,8 @@ LEVELS = (0.65, 0.6, 0.55, 0.5, 0.45, 0.4, 0.35, 0.3, 0.25, 0.2, 0.15, 0.1, 0.05
 # Rows, columns and similarities of a graph.
 Similarities = tuple[npt.NDArray[np.integer], npt.NDArray[np.integer], npt.NDArray[np.floating]]
 
-# Edges of the graph looked at at a time: bounds the memory beside the graph itself.
-EDGE_CHUNK = 4_000_000
+# Edges of the graph looked at at a time: what is made of them stays in the processor's cache.
+EDGE_CHUNK = 2**17
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,69 +112,87 @@ def average_linkage(
     """
     run = _Run(sums, sizes, accept)
     apart = [ordered(*cannot_link)]
-    above, places = np.inf, np.zeros(0, np.int64)
+    pairs = no_edges()
+    above = np.inf
     for share in LEVELS:
         level = threshold + share * (1 - threshold)
         name = run.roots()
-        near, places = _pairs_at(level, above, places, edges, name, sums, sizes)
-        run.merge(_with_cannot_links(near, apart, name), level)
+        found = _found_between(level, above, edges, name, sizes)
+        pairs = _pairs_now(pairs, found, name, run.take_grown(), sums)
+        run.merge(_with_cannot_links(pairs, apart, name), level)
         apart.append(run.take_refused())
         above = level
     return run.merges()
 
 
-def _pairs_at(
-    level: float,
-    above: float,
-    places: Int64,
-    edges: Similarities,
-    name: Int64,
-    sums: Float32,
-    sizes: Int64,
+def _found_between(
+    level: float, above: float, edges: Similarities, name: Int64, sizes: Int64
 ) -> tuple[ClusterEdges, Int64]:
-    """All pairs of clusters that hold an edge of at least ``level`` between them.
-
-    Args:
-        level: smallest similarity of an edge that counts.
-        above: the level before.
-        places: one edge for each pair of clusters at the level before.
-        edges, name, sums, sizes: the graph, and the clusters as they are now.
+    """The clusters joined by an edge of the graph of at least ``level`` and less than ``above``.
 
     Returns:
-        The pairs, and one edge for each of them.
+        Those that are one vertex each, with the sum that their edge tells, and keys
+        ``low * n + high`` of the others, some more than once.
     """
-    rows, cols, similarity = edges
     n = len(name)
-
-    def between(found: Int64) -> tuple[Int64, Int64]:
-        low, high = ordered(name[rows[found]], name[cols[found]])
-        apart = low != high
-        return (low * n + high)[apart], found[apart]
-
-    parts = [between(places)]
+    rows, cols, similarity = edges
+    short = name.astype(np.int32)
+    alone = np.bincount(name, minlength=n) == 1
+    single, others = [no_edges()], [np.zeros(0, np.int64)]
     for start in range(0, len(rows), EDGE_CHUNK):
         part = similarity[start : start + EDGE_CHUNK]
-        parts.append(between(start + np.flatnonzero((part >= level) & (part < above))))
-    keys, places = (np.concatenate(column) for column in zip(*parts, strict=True))
-    key, first = np.unique(keys, return_index=True)
-    low, high = np.divmod(key, n)
-    total = similarity[places[first]].astype(np.float64) * sizes[low] * sizes[high]
-    size = np.bincount(name, minlength=n)
-    grown = np.flatnonzero((size[low] > 1) | (size[high] > 1))
-    total[grown] = pair_products(sums, sums, low[grown], high[grown])
-    return ClusterEdges(low, high, total), places[first]
+        here = start + np.flatnonzero((part >= level) & (part < above))
+        low, high = ordered(short[rows[here]], short[cols[here]])
+        both = alone[low] & alone[high]
+        rest = ~both & (low != high)
+        others.append(distinct(low[rest] * n + high[rest]))
+        low, high = low[both], high[both]
+        total = similarity[here[both]].astype(np.float64) * sizes[low] * sizes[high]
+        single.append(ClusterEdges(low, high, total))
+    return joined(single), np.concatenate(others)
+
+
+def _pairs_now(
+    before: ClusterEdges,
+    found: tuple[ClusterEdges, Int64],
+    name: Int64,
+    grown: npt.NDArray[np.bool_],
+    sums: Float32,
+) -> ClusterEdges:
+    """All pairs of clusters with an edge between them, as far down as has been looked.
+
+    Args:
+        before: the pairs at the level before.
+        found: what :func:`_found_between` found at this level.
+        name: (n,) the cluster of each vertex.
+        grown: (n,) whether the cluster has merged since ``before``.
+        sums: (n, d) sum of the vectors of each cluster.
+    """
+    n = len(name)
+    single, keys = found
+    old = grown[name[before.low]] | grown[name[before.high]]
+    low, high = ordered(name[before.low[old]], name[before.high[old]])
+    apart = low != high
+    known = before.take(~old)
+    keys = distinct(np.concatenate([keys, (low * n + high)[apart]]))
+    keys = keys[~contains(distinct(known.low * n + known.high), keys)]
+    low, high = np.divmod(keys, n)
+    total = pair_products(sums, sums, low, high).astype(np.float64)
+    return joined([known, single, ClusterEdges(low, high, total)])
 
 
 def _with_cannot_links(
     edges: ClusterEdges, apart: Sequence[tuple[Int64, Int64]], name: Int64
 ) -> ClusterEdges:
     """The edges, and a cannot-link wherever one is between the members of two clusters."""
+    n = len(name)
     low, high = ordered(
         name[np.concatenate([pairs[0] for pairs in apart])],
         name[np.concatenate([pairs[1] for pairs in apart])],
     )
-    links = ClusterEdges(low, high, np.full(len(low), -np.inf))
-    return sum_parallel(edges.join(links), len(name))[0]
+    keys = distinct(low * n + high)
+    free = edges.take(~contains(keys, edges.low * n + edges.high))
+    return joined([free, ClusterEdges(*np.divmod(keys, n), np.full(len(keys), -np.inf))])
 
 
 class _Run:
@@ -180,29 +202,39 @@ class _Run:
         self.sums, self.sizes, self.accept = sums, sizes, accept
         self.history: list[tuple[Int64, Int64, Float64]] = []
         self._refused: list[tuple[Int64, Int64]] = []
+        self._grown = np.zeros(len(sizes), bool)
 
-    def merge(self, active: ClusterEdges, level: float) -> None:
-        """Merge until no allowed pair reaches ``level``; ``active`` holds all that do."""
-        n = len(self.sizes)
+    def merge(self, pairs: ClusterEdges, level: float) -> None:
+        """Merge until no allowed pair reaches ``level``; ``pairs`` holds all that do."""
+        # Clusters are numbered anew among those that take part, in the same order: a round
+        # then costs nothing for all others.
+        vertex, active = renumbered(pairs, len(self.sizes))
         while True:
-            active, mean = prune(active, self.sizes, level)
+            active, mean = prune(active, self.sizes[vertex], level)
             if not len(mean):
                 return
-            chosen = self._accepted(active, mean, reciprocal_best(active, mean, n))
+            chosen = self._accepted(active, vertex, mean, reciprocal_best(active, mean))
             low, high = active.low[chosen], active.high[chosen]
-            self.history.append((low, high, mean[chosen]))
-            self.sums[low] += self.sums[high]
-            self.sizes[low] += self.sizes[high]
-            active = contract(active, low, high, self.sums)
+            kept, gone = vertex[low], vertex[high]
+            self.history.append((kept, gone, mean[chosen]))
+            self.sums[kept] += self.sums[gone]
+            self.sizes[kept] += self.sizes[gone]
+            self._grown[kept] = self._grown[gone] = True
+            active = contract(active, low, high, self.sums, vertex)
 
-    def _accepted(self, active: ClusterEdges, mean: Float64, chosen: Index) -> Index:
+    def _accepted(self, active: ClusterEdges, vertex: Int64, mean: Float64, chosen: Index) -> Index:
         if self.accept is None:
             return chosen
-        low, high = active.low[chosen], active.high[chosen]
+        low, high = vertex[active.low[chosen]], vertex[active.high[chosen]]
         good = self.accept(self.sums, self.sizes, low, high, mean[chosen])
         active.total[chosen[~good]] = -np.inf
         self._refused.append((low[~good], high[~good]))
         return chosen[good]
+
+    def take_grown(self) -> npt.NDArray[np.bool_]:
+        """(n,) which clusters have merged since this was last asked."""
+        grown, self._grown = self._grown, np.zeros(len(self.sizes), bool)
+        return grown
 
     def take_refused(self) -> tuple[Int64, Int64]:
         """The pairs refused since this was last asked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_array
 
-from grouping.candidates import pair_products
+from grouping.products import pair_products
 from grouping.records import Float32, Int64
 
 

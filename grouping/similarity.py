@@ -22,10 +22,10 @@ from grouping.candidates import (
     Candidates,
     Pairs,
     first_pass,
-    pair_products,
     workers,
 )
 from grouping.errors import GroupingError, InputError
+from grouping.products import pair_products
 from grouping.records import Float32, Int32
 
 # The product of two blocks stays in the cache of its core: larger ones take twice the time.

@@ -8,6 +8,7 @@ from helpers_vectors import hard_vectors, unit
 
 from grouping.candidates import BF16_MARGIN, Int8Candidates, fastest, first_pass
 from grouping.errors import InputError
+from grouping.products import FEW_VECTORS, MANY_PAIRS, pair_products
 from grouping.similarity import (
     CosineGraph,
     GraphTooLargeError,
@@ -111,6 +112,18 @@ def test_similarity_of_an_edge_is_the_product() -> None:
     assert (graph.rows < graph.cols).all()
     again = pair_similarity(vectors, graph.cols[::-1], graph.rows[::-1])[::-1]
     assert np.allclose(again, graph.similarity, atol=1e-6)
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+@pytest.mark.parametrize("n", [100, FEW_VECTORS + 1])
+def test_products_of_chosen_pairs_are_those_of_float64(n: int, ascending: bool) -> None:
+    rng = np.random.default_rng(n)
+    x, y = rng.standard_normal((n, 64), dtype=np.float32), unit(rng.standard_normal((50, 64)))
+    rows, cols = rng.integers(0, n, 2 * MANY_PAIRS), rng.integers(0, 50, 2 * MANY_PAIRS)
+    if ascending:
+        rows.sort()
+    exact = (x[rows].astype(float) * y[cols]).sum(1)
+    assert np.allclose(pair_products(x, y, rows, cols), exact, atol=1e-5)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])

@@ -1,0 +1,64 @@
+"""Inner products of chosen pairs of vectors, without copies of the vectors."""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from grouping.records import Float32
+
+Index = npt.NDArray[np.integer]
+
+# Rows that stay in the processor's cache while pairs are gathered.
+PAIR_CHUNK = 256
+# Up to this many vectors the work takes less time than importing torch. It depends on nothing
+# else, so that a result is the same to the last bit whatever has been imported.
+FEW_VECTORS = 10_000
+# Fewer pairs are not worth the setting up of a sparse product.
+MANY_PAIRS = 4096
+
+
+def pair_products(x: Float32, y: Float32, rows: Index, cols: Index) -> Float32:
+    """(p,) float32, the inner product of each pair of a row of ``x`` and one of ``y``.
+
+    Many pairs of many vectors go through torch where the rows are in ascending order.
+    """
+    if len(x) > FEW_VECTORS and len(rows) >= MANY_PAIRS and (rows[1:] >= rows[:-1]).all():
+        return sampled_products(x, y, rows, cols)
+    products = np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), PAIR_CHUNK):
+        part = slice(start, start + PAIR_CHUNK)
+        np.einsum("ij,ij->i", x[rows[part]], y[cols[part]], out=products[part])
+    return products
+
+
+def sampled_products(x: Float32, y: Float32, rows: Index, cols: Index) -> Float32:
+    """The same of rows in ascending order, through torch, on all its threads."""
+    torch = _torch()
+    starts = np.zeros(len(x) + 1, np.int64)
+    np.cumsum(np.bincount(rows, minlength=len(x)), out=starts[1:])
+    wanted = torch.sparse_csr_tensor(
+        torch.from_numpy(starts),
+        torch.from_numpy(cols.astype(np.int64, copy=False)),
+        torch.zeros(len(cols)),
+        (len(x), len(y)),
+        check_invariants=False,
+    )
+    found = torch.sparse.sampled_addmm(wanted, torch.from_numpy(x), torch.from_numpy(y).T, beta=0)
+    products: Float32 = found.values().numpy()
+    return products
+
+
+@cache
+def _torch() -> Any:
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "sparse tensors are in beta", said once
+        empty = torch.zeros(2, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)
+        torch.sparse_csr_tensor(*empty, torch.zeros(0), (1, 1), check_invariants=False)
+    return torch
