@@ -76,10 +76,13 @@ def evidence(embeddings: Float32, labels: Int64) -> tuple[Int64, Float32]:
     for members in group_members(labels):
         pool = _typical(embeddings, members)
         shown = min(EVIDENCE, len(pool) - 1)
+        typical = embeddings[pool]
         for part in np.array_split(members, len(members) // POOL + 1):
-            table = embeddings[part] @ embeddings[pool].T
-            table[part[:, None] == pool[None, :]] = -np.inf
+            table = embeddings[part] @ typical.T
             row = np.arange(len(part))
+            place = np.minimum(np.searchsorted(pool, part), len(pool) - 1)
+            itself = pool[place] == part
+            table[row[itself], place[itself]] = -np.inf
             for k in range(shown):
                 best = table.argmax(axis=1)
                 nearest[part, k], similarity[part, k] = pool[best], table[row, best]

@@ -49,8 +49,9 @@ from grouping.edges import (
 from grouping.products import pair_products
 from grouping.records import Float32, Int64
 
-# Asked before clusters merge: (sums, sizes, low, high, similarity) -> one bool a pair.
-Accept = Callable[[Float32, Int64, Int64, Int64, Float64], npt.NDArray[np.bool_]]
+# Asked before clusters merge: (inner, sizes, low, high, similarity) -> one bool a pair, where
+# ``inner`` is the sum of the similarities of all pairs of vectors within each cluster.
+Accept = Callable[[Float64, Int64, Int64, Int64, Float64], npt.NDArray[np.bool_]]
 
 # The similarities down to which clusters are merged in turn, as shares of the way from the
 # threshold to 1. The result is the same with any: at a high level few edges take part in the
@@ -101,8 +102,8 @@ def average_linkage(
 
     Args:
         sums: (n, d) float32, the sum of the unit vectors of each vertex (its vector, where a
-            vertex is one face). Overwritten.
-        sizes: (n,) int64, how many vectors each sum holds. Overwritten.
+            vertex is one face). Used to work in and restored: a copy of all faces is large.
+        sizes: (n,) int64, how many vectors each sum holds.
         edges: rows, columns and mean similarity of all pairs of vertices that reach
             ``threshold``.
         cannot_link: rows and columns of vertices that must not share a cluster.
@@ -114,14 +115,17 @@ def average_linkage(
     apart = [ordered(*cannot_link)]
     pairs = no_edges()
     above = np.inf
-    for share in LEVELS:
-        level = threshold + share * (1 - threshold)
-        name = run.roots()
-        found = _found_between(level, above, edges, name, sizes)
-        pairs = _pairs_now(pairs, found, name, run.take_grown(), sums)
-        run.merge(_with_cannot_links(pairs, apart, name), level)
-        apart.append(run.take_refused())
-        above = level
+    try:
+        for share in LEVELS:
+            level = threshold + share * (1 - threshold)
+            name = run.roots()
+            found = _found_between(level, above, edges, name, run.sizes)
+            pairs = _pairs_now(pairs, found, name, run.take_grown(), sums)
+            run.merge(_with_cannot_links(pairs, apart, name), level)
+            apart.append(run.take_refused())
+            above = level
+    finally:
+        run.restore_sums()
     return run.merges()
 
 
@@ -199,7 +203,13 @@ class _Run:
     """The clusters as they grow, and what was merged."""
 
     def __init__(self, sums: Float32, sizes: Int64, accept: Accept | None) -> None:
-        self.sums, self.sizes, self.accept = sums, sizes, accept
+        self.sums, self.sizes, self.accept = sums, sizes.copy(), accept
+        several = np.flatnonzero(sizes > 1)
+        self.inner = np.zeros(len(sizes))
+        self.inner[several] = pair_products(sums, sums, several, several)
+        self.inner[several] = (self.inner[several] - sizes[several]) / 2
+        self._changed = np.zeros(len(sizes), bool)
+        self._originals: list[tuple[Int64, Float32]] = []
         self.history: list[tuple[Int64, Int64, Float64]] = []
         self._refused: list[tuple[Int64, Int64]] = []
         self._grown = np.zeros(len(sizes), bool)
@@ -217,6 +227,8 @@ class _Run:
             low, high = active.low[chosen], active.high[chosen]
             kept, gone = vertex[low], vertex[high]
             self.history.append((kept, gone, mean[chosen]))
+            self.inner[kept] += self.inner[gone] + active.total[chosen]
+            self._keep_originals(kept)
             self.sums[kept] += self.sums[gone]
             self.sizes[kept] += self.sizes[gone]
             self._grown[kept] = self._grown[gone] = True
@@ -226,10 +238,20 @@ class _Run:
         if self.accept is None:
             return chosen
         low, high = vertex[active.low[chosen]], vertex[active.high[chosen]]
-        good = self.accept(self.sums, self.sizes, low, high, mean[chosen])
+        good = self.accept(self.inner, self.sizes, low, high, mean[chosen])
         active.total[chosen[~good]] = -np.inf
         self._refused.append((low[~good], high[~good]))
         return chosen[good]
+
+    def _keep_originals(self, clusters: Int64) -> None:
+        first = clusters[~self._changed[clusters]]
+        self._originals.append((first, self.sums[first]))
+        self._changed[first] = True
+
+    def restore_sums(self) -> None:
+        """Give the sums that were passed their values again."""
+        for clusters, sums in self._originals:
+            self.sums[clusters] = sums
 
     def take_grown(self) -> npt.NDArray[np.bool_]:
         """(n,) which clusters have merged since this was last asked."""

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from grouping.records import Float32, Int64
+from grouping.edges import Float64
+from grouping.records import Int64
 
 PAIR_MARGIN = 0.06
 MAX_GAP = 0.30
@@ -42,28 +43,32 @@ class SpreadRule:
 
     def __call__(
         self,
-        sums: Float32,
+        inner: Float64,
         sizes: Int64,
         low: Int64,
         high: Int64,
-        similarity: npt.NDArray[np.float64],
+        similarity: Float64,
     ) -> npt.NDArray[np.bool_]:
         """(m,) bool, whether each pair of clusters may merge.
 
         Args:
-            sums, sizes: of all clusters.
+            inner, sizes: of all clusters, see :func:`within`.
             low, high: (m,) int64, the pairs.
             similarity: (m,) float64, average similarity of each.
         """
-        inner = np.minimum(within(sums, sizes, low), within(sums, sizes, high))
+        tighter = np.minimum(within(inner[low], sizes[low]), within(inner[high], sizes[high]))
         alone = sizes[low] + sizes[high] == 2
-        needed = np.where(alone, self.threshold + PAIR_MARGIN, np.minimum(inner, TYPICAL) - MAX_GAP)
+        far = np.minimum(tighter, TYPICAL) - MAX_GAP
+        needed = np.where(alone, self.threshold + PAIR_MARGIN, far)
         return np.asarray(similarity >= needed)
 
 
-def within(sums: Float32, sizes: Int64, clusters: Int64) -> npt.NDArray[np.float64]:
-    """(m,) float64, mean similarity over the pairs of each cluster; infinite for one face."""
-    size = sizes[clusters].astype(np.float64)
-    square = np.einsum("ij,ij->i", sums[clusters], sums[clusters], dtype=np.float64)
-    pairs = size * (size - 1)
-    return np.where(pairs > 0, (square - size) / np.maximum(pairs, 1), np.inf)
+def within(inner: Float64, sizes: Int64) -> Float64:
+    """(m,) float64, mean similarity over the pairs of each cluster; infinite for one face.
+
+    Args:
+        inner: (m,) float64, sum of the similarities of all pairs of faces of a cluster.
+        sizes: (m,) int64, faces of each.
+    """
+    pairs = sizes * (sizes - 1) / 2
+    return np.where(pairs > 0, inner / np.maximum(pairs, 1), np.inf)

@@ -168,9 +168,7 @@ def _link_at_once(
     graph = graph_of(vertices, threshold, max_edges)
     edges = (graph.rows, graph.cols, graph.similarity)
     apart = (vertices.cannot_link[:, 0], vertices.cannot_link[:, 1])
-    merges = average_linkage(
-        vertices.sums.copy(), vertices.sizes.copy(), edges, apart, threshold, accept
-    )
+    merges = average_linkage(vertices.sums, vertices.sizes, edges, apart, threshold, accept)
     return np.unique(merges.roots(len(vertices)), return_inverse=True)[1].astype(np.int64)
 
 

@@ -97,12 +97,10 @@ def test_what_is_proposed(between: float, photos: list, settled: list, proposed:
 
 def test_similarity_within_by_its_definition() -> None:
     vectors, _ = hard_vectors(12, seed=1)
-    sums = np.stack([vectors[:1].sum(0), vectors[1:4].sum(0), vectors[4:].sum(0)])
-    found = within(sums, np.array([1, 3, 8]), np.array([0, 1, 2]))
-    for value, part in zip(found[1:], (vectors[1:4], vectors[4:]), strict=True):
-        products = part @ part.T
-        upper = products[np.triu_indices(len(part), 1)]
-        assert value == pytest.approx(upper.mean(), abs=1e-6)
+    parts = [vectors[:1], vectors[1:4], vectors[4:]]
+    upper = [(part @ part.T)[np.triu_indices(len(part), 1)] for part in parts]
+    found = within(np.array([x.sum() for x in upper]), np.array([1, 3, 8]))
+    assert found[1:] == pytest.approx([x.mean() for x in upper[1:]])
     assert np.isinf(found[0])
 
 
@@ -110,13 +108,11 @@ def test_the_rule_at_its_limits() -> None:
     """One face against groups of a known spread."""
 
     def needed(inside: float, size: int) -> float:
-        # A sum whose members have mean similarity ``inside``: |s|^2 = n + n (n - 1) inside.
-        length = np.sqrt(size + size * (size - 1) * inside)
-        sums = np.array([[1, 0], [length, 0]], np.float32)
+        inner = np.array([0, size * (size - 1) / 2 * inside])
         sizes = np.array([1, size])
         tried = np.linspace(0, 1, 1001)
         pair = np.zeros(1, np.int64), np.ones(1, np.int64)
-        allowed = [bool(SpreadRule(0.38)(sums, sizes, *pair, np.array([s]))[0]) for s in tried]
+        allowed = [bool(SpreadRule(0.38)(inner, sizes, *pair, np.array([s]))[0]) for s in tried]
         return float(tried[allowed.index(True)])
 
     assert needed(1.0, 1) == pytest.approx(0.38 + PAIR_MARGIN, abs=0.002)

@@ -10,6 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from grouping.constraints import Constraints
 from grouping.linkage import average_linkage
+from grouping.members import group_sums
 from grouping.similarity import cosine_graph
 from grouping.vertices import Vertices, link, vertices_of
 
@@ -20,7 +21,7 @@ def linked(vectors: np.ndarray, threshold: float, cannot: np.ndarray | None = No
     graph = cosine_graph(vectors, threshold)
     apart = NO_PAIRS if cannot is None else (cannot[:, 0], cannot[:, 1])
     merges = average_linkage(
-        vectors.copy(),
+        vectors,
         np.ones(len(vectors), np.int64),
         (graph.rows, graph.cols, graph.similarity),
         apart,
@@ -94,7 +95,7 @@ def test_merges_are_listed_with_their_similarity() -> None:
     vectors = unit(np.array([[1, 0, 0], [1, 0.1, 0], [1, 0.3, 0.3], [0, 0, 1]]))
     graph = cosine_graph(vectors, 0.1)
     merges = average_linkage(
-        vectors.copy(),
+        vectors,
         np.ones(4, np.int64),
         (graph.rows, graph.cols, graph.similarity),
         NO_PAIRS,
@@ -104,6 +105,37 @@ def test_merges_are_listed_with_their_similarity() -> None:
     assert merges.kept.tolist() == [0, 0]
     assert merges.gone.tolist() == [1, 2]
     assert merges.similarity == pytest.approx([products[0, 1], products[:2, 2].mean()], abs=1e-6)
+
+
+def test_a_rule_is_told_the_similarities_within_and_sums_are_given_back() -> None:
+    faces, _ = hard_vectors(400, seed=9)
+    start = np.sort(np.random.default_rng(0).integers(0, 250, 400))  # vertices of several faces
+    sums, sizes = group_sums(faces, start, 250), np.bincount(start, minlength=250)
+    members = {vertex: set(np.flatnonzero(start == vertex)) for vertex in np.flatnonzero(sizes)}
+    merged = 0
+
+    def rule(inner, sizes, low, high, similarity):
+        nonlocal merged
+        for kept, gone, mean in zip(low, high, similarity, strict=True):
+            for cluster in (kept, gone):
+                own = faces[sorted(members[cluster])].astype(float)
+                upper = (own @ own.T)[np.triu_indices(len(own), 1)]
+                assert inner[cluster] == pytest.approx(upper.sum(), abs=1e-4)
+                assert sizes[cluster] == len(own)
+            across = faces[sorted(members[kept])].sum(0) @ faces[sorted(members[gone])].sum(0)
+            assert mean == pytest.approx(across / (sizes[kept] * sizes[gone]), abs=1e-5)
+            members[kept] |= members.pop(gone)
+            merged += 1
+        return np.ones(len(low), bool)
+
+    used = np.flatnonzero(sizes)
+    before, counts = sums.copy(), sizes.copy()
+    graph = cosine_graph(sums[used] / sizes[used, None].astype(np.float32), 0.3)
+    edges = used[graph.rows], used[graph.cols], graph.similarity
+    average_linkage(sums, sizes, edges, NO_PAIRS, 0.3, rule)
+    assert merged > 50
+    assert np.array_equal(sums, before)
+    assert np.array_equal(sizes, counts)
 
 
 def test_parts_lose_little_against_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
