@@ -23,7 +23,7 @@ from grouping.errors import PhotoError
 from grouping.quality import face_quality
 from grouping.records import Detections, FaceSet, Failure, Float32, PhotoFaces, UInt8
 
-SEARCH_SIDE = 1280  # long side, in px, of the image that the cascade searches
+SEARCH_PIXELS = 2e6  # of the image that the cascade searches; a smaller photo is searched whole
 MIN_FACE_SHARE = 24 / 1280  # of the long side, where no smallest face is asked for
 MIN_FACE_PX = 20.0  # below this, nothing is left that tells people apart
 SEARCHED_FACE_PX = 16.0  # of the image searched; smaller faces ask for a larger image
@@ -62,9 +62,10 @@ class AnalysisSettings:
         return float(MIN_FACE_PX / PYRAMID_FACTOR ** max(0, math.floor(steps)))
 
     def search_side(self, width: int, height: int) -> int:
-        """Long side at which the smallest face wanted is still large enough to be judged."""
-        needed = max(width, height) * SEARCHED_FACE_PX / self.smallest(width, height)
-        return max(SEARCH_SIDE, round(needed))
+        """Long side of the image searched: ``SEARCH_PIXELS``, more for very small faces."""
+        share = min(1, math.sqrt(SEARCH_PIXELS / (width * height)))
+        needed = SEARCHED_FACE_PX / self.smallest(width, height)
+        return math.ceil(max(width, height) * max(share, needed))
 
 
 class PhotoAnalyser:
@@ -120,7 +121,7 @@ class PhotoAnalyser:
         """Faces in full-size pixels with crops and quality, embeddings still missing."""
         found = found[found.scores >= self.settings.min_score]
         faces = scaled(found, 1 / image.scale)
-        if self.settings.crowds and is_crowd(found, image):
+        if self.settings.crowds and is_crowd(faces, image):
             faces = self._with_tiles(photo, image, faces)
         crops = self._crops(photo, image, faces.landmarks)
         quality = face_quality(faces, crops)

@@ -22,7 +22,8 @@ TILE = 1024  # px a side
 TILE_OVERLAP = 128  # px; the largest face that a tile is asked for is half of that
 CROWD_FACE = 12.0  # px of the original photo, side of the smallest face searched for in crowds
 CROWD_COUNT = 8  # faces that make a crowd where most of them are small
-SMALL_FACE = 48.0  # px, of the image searched
+SMALL_FACE = 48.0  # px, in a photo whose long side is at most the next; in proportion above
+SMALL_FACE_SIDE = 1280.0
 
 DUPLICATE_OVERLAP = 0.4
 
@@ -31,13 +32,14 @@ def is_crowd(found: Detections, image: DecodedPhoto) -> bool:
     """Tell from the first pass whether a second one is worth its time.
 
     Args:
-        found: the first pass, in pixels of the image searched.
-        image: that image.
+        found: the first pass, in pixels of the photo.
+        image: the image searched.
     """
-    if len(found) < CROWD_COUNT or max(image.width, image.height) <= TILE_OVERLAP:
+    long_side = max(image.width, image.height)
+    if len(found) < CROWD_COUNT or long_side <= TILE_OVERLAP:
         return False
     sides = np.sqrt((found.boxes[:, 2:] - found.boxes[:, :2]).prod(1))
-    return bool(np.median(sides) < SMALL_FACE)
+    return bool(np.median(sides) < SMALL_FACE * max(1, long_side / SMALL_FACE_SIDE))
 
 
 def search_tiles(detector: Detector, image: Image.Image, min_score: float) -> Detections:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from grouping.workers import Work
 
 # Part of every cache key: raise it when a change of the code changes what a photo gives.
-DETECTION_VERSION = 2
+DETECTION_VERSION = 3
 EMBEDDING_VERSION = 1
 
 

@@ -7,7 +7,7 @@ import pytest
 from helpers_files import STORED, turned_file
 from PIL import Image
 
-from grouping.analysis import PhotoAnalyser
+from grouping.analysis import AnalysisSettings, PhotoAnalyser
 from grouping.decoding import FORMATS
 
 CHUNK = 4
@@ -55,6 +55,25 @@ def test_a_face_turned_any_way_is_found_alike(analyse, photos, tmp_path):
     assert len(upright.faces) == 1
     for result in others:
         assert np.abs(result.faces.boxes - upright.faces.boxes).max() < 8
+
+
+@pytest.mark.parametrize(
+    ("size", "searched"),
+    [
+        ((640, 480), 640),
+        ((1600, 1250), 1600),  # two megapixels, whole
+        ((4000, 3000), 1633),  # 1633 x 1225 is two megapixels
+        ((3000, 4000), 1633),
+        ((1, 1), 1),
+    ],
+)
+def test_photos_are_searched_at_two_megapixels_at_most(size, searched):
+    assert AnalysisSettings().search_side(*size) == searched
+
+
+def test_a_very_small_face_asks_for_a_larger_image():
+    # 16 px of the image searched: a face of 32 px in 4000 x 3000 needs it at half size.
+    assert AnalysisSettings(min_face=32).search_side(4000, 3000) == 2000
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from PIL import Image
 from grouping import analysis as analysis_module
 from grouping import crowds as module
 from grouping.analysis import AnalysisSettings, PhotoAnalyser
-from grouping.crowds import CROWD_COUNT, SMALL_FACE, TILE, TILE_OVERLAP, is_crowd, search_tiles
+from grouping.crowds import CROWD_COUNT, TILE, TILE_OVERLAP, is_crowd, search_tiles
 from grouping.decoding import DecodedPhoto
 from grouping.records import Detections
 
@@ -46,14 +46,18 @@ def photo(width=4000, height=3000):
     return DecodedPhoto(Image.new("RGB", (128, 96)), width, height)
 
 
-def test_many_small_faces_are_a_crowd():
-    assert is_crowd(faces(CROWD_COUNT, SMALL_FACE / 2), photo())
+@pytest.mark.parametrize(("long_side", "side"), [(800, 47), (1280, 47), (4000, 149)])
+def test_many_small_faces_are_a_crowd(long_side, side):
+    assert is_crowd(faces(CROWD_COUNT, side), photo(long_side, 600))
 
 
-@pytest.mark.parametrize(
-    "found", [faces(0, 20), faces(CROWD_COUNT - 1, 20), faces(40, SMALL_FACE * 2)]
-)
-def test_few_or_large_faces_are_none(found):
+@pytest.mark.parametrize(("long_side", "side"), [(800, 49), (1280, 49), (4000, 151)])
+def test_many_larger_ones_are_none(long_side, side):
+    assert not is_crowd(faces(CROWD_COUNT, side), photo(600, long_side))
+
+
+@pytest.mark.parametrize("found", [faces(0, 20), faces(CROWD_COUNT - 1, 20)])
+def test_few_faces_are_none(found):
     assert not is_crowd(found, photo())
 
 
@@ -102,11 +106,11 @@ def no_embedding(crops):
 
 def stadium(small_face):
     """A large photo: some faces seen at a glance, and more that only full size shows."""
-    canvas = Image.new("RGB", (3000, 400), (90, 110, 90))
-    near = small_face.resize((132, 156), Image.Resampling.BICUBIC)
+    canvas = Image.new("RGB", (6000, 800), (90, 110, 90))
+    near = small_face.resize((264, 312), Image.Resampling.BICUBIC)
     for i in range(10):
-        canvas.paste(near, (40 + i * 280, 220))
-        canvas.paste(small_face, (50 + i * 280, 60))
+        canvas.paste(near, (80 + i * 560, 440))
+        canvas.paste(small_face, (100 + i * 560, 120))
     return np.asarray(canvas)
 
 
@@ -119,7 +123,7 @@ def test_a_crowd_is_looked_at_twice_and_shows_more_faces(monkeypatch, detector, 
     assert counted.calls == 1
     assert len(once) == 10
     assert len(found) == 20
-    upper = found.boxes[found.boxes[:, 3] < 200]
+    upper = found.boxes[found.boxes[:, 3] < 400]
     assert len(upper) == 10
 
 
