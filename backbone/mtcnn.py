@@ -151,7 +151,8 @@ class PNet(nn.Module):
         self.conv2 = _convolution(torch.cat([weight[:, order], no_weight], 1), bias)
         self.prelu2 = _prelu(published.slopes(2))
         self.conv3, self.prelu3 = published.active(3)
-        self.heads = _convolution(*published.heads("conv4", 2))
+        weight, bias = published.heads("conv4", 2)
+        self.heads = _dense(weight.flatten(1), bias)
 
     def forward(self, x: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
         """Return probability (n, h', w') and box correction (n, 4, h', w').
@@ -168,8 +169,12 @@ class PNet(nn.Module):
         falling = x[:, : self.falling]
         torch.maximum(falling, x[:, -self.falling :], out=falling)
         x = self.prelu2(self.conv2(self.prelu1(x)))
-        x = self.heads(self.prelu3(self.conv3(x)))
-        return x[:, 0].sigmoid(), x[:, 1:]
+        x = self.prelu3(self.conv3(x)).permute(0, 2, 3, 1)
+        # One map after the other: a convolution would write its five channels side by side,
+        # which takes twice as long, and whoever reads one of them would skip the others.
+        bias, cells = self.heads.bias[:, None], x.flatten(0, 2).T
+        maps = torch.addmm(bias, self.heads.weight, cells).unflatten(1, x.shape[:3])
+        return maps[0].sigmoid(), maps[1:].transpose(0, 1)
 
 
 class RNet(nn.Module):

@@ -34,7 +34,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 WEB_PIXELS, CAMERA_PIXELS = 2e6, 8e6
 ENLARGED_LONG_SIDE = 4000  # 4000 x 3000 is 12 megapixels
 CHUNK = 4  # photos a worker takes at once, as the pipeline gives them
-LEAST_PHOTOS = 48  # that ours is timed on; a class of fewer is gone through several times
+LEAST_PHOTOS = 96  # that ours is timed on; a class of fewer is gone through several times
 SURE_SCORE, SURE_SIDE = 0.95, 40.0  # the reference's faces that must be found
 SAME_FACE = 0.5  # intersection over union
 
