@@ -8,7 +8,7 @@ pixels they come out with. The windows are those of adaptive average pooling: ou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +16,18 @@ from PIL import Image
 
 from grouping.records import Float32, Int64
 
-# The table is uint32 and may wrap around: a difference is right as long as the sum over one
-# window stays below 2^32, that is 16.8 million white pixels.
-Table = npt.NDArray[np.uint32]
+# The sums of the three colours share one integer, BITS apart, so that one addition and one look-up
+# do for all three. It may wrap around, and one colour may run over into the next: a difference of
+# sums is right all the same where each colour's sum over the window is below 2**BITS.
+Table = npt.NDArray[np.int64]
+BITS = 21
+MOST_PIXELS = (2**BITS - 1) // 255  # of a window, were it white; larger ones are summed in parts
+
+Edges = tuple[Int64, Int64]  # where the windows along one axis start and end
 
 # Worked on at once: few enough to stay in the processor's cache.
 BLOCK_ROWS = 32
 BLOCK_CROPS = 64
-
-BITS = 21  # of a uint64 for the running sum of one colour along a row: rows up to 8,224 px
 
 
 class Pyramid:
@@ -46,21 +49,13 @@ class Pyramid:
             room: (rows, columns) to return, at least that many; what is beyond the level is 0.
         """
         rows, columns = room or (height, width)
-        level = np.zeros((rows, columns * 3), np.float32)
-        left, right = _windows(self.size[0], width)
-        top, bottom = _windows(self.size[1], height)
-        share_x = np.repeat(_reciprocal(right - left), 3)
-        share_y = _reciprocal(bottom - top)
-        left, right = (np.ravel(x[:, None] * 3 + np.arange(3)) for x in (left, right))
-        table = self._table.reshape(len(self._table), -1)
+        level = np.zeros((rows, columns, 3), np.float32)
+        x, (top, bottom) = (_windows(n, m) for n, m in zip(self.size, (width, height), strict=True))
         for block in _blocks(height, BLOCK_ROWS):
-            sums = table.take(bottom[block], 0, mode="clip")
-            sums -= table.take(top[block], 0, mode="clip")
-            values = level[block, : width * 3]
-            values[...] = sums.take(right, 1, mode="clip") - sums.take(left, 1, mode="clip")
-            values *= share_x
-            values *= share_y[block, None]
-        return level.reshape(rows, columns, 3)
+            y = top[block], bottom[block]
+            share = _share(y)[:, None] * _share(x)
+            _fill(level[block, :width], share, _colours(self._crossings, y, x))
+        return level
 
     def crops(self, boxes: Float32, side: int) -> Float32:
         """Return each box area-averaged to (n, side, side, 3) float32, 0..255.
@@ -75,57 +70,74 @@ class Pyramid:
         y1, y2 = _inside(boxes[:, 1], boxes[:, 3], height)
         left, right = (x1[:, None] + w for w in _windows((x2 - x1)[:, None], side))
         top, bottom = (y1[:, None] + w for w in _windows((y2 - y1)[:, None], side))
-        share_x = np.repeat(_reciprocal(right - left), 3, axis=1)
-        share_y = _reciprocal(bottom - top)
-        crops = np.empty((len(boxes), side, side * 3), np.float32)
+        crops = np.empty((len(boxes), side, side, 3), np.float32)
         for block in _blocks(len(boxes), BLOCK_CROPS):
-            x, y = (left[block], right[block]), (top[block], bottom[block])
-            sums = self._at(y[1], x[1])
-            sums -= self._at(y[1], x[0])
-            sums -= self._at(y[0], x[1])
-            sums += self._at(y[0], x[0])
-            values = crops[block]
-            values[...] = sums.reshape(values.shape)
-            values *= share_x[block, None]
-            values *= share_y[block, :, None]
-        return crops.reshape(-1, side, side, 3)
+            y, x = (top[block], bottom[block]), (left[block], right[block])
+            share = _share(y)[:, :, None] * _share(x)[:, None, :]
+            _fill(crops[block], share, _colours(self._boxes, y, x))
+        return crops
+
+    def _crossings(self, y: Edges, x: Edges) -> Table:
+        """(h, w) sums over the windows where h rows of windows cross w columns of them."""
+        strips = self._table.take(y[1], 0, mode="clip")
+        strips -= self._table.take(y[0], 0, mode="clip")
+        sums: Table = strips.take(x[1], 1, mode="clip")
+        sums -= strips.take(x[0], 1, mode="clip")
+        return sums
+
+    def _boxes(self, y: Edges, x: Edges) -> Table:
+        """(n, s, s) sums over the windows of n boxes, (n, s) of them along each axis."""
+        sums = self._at(y[1], x[1])
+        sums -= self._at(y[1], x[0])
+        sums -= self._at(y[0], x[1])
+        sums += self._at(y[0], x[0])
+        return sums
 
     def _at(self, y: Int64, x: Int64) -> Table:
         """Table entries at the crossings of rows (n, s) and columns (n, s)."""
-        flat = self._table.reshape(-1, 3)
         index = y[:, :, None] * self._table.shape[1] + x[:, None, :]
-        found: Table = flat.take(index, 0, mode="clip")
+        found: Table = self._table.ravel().take(index, mode="clip")
         return found
 
 
 def summed_area_table(pixels: npt.NDArray[np.uint8]) -> Table:
-    """Sum (h, w, 3) uint8 over all rectangles from the origin: (h + 1, w + 1, 3) uint32.
-
-    The three colours of a pixel share one uint64 while a row is summed, and rows are added as
-    a whole: three times as fast as two cumulative sums.
-    """
+    """Sum (h, w, 3) uint8 over all rectangles from the origin: (h + 1, w + 1) int64."""
     height, width = pixels.shape[:2]
-    table = np.zeros((height + 1, width + 1, 3), np.uint32)
+    table = np.zeros((height + 1, width + 1), np.int64)
     for block in _blocks(height, BLOCK_ROWS):
+        packed = pixels[block, :, 0].astype(np.int64)
+        for colour in (1, 2):
+            packed |= pixels[block, :, colour].astype(np.int64) << BITS * colour
         rows = table[1:, 1:][block]
-        _running_sums(pixels[block], rows)
+        np.cumsum(packed, axis=1, out=rows)
         for y in range(len(rows)):
             rows[y] += table[block.start + y, 1:]
     return table
 
 
-def _running_sums(pixels: npt.NDArray[np.uint8], sums: Table) -> None:
-    """Fill ``sums`` (h, w, 3) with the sums along the rows of ``pixels``."""
-    if pixels.shape[1] * 255 >= 2**BITS:
-        np.cumsum(pixels, axis=1, dtype=np.uint32, out=sums)
-        return
-    packed = pixels[..., 0].astype(np.uint64)
-    for colour in (1, 2):
-        packed |= pixels[..., colour].astype(np.uint64) << np.uint64(BITS * colour)
-    np.cumsum(packed, axis=1, out=packed)
-    mask = np.uint64(2**BITS - 1)
-    for colour in range(3):
-        sums[..., colour] = (packed >> np.uint64(BITS * colour)) & mask
+def _colours(
+    sums: Callable[[Edges, Edges], Table], y: Edges, x: Edges
+) -> list[npt.NDArray[np.floating]]:
+    """The three colours' sums over windows; those too large for ``BITS`` from parts of them."""
+    high, wide = ((end - start).max() for start, end in (y, x))
+    if high * wide <= MOST_PIXELS:
+        packed = sums(y, x)
+        fields = packed, packed >> BITS, packed >> 2 * BITS
+        return [(field & 2**BITS - 1).astype(np.float32) for field in fields]
+    if high > wide:
+        middle = (y[0] + y[1]) // 2
+        halves = ((y[0], middle), x), ((middle, y[1]), x)
+    else:
+        middle = (x[0] + x[1]) // 2
+        halves = (y, (x[0], middle)), (y, (middle, x[1]))
+    parts = zip(*(_colours(sums, *half) for half in halves), strict=True)
+    return [np.add(one, other, dtype=np.float64) for one, other in parts]
+
+
+def _fill(out: Float32, share: Float32, colours: list[npt.NDArray[np.floating]]) -> None:
+    """Write the means of three colours, ``share`` of their sums, to ``out`` (..., 3)."""
+    for colour, sums in enumerate(colours):
+        np.multiply(sums, share, out=out[..., colour], casting="same_kind")
 
 
 def _blocks(length: int, size: int) -> Iterator[slice]:
@@ -134,11 +146,12 @@ def _blocks(length: int, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, length))
 
 
-def _reciprocal(counts: Int64) -> Float32:
-    return np.float32(1) / counts.astype(np.float32)
+def _share(edges: Edges) -> Float32:
+    """One over the lengths of windows."""
+    return np.float32(1) / (edges[1] - edges[0]).astype(np.float32)
 
 
-def _windows(length: int | Int64, count: int) -> tuple[Int64, Int64]:
+def _windows(length: int | Int64, count: int) -> Edges:
     """Start and end of the pooling windows: (count,), or (n, count) for lengths (n, 1)."""
     i = np.arange(count)
     return i * length // count, -(-(i + 1) * length // count)

@@ -19,28 +19,41 @@ def pooled(pixels, height, width):
     return adaptive_avg_pool2d(x, (height, width))[0].permute(1, 2, 0).numpy()
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (37, 53), (120, 90)])
-@pytest.mark.parametrize("bits", [21, 4])  # 4: rows too long for packing, the other way to sum
-def test_table_holds_the_sums_of_all_rectangles_from_the_origin(monkeypatch, size, bits):
-    monkeypatch.setattr(module, "BITS", bits)
+def colours(packed):
+    """(..., 3) sums from differences of a table."""
+    mask = (1 << module.BITS) - 1
+    return np.stack([(packed >> (module.BITS * k)) & mask for k in range(3)], -1)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (37, 53), (70, 90)])
+def test_table_holds_the_sums_of_all_rectangles_from_the_origin(size):
     pixels = random_pixels(*size)
     table = summed_area_table(pixels)
     expected = pixels.astype(np.int64).cumsum(0).cumsum(1)
-    assert (table[1:, 1:] == expected).all()
+    assert (colours(table[1:, 1:]) == expected).all()
     assert not table[0].any()
     assert not table[:, 0].any()
 
 
-def test_the_longest_packed_row_of_white_does_not_overflow():
-    width = (2**module.BITS - 1) // 255
-    pixels = np.full((1, width, 3), 255, np.uint8)
-    assert (summed_area_table(pixels)[1, -1] == 255 * width).all()
+def test_a_table_that_wraps_around_still_gives_the_sums_of_windows():
+    pixels = random_pixels(3000, 2900)  # 1.1e9 a colour: far above 2**21, and 2**63 in all
+    table = summed_area_table(pixels)
+    assert table.min() < 0
+    y, x = np.random.default_rng(1).integers(0, 2800, (2, 200))
+    found = table[y + 90, x + 90] - table[y, x + 90] - table[y + 90, x] + table[y, x]
+    expected = [pixels[j : j + 90, i : i + 90].sum((0, 1), int) for j, i in zip(y, x, strict=True)]
+    assert (colours(found) == expected).all()
 
 
-def test_a_table_that_wraps_around_still_gives_right_means():
-    pixels = np.full((4200, 4100, 3), 255, np.uint8)  # sums up to 4.39e9 > 2^32
-    level = Pyramid(Image.fromarray(pixels)).level(7, 5)
-    assert np.abs(level - 255).max() < 1e-4
+@pytest.mark.parametrize("size", [(4200, 4100), (9000, 1), (1, 9000), (91, 91), (90, 91)])
+@pytest.mark.parametrize("tint", [(255, 255, 255), (255, 0, 255), (0, 255, 0)])
+def test_windows_too_large_for_one_sum_are_averaged_right(size, tint):
+    pixels = np.empty((*size, 3), np.uint8)
+    pixels[:] = tint
+    pyramid = Pyramid(Image.fromarray(pixels))
+    assert np.abs(pyramid.level(1, 1) - tint).max() < 1e-4
+    whole = np.array([[1, 1, size[1], size[0]]], np.float32)
+    assert np.abs(pyramid.crops(whole, 24) - tint).max() < 1e-4
 
 
 @pytest.mark.parametrize("out", [(1, 1), (12, 12), (29, 41), (37, 53), (50, 60)])
