@@ -2,13 +2,15 @@
 
 A face is attached where its average similarity to a group reaches the threshold and leads that
 to the next group by a margin: a face that fits two groups equally stays out. A single good face
-has to be met more closely, for nothing else speaks for the two. No face joins a group that it
+has to be met more closely, for nothing else speaks for the two, and not by a face that shows next
+to nothing. No face joins a group that it
 cannot be in, and of two faces that cannot be together the more similar goes in.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from grouping.records import Float32, Int64
 from grouping.vertices import Vertices
@@ -22,7 +24,12 @@ TABLE = 16_000_000
 
 
 def attach(
-    vertices: Vertices, labels: Int64, candidates: Int64, threshold: float, margin: float = MARGIN
+    vertices: Vertices,
+    labels: Int64,
+    candidates: Int64,
+    threshold: float,
+    margin: float = MARGIN,
+    hopeless: npt.NDArray[np.bool_] | None = None,
 ) -> Int64:
     """Labels with those candidates attached that clearly belong to one group.
 
@@ -32,6 +39,7 @@ def attach(
         candidates: vertices to attach; those that have a label keep it.
         threshold: smallest average similarity to a group.
         margin: smallest lead over the next group.
+        hopeless: (m,) bool, vertices that do not join a group of one face; none by default.
     """
     waiting = candidates[labels[candidates] < 0]
     inside = np.flatnonzero(labels >= 0)
@@ -39,8 +47,12 @@ def attach(
         return labels
     groups = vertices.take(inside).contract(labels[inside])
     best, similarity, lead = _two_best(vertices.take(waiting).means(), groups.means())
-    needed = threshold + np.where(groups.sizes[best] == 1, np.float32(ALONE), 0)
-    fits = np.flatnonzero((similarity >= needed) & (lead >= margin))
+    alone = groups.sizes[best] == 1
+    needed = threshold + np.where(alone, np.float32(ALONE), 0)
+    clear = (similarity >= needed) & (lead >= margin)
+    if hopeless is not None:
+        clear &= ~(alone & hopeless[waiting])
+    fits = np.flatnonzero(clear)
     order = fits[np.argsort(-similarity[fits], kind="stable")]
     return _placed(labels, waiting[order], best[order], vertices.cannot_link)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from grouping.attachment import attach
 from grouping.audit import MergeSuggestion, evidence, expected_purity, merge_suggestions
@@ -22,6 +21,9 @@ from grouping.vertices import Vertices, vertices_of
 # Faces of lower quality make no groups and are only attached to them: they are blurred, tiny
 # or seen from behind, and resemble each other more than the people they belong to.
 CORE_QUALITY = 0.5
+# Faces of lower quality still are not attached to a single face: the two would be a person whom
+# nobody can recognise.
+PAIR_QUALITY = 0.2
 # Rows of a block of similarities within a group: bounds memory for groups of any size.
 BLOCK = 2048
 
@@ -97,22 +99,23 @@ def group_faces(
     np.maximum.at(quality, member, chosen.quality)
     quality[vertices.must_link] = 1  # a person vouches for these faces
     labels = np.full(len(faces), -1, np.int64)
-    labels[used] = _cluster(vertices, quality >= core_quality, method, threshold)[member]
+    labels[used] = _cluster(vertices, quality, core_quality, method, threshold)[member]
     rank = content_rank(faces.embeddings)
     numbered = _numbered(faces, labels, rank, min_photos)
     return _described(faces, numbered, rank, threshold, known.cannot_link)
 
 
 def _cluster(
-    vertices: Vertices, core: npt.NDArray[np.bool_], method: str, threshold: float
+    vertices: Vertices, quality: Float32, core_quality: float, method: str, threshold: float
 ) -> Int64:
     """Labels of vertices: clusters of the core, the rest attached to them."""
+    core = quality >= core_quality
     clusterer = CLUSTERERS[method](threshold)
     cores = np.flatnonzero(core)
     labels = np.full(len(vertices), -1, np.int64)
     labels[cores] = clusterer.label(vertices.take(cores))
     weak = np.arange(len(vertices)) if clusterer.leaves_noise else np.flatnonzero(~core)
-    return attach(vertices, labels, weak, threshold)
+    return attach(vertices, labels, weak, threshold, hopeless=quality < PAIR_QUALITY)
 
 
 def _numbered(faces: FaceSet, labels: Int64, rank: Int64, min_photos: int) -> Int64:

@@ -194,15 +194,23 @@ def test_no_network_library_is_imported_to_group() -> None:
 
 
 @pytest.mark.parametrize(
-    ("good_faces", "above", "joins"),
-    [(1, 0.05, False), (1, 0.12, True), (2, 0.02, True), (2, -0.02, False)],
+    ("good_faces", "above", "weak_quality", "joins"),
+    [
+        (1, 0.05, 0.3, False),
+        (1, 0.12, 0.3, True),
+        (1, 0.12, 0.1, False),  # next to nothing is seen of it
+        (2, 0.02, 0.1, True),
+        (2, -0.02, 0.3, False),
+    ],
 )
-def test_a_weak_face_has_to_meet_a_single_good_one_more_closely(good_faces, above, joins):
+def test_a_weak_face_has_to_meet_a_single_good_one_more_closely(
+    good_faces, above, weak_quality, joins
+):
     similarity = 0.38 + above
     axes = np.eye(4, dtype=np.float32)
     good = [axes[0]] * good_faces
     weak = similarity * axes[0] + np.sqrt(1 - similarity**2) * axes[1]
-    quality = np.array([1.0] * good_faces + [0.1, 1.0, 1.0])
+    quality = np.array([1.0] * good_faces + [weak_quality, 1.0, 1.0])
     tilted = unit((axes[2] + 0.1 * axes[3])[None])[0]  # somebody else
     vectors = np.stack([*good, weak, axes[2], tilted]).astype(np.float32)
     labels = group_faces(face_set(vectors, quality=quality), threshold=0.38, min_photos=1).labels
