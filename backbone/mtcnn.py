@@ -171,7 +171,7 @@ class PNet(nn.Module):
         x = self.prelu2(self.conv2(self.prelu1(x)))
         x = self.prelu3(self.conv3(x)).permute(0, 2, 3, 1)
         # One map after the other: a convolution would write its five channels side by side,
-        # which takes twice as long, and whoever reads one of them would skip the others.
+        # which takes longer, and whoever reads one of them would skip the others.
         bias, cells = self.heads.bias[:, None], x.flatten(0, 2).T
         maps = torch.addmm(bias, self.heads.weight, cells).reshape(-1, *x.shape[:3])
         return maps[0].sigmoid(), maps[1:].transpose(0, 1)

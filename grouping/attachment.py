@@ -3,8 +3,8 @@
 A face is attached where its average similarity to a group reaches the threshold and leads that
 to the next group by a margin: a face that fits two groups equally stays out. A single good face
 has to be met more closely, for nothing else speaks for the two, and not by a face that shows next
-to nothing. No face joins a group that it
-cannot be in, and of two faces that cannot be together the more similar goes in.
+to nothing. No face joins a group that it cannot be in, and of two faces that cannot be together
+the more similar goes in.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def attach(
     labels: Int64,
     candidates: Int64,
     threshold: float,
+    hopeless: npt.NDArray[np.bool_],
     margin: float = MARGIN,
-    hopeless: npt.NDArray[np.bool_] | None = None,
 ) -> Int64:
     """Labels with those candidates attached that clearly belong to one group.
 
@@ -38,8 +38,8 @@ def attach(
         labels: (m,) int64 from 0, -1 for none.
         candidates: vertices to attach; those that have a label keep it.
         threshold: smallest average similarity to a group.
+        hopeless: (m,) bool, vertices that do not join a group of one face.
         margin: smallest lead over the next group.
-        hopeless: (m,) bool, vertices that do not join a group of one face; none by default.
     """
     waiting = candidates[labels[candidates] < 0]
     inside = np.flatnonzero(labels >= 0)
@@ -50,9 +50,7 @@ def attach(
     alone = groups.sizes[best] == 1
     needed = threshold + np.where(alone, np.float32(ALONE), 0)
     clear = (similarity >= needed) & (lead >= margin)
-    if hopeless is not None:
-        clear &= ~(alone & hopeless[waiting])
-    fits = np.flatnonzero(clear)
+    fits = np.flatnonzero(clear & ~(alone & hopeless[waiting]))
     order = fits[np.argsort(-similarity[fits], kind="stable")]
     return _placed(labels, waiting[order], best[order], vertices.cannot_link)
 

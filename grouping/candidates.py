@@ -24,7 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from grouping.products import FEW_VECTORS, pair_products, sampled_products
+from grouping.products import FEW_VECTORS, pair_products, sampled_products, torch_for_products
 from grouping.records import Float32
 
 BF16_MARGIN = 2.0**-6
@@ -75,9 +75,8 @@ class TorchCandidates:
     """What both passes in torch share."""
 
     def __init__(self) -> None:
-        import torch
-
-        self._torch = torch
+        # Here and not in a worker: warnings are silenced for all threads at once.
+        self._torch = torch = torch_for_products()
         self.threads = torch.get_num_threads()
 
     def products(self, x: Float32, y: Float32, places: Pairs) -> Float32:

@@ -115,7 +115,7 @@ def _cluster(
     labels = np.full(len(vertices), -1, np.int64)
     labels[cores] = clusterer.label(vertices.take(cores))
     weak = np.arange(len(vertices)) if clusterer.leaves_noise else np.flatnonzero(~core)
-    return attach(vertices, labels, weak, threshold, hopeless=quality < PAIR_QUALITY)
+    return attach(vertices, labels, weak, threshold, quality < PAIR_QUALITY)
 
 
 def _numbered(faces: FaceSet, labels: Int64, rank: Int64, min_photos: int) -> Int64:

@@ -38,7 +38,7 @@ def pair_products(x: Float32, y: Float32, rows: Index, cols: Index) -> Float32:
 
 def sampled_products(x: Float32, y: Float32, rows: Index, cols: Index) -> Float32:
     """The same of rows in ascending order, through torch, on all its threads."""
-    torch = _torch()
+    torch = torch_for_products()
     starts = np.zeros(len(x) + 1, np.int64)
     np.cumsum(np.bincount(rows, minlength=len(x)), out=starts[1:])
     wanted = torch.sparse_csr_tensor(
@@ -54,7 +54,8 @@ def sampled_products(x: Float32, y: Float32, rows: Index, cols: Index) -> Float3
 
 
 @cache
-def _torch() -> Any:
+def torch_for_products() -> Any:
+    """Torch, past its remark on sparse tensors; to be called before threads make products."""
     import torch
 
     with warnings.catch_warnings():
