@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from grouping.products import pair_products
-from grouping.records import Float32, Int64
+from grouping.records import Float32, Float64, Int64
 
-Float64 = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 
 

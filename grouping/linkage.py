@@ -34,7 +34,6 @@ import numpy.typing as npt
 
 from grouping.edges import (
     ClusterEdges,
-    Float64,
     Index,
     contains,
     contract,
@@ -47,7 +46,7 @@ from grouping.edges import (
     renumbered,
 )
 from grouping.products import pair_products
-from grouping.records import Float32, Int64
+from grouping.records import Float32, Float64, Int64
 
 # Asked before clusters merge: (inner, sizes, low, high, similarity) -> one bool a pair, where
 # ``inner`` is the sum of the similarities of all pairs of vectors within each cluster.

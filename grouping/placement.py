@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-Float64 = npt.NDArray[np.float64]
+from grouping.records import Float64
 
 _DIRECTIONS = 12
 _RINGS = (0.75, 1.15, 1.7, 2.5, 3.6, 5.0)

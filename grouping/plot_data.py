@@ -9,10 +9,9 @@ from base64 import b64encode
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from grouping.errors import InputError
-from grouping.records import FaceSet, Float32, Int64
+from grouping.records import FaceSet, Float32, Float64, Int64
 
 DEFAULT_MAX_FACES = 5000
 PCA_COMPONENTS = 50
@@ -23,8 +22,6 @@ HISTOGRAM_BINS = 120
 MATRIX_SIDE = 400
 _JITTER = 1e-6
 _BLOCK = 1024
-
-Float64 = npt.NDArray[np.float64]
 
 
 def plot_data(

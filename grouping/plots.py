@@ -17,6 +17,7 @@ from grouping.figure_text import headline, model_line
 from grouping.lettering import fit_text, font_families
 from grouping.palette import FAINT, INK, colour_of, count, marker_of
 from grouping.placement import place_labels
+from grouping.records import Float64
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Portrait = Callable[[Face], "Image.Image"]
-Float64 = npt.NDArray[np.float64]
 
 DPI = 120
 TSNE_INCHES = (16.0, 10.0)

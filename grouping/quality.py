@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grouping.alignment import TEMPLATE, similarity_transforms
-from grouping.records import Detections, Float32, UInt8
+from grouping.records import Detections, Float32, Float64, UInt8
 
 GOOD_SIZE = 64.0  # px
 GOOD_SHARPNESS = 100.0  # grey levels squared, of a 112x112 crop
@@ -47,8 +47,6 @@ HEAD = np.array(
         [0.414, 1.153, 0.15],
     ]
 )
-
-Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

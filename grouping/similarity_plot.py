@@ -6,7 +6,6 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from grouping.figure_text import headline, model_line
 from grouping.palette import COLOURS, FAINT, INK, colour_of, count
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
 DPI = 120
 FEW_PAIRS = 2000  # below, bins are twice as wide
-
-Float64 = npt.NDArray[np.float64]
 
 
 def similarity_figure(result: dict[str, Any]) -> Figure:

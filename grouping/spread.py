@@ -23,8 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from grouping.edges import Float64
-from grouping.records import Int64
+from grouping.records import Float64, Int64
 
 PAIR_MARGIN = 0.06
 MAX_GAP = 0.30
