@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from grouping.records import Float32, Int64
 
-NMS_BLOCK = 64  # ranked boxes settled at once; only those kept meet the rest
+NMS_BLOCK = 128  # ranked boxes settled at once; only those kept meet the rest
 
 
 def overlap(a: Float32, b: Float32, *, of_smaller: bool = False, margin: float = 0) -> Float32:
@@ -67,11 +67,14 @@ def suppress(
 
 def _unbeaten(rivals: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Which of some ranked boxes no better one that is itself kept has beaten."""
+    better = np.triu(rivals, 1)
     alive = np.ones(len(rivals), bool)
-    for i, beaten in enumerate(rivals):
-        if alive[i]:
-            alive[i + 1 :] &= ~beaten[i + 1 :]
-    return alive
+    while True:
+        # Each turn settles at least one more box for good; nearly always two or three do.
+        left: npt.NDArray[np.bool_] = np.logical_not(better[alive].any(0))
+        if (left == alive).all():
+            return left
+        alive = left
 
 
 def squared(boxes: Float32) -> Float32:
