@@ -16,7 +16,7 @@ memory, which is what these small networks spend half their time on.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -154,17 +154,23 @@ class PNet(nn.Module):
         weight, bias = published.heads("conv4", 2)
         self.heads = _dense(weight.flatten(1), bias)
 
-    def forward(self, x: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, extents: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
         """Return probability (n, h', w') and box correction (n, 4, h', w').
 
-        Rows from ``height`` and columns from ``width`` on are padding. Cells of the image are
-        as without it, the last ones too, whose pooling windows hang over an odd edge.
+        Args:
+            x: (n, 3, h, w).
+            extents: height and width of what is not padding, for each image. Its cells are as
+                without the padding, the last ones too, whose pooling windows hang over an odd
+                edge.
         """
+        size = x.shape[2:]
         x = self.conv1(x)
-        # The first row and column that saw padding repeat the last that did not, so that they
-        # cannot win the maximum of a window that hangs over the edge.
-        x[:, :, height - 2 : height - 1] = x[:, :, height - 3 : height - 2]
-        x[:, :, :, width - 2 : width - 1] = x[:, :, :, width - 3 : width - 2]
+        for number, extent in enumerate(extents):
+            for axis, end, limit in zip((1, 2), extent, size, strict=True):
+                if end < limit:
+                    # The first row or column that saw padding repeats the last that did not, so
+                    # that it cannot win the maximum of a window that hangs over the edge.
+                    x[number].narrow(axis, end - 2, 1).copy_(x[number].narrow(axis, end - 3, 1))
         x = _max_pool(x, 2)
         falling = x[:, : self.falling]
         torch.maximum(falling, x[:, -self.falling :], out=falling)

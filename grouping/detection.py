@@ -6,9 +6,8 @@ from the usual transcriptions, and why:
 - One detector for all photos. Photos come in small batches; the candidates of a whole batch
   pass R-Net and O-Net together.
 - Levels and candidate crops come from one summed-area table (:mod:`grouping.pyramid`).
-- P-Net runs over strips of fixed height and a width rounded up: its activations stay in the
-  processor's cache, and the convolutions meet few distinct shapes, so that their kernels are
-  set up once. Cells that see padding are dropped.
+- P-Net looks at the two largest levels only where the next smaller one gives a hint
+  (:mod:`grouping.proposals`).
 """
 
 from __future__ import annotations
@@ -16,31 +15,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from backbone.mtcnn import (
-    ONET_SIDE,
-    PNET_CELL,
-    PNET_STRIDE,
-    RNET_SIDE,
-    MtcnnNetworks,
-)
+from backbone.mtcnn import ONET_SIDE, PNET_CELL, RNET_SIDE, MtcnnNetworks
 from grouping.boxes import clamped, corrected, squared, suppress
+from grouping.proposals import STAGE_OVERLAP, Extent, propose
 from grouping.pyramid import Pyramid
 from grouping.records import Detections, Float32
 
 if TYPE_CHECKING:
     import torch
 
-STRIP_ROWS = 64  # rows of P-Net cells computed at once, at most
-ROWS_STEP = 8  # cells to which the height of a strip is rounded up
-WIDTH_STEP = 32  # pixels to which its width is
 PYRAMID_FACTOR = 0.709  # about the square root of a half: each level has half the pixels
-LEVEL_OVERLAP = 0.5  # non-maximum suppression within a level, and between levels and stages:
-STAGE_OVERLAP = 0.7  # the values of the authors' code
 # Candidates that pass R-Net or O-Net at once: few enough that activations stay in the cache.
 BATCH_PIXELS = 128 * RNET_SIDE**2
 
@@ -90,44 +80,10 @@ class Detector:
 
     def _propose(self, pyramid: Pyramid, settings: CascadeSettings) -> Float32:
         """P-Net over all levels: (n, 4) square candidates."""
-        levels = [
-            self._propose_level(pyramid, scale, settings.thresholds[0])
-            for scale in pyramid_scales(pyramid.size, settings)
-        ]
-        candidates = np.concatenate(levels) if levels else np.zeros((0, 9), np.float32)
-        candidates = candidates[suppress(candidates[:, :4], candidates[:, 4], STAGE_OVERLAP)]
-        return squared(corrected(candidates[:, :4], candidates[:, 5:], margin=0))
-
-    def _propose_level(self, pyramid: Pyramid, scale: float, threshold: float) -> Float32:
-        """One level: (n, 9) rows of box, score, correction."""
-        probability, correction = self._scan(pyramid, *(int(n * scale + 1) for n in pyramid.size))
-        y, x = np.nonzero(probability >= threshold)
-        corner = (np.stack([x, y], 1) * PNET_STRIDE + 1).astype(np.float32)
-        # In float32, as the authors' code: float64 would round some sides to another pixel.
-        boxes = np.floor(np.concatenate([corner, corner + PNET_CELL - 1], 1) / np.float32(scale))
-        columns = [boxes, probability[y, x][:, None], correction[y, x]]
-        table = np.concatenate(columns, 1).astype(np.float32)
-        return table[suppress(table[:, :4], table[:, 4], LEVEL_OVERLAP)]
-
-    def _scan(self, pyramid: Pyramid, width: int, height: int) -> tuple[Float32, Float32]:
-        """P-Net over one level: probability (h', w') and correction (h', w', 4)."""
-        # Ceil-mode pooling gives a last cell that hangs over an odd edge by one pixel.
-        rows, columns = ((side - PNET_CELL + 1) // PNET_STRIDE + 1 for side in (height, width))
-        strips = -(-rows // STRIP_ROWS)
-        strip = _rounded_up(-(-rows // strips), ROWS_STEP)
-        room = (strips * strip - 1) * PNET_STRIDE + PNET_CELL, _rounded_up(width, WIDTH_STEP)
-        padded = pyramid.level(width, height, room)
-        parts = [
-            self._run(
-                self.networks.pnet,
-                padded[None, y : y + (strip - 1) * PNET_STRIDE + PNET_CELL],
-                height - y,
-                width,
-            )
-            for y in range(0, strips * strip * PNET_STRIDE, strip * PNET_STRIDE)
-        ]
-        probability, correction = (np.concatenate(part, -2)[0] for part in zip(*parts, strict=True))
-        return probability[:rows, :columns], correction[:, :rows, :columns].transpose(1, 2, 0)
+        scales = pyramid_scales(pyramid.size, settings)
+        return propose(
+            partial(self._run, self.networks.pnet), pyramid, scales, settings.thresholds[0]
+        )
 
     def _refine(
         self, pyramids: list[Pyramid], candidates: list[Float32], thresholds: list[float]
@@ -172,16 +128,15 @@ class Detector:
         ends = np.cumsum([len(boxes) for boxes in candidates])[:-1]
         return [np.split(np.concatenate(column), ends) for column in zip(*parts, strict=True)]
 
-    def _run(self, network: torch.nn.Module, crops: Float32, *extent: int) -> list[Float32]:
-        """Run a network over (n, h, w, 3) RGB, 0..255.
-
-        ``extent``, for P-Net: height and width of what is not padding.
-        """
+    def _run(
+        self, network: torch.nn.Module, crops: Float32, *extents: Sequence[Extent]
+    ) -> list[Float32]:
+        """Run a network over (n, h, w, 3) RGB, 0..255; ``extents`` are for P-Net."""
         import torch
 
         with torch.inference_mode():
             x = torch.from_numpy(crops).to(self.networks.device).permute(0, 3, 1, 2)
-            outputs = network(x, *extent)
+            outputs = network(x, *extents)
         return [output.float().cpu().numpy() for output in outputs]
 
 
@@ -195,10 +150,6 @@ def pyramid_scales(size: tuple[int, int], settings: CascadeSettings) -> list[flo
         scale *= settings.factor
         shortest *= settings.factor
     return scales
-
-
-def _rounded_up(value: int, step: int) -> int:
-    return -(-value // step) * step
 
 
 def _final(

@@ -46,7 +46,7 @@ class PlainMtcnn:
     def _proposals(self, x, scale):
         height, width = (int(side * scale + 1) for side in x.shape[2:])
         level = interpolate(x, size=(height, width), mode="area")
-        probability, shares = self.networks.pnet((level - 127.5) / 128, height, width)
+        probability, shares = self.networks.pnet(level, [(height, width)])
         probability, shares = probability[0].numpy(), shares[0].numpy()
         y, x = np.nonzero(probability >= THRESHOLDS[0])
         corner = np.stack([x, y], 1) * STRIDE + 1
@@ -59,7 +59,7 @@ class PlainMtcnn:
         for x1, y1, x2, y2 in boxes.astype(int):
             part = x[:, :, max(y1, 1) - 1 : max(y2, 1), max(x1, 1) - 1 : max(x2, 1)]
             crops.append(interpolate(part, size=(side, side), mode="area"))
-        return [out.numpy() for out in network((torch.cat(crops) - 127.5) / 128)]
+        return [out.numpy() for out in network(torch.cat(crops))]
 
 
 def detect(mtcnn, image):

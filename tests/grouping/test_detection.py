@@ -76,6 +76,16 @@ def assert_nearly_all_the_same(paths, detector, mtcnn):
     assert np.median(distances) < 0.01
 
 
+def test_the_plain_transcription_of_the_benchmark_gives_the_reference(photos, facenet, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
+    from plain_mtcnn import PlainMtcnn
+
+    image = load(photos / "two_presidents.jpg", 400)
+    for ours, theirs in zip(PlainMtcnn()(image), detect(facenet(), image), strict=True):
+        assert len(ours) == len(theirs) == 2
+        assert np.abs(ours - theirs).max() < SAME_BOX
+
+
 def test_album_photos_give_the_faces_of_the_reference(shared_data, detector, facenet):
     paths = sorted((shared_data / "album" / "photos").iterdir())[::70]
     assert_nearly_all_the_same(paths, detector, facenet())

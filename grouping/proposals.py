@@ -1,0 +1,187 @@
+"""Where in a photo a face may be: P-Net over the levels of the pyramid.
+
+The two largest levels hold three quarters of the cells and few faces. A face that shows in one
+of them shows in the next smaller level too, if less clearly, so they are looked at in small
+windows around what the level before has seen, and not at all elsewhere. The others are looked
+at whole: hints of hints would miss faces. (On 1,812 photos none of 2,767 faces is lost.)
+
+P-Net runs over strips of fixed height and a width rounded up, or over many windows of one size:
+its activations stay in the processor's cache, and the convolutions meet few distinct shapes, so
+that their kernels are set up once. Cells that see padding are dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import maximum_filter1d
+
+from backbone.mtcnn import PNET_CELL, PNET_STRIDE
+from grouping.boxes import corrected, squared, suppress
+from grouping.pyramid import Pyramid
+from grouping.records import Float32, Int64
+
+STRIP_ROWS = 64  # rows of P-Net cells computed at once, at most
+ROWS_STEP = 8  # cells to which the height of a strip is rounded up
+WIDTH_STEP = 32  # pixels to which its width is
+
+HINTED_LEVELS = 2  # the largest levels, searched only where the next smaller one gives a hint
+HINT = 0.35  # face probability of a cell that is a hint
+REACH = 2  # cells around a hint, on its own level, that are looked at on the next
+WINDOW = 10  # cells a side of the windows looked at
+WINDOWS = 64  # that P-Net sees at once
+# A level with fewer cells, or with more of them under windows, is looked at whole: that is faster.
+HINTED_CELLS = 2000
+WINDOWS_SHARE = 0.7
+
+LEVEL_OVERLAP = 0.5  # non-maximum suppression within a level, and between levels:
+STAGE_OVERLAP = 0.7  # the values of the authors' code
+
+Extent = tuple[int, int]  # height and width in pixels
+# P-Net on (n, h, w, 3) and the extents that are not padding: probability, correction.
+RunPNet = Callable[[Float32, Sequence[Extent]], list[Float32]]
+
+
+def propose(pnet: RunPNet, pyramid: Pyramid, scales: Sequence[float], threshold: float) -> Float32:
+    """Look for faces on all levels.
+
+    Args:
+        pnet: the network.
+        pyramid: of the photo.
+        scales: of the levels, largest first.
+        threshold: face probability that a candidate needs.
+
+    Returns:
+        (n, 4) square candidates in pixels of the photo.
+    """
+    found = [np.zeros((0, 9), np.float32)]
+    scores: Float32 | None = None
+    for number in reversed(range(len(scales))):  # the smallest level gives the first hints
+        level = Level(pyramid, scales[number])
+        corners = None
+        if scores is not None and number < HINTED_LEVELS:
+            corners = level.corners_of_windows(scores >= HINT, scales[number + 1])
+        scores, shares = level.scan(pnet) if corners is None else level.look(pnet, corners)
+        found.append(level.candidates(scores, shares, threshold))
+    candidates = np.concatenate(found[::-1])
+    candidates = candidates[suppress(candidates[:, :4], candidates[:, 4], STAGE_OVERLAP)]
+    return squared(corrected(candidates[:, :4], candidates[:, 5:], margin=0))
+
+
+class Level:
+    """One level of a photo's pyramid, and its map of P-Net cells.
+
+    Attributes:
+        width, height: in pixels of the level.
+        rows, columns: of cells.
+    """
+
+    def __init__(self, pyramid: Pyramid, scale: float) -> None:
+        self._pyramid = pyramid
+        self._scale = scale
+        self.width, self.height = (int(side * scale + 1) for side in pyramid.size)
+        # Ceil-mode pooling gives a last cell that hangs over an odd edge by one pixel.
+        self.rows, self.columns = (
+            (side - PNET_CELL + 1) // PNET_STRIDE + 1 for side in (self.height, self.width)
+        )
+
+    def scan(self, pnet: RunPNet) -> tuple[Float32, Float32]:
+        """Look at all cells: probability (rows, columns), correction (rows, columns, 4)."""
+        strips = -(-self.rows // STRIP_ROWS)
+        strip = _rounded_up(-(-self.rows // strips), ROWS_STEP)
+        step, high = strip * PNET_STRIDE, _pixels(strip)
+        room = (strips - 1) * step + high, _rounded_up(self.width, WIDTH_STEP)
+        padded = self._pyramid.level(self.width, self.height, room)
+        parts = [
+            pnet(padded[None, y : y + high], [(min(self.height - y, high), self.width)])
+            for y in range(0, strips * step, step)
+        ]
+        probability, correction = (np.concatenate(part, -2)[0] for part in zip(*parts, strict=True))
+        inside = np.s_[: self.rows, : self.columns]
+        return probability[inside], correction.transpose(1, 2, 0)[inside]
+
+    def look(self, pnet: RunPNet, corners: Int64) -> tuple[Float32, Float32]:
+        """Look at windows with these first cells (n, 2): as ``scan``, 0 elsewhere."""
+        side = _pixels(WINDOW)
+        # Windows that start inside may end beyond the edge.
+        rows, columns = self.rows + WINDOW, self.columns + WINDOW
+        level = self._pyramid.level(self.width, self.height, (_pixels(rows), _pixels(columns)))
+        lines = level.reshape(len(level), -1)  # a pixel is three numbers
+        windows = np.lib.stride_tricks.sliding_window_view(lines, (side, 3 * side))
+        rest = np.array([self.height, self.width]) - corners * PNET_STRIDE
+        extents = np.minimum(rest, side).tolist()
+        probability = np.zeros((rows, columns), np.float32)
+        correction = np.zeros((rows, columns, 4), np.float32)
+        for start in range(0, len(corners), WINDOWS):
+            batch = slice(start, start + WINDOWS)
+            y, x = corners[batch].T
+            images = windows[y * PNET_STRIDE, x * PNET_STRIDE * 3].reshape(-1, side, side, 3)
+            scores, shares = pnet(images, extents[batch])
+            steps = np.arange(WINDOW)
+            cells = y[:, None, None] + steps[:, None], x[:, None, None] + steps
+            probability[cells], correction[cells] = scores, shares.transpose(0, 2, 3, 1)
+        inside = np.s_[: self.rows, : self.columns]
+        return probability[inside], correction[inside]
+
+    def corners_of_windows(self, hints: npt.NDArray[np.bool_], scale: float) -> Int64 | None:
+        """First cells (n, 2) of windows around hints; None where looking at all is faster.
+
+        Args:
+            hints: cells of a smaller level that are one.
+            scale: of that level.
+        """
+        cells = self.rows * self.columns
+        if cells < HINTED_CELLS:
+            return None
+        around = hints.view(np.uint8)
+        for axis in (0, 1):
+            around = maximum_filter1d(around, 2 * REACH + 1, axis, mode="constant")
+        y, x = (
+            _same_place(np.arange(count), scale / self._scale).clip(0, limit - 1)
+            for count, limit in zip((self.rows, self.columns), hints.shape, strict=True)
+        )
+        corners = _cover(around[y][:, x] > 0)
+        return corners if len(corners) * WINDOW**2 < WINDOWS_SHARE * cells else None
+
+    def candidates(self, scores: Float32, shares: Float32, threshold: float) -> Float32:
+        """The best cells: (n, 9) rows of box in pixels of the photo, score, correction."""
+        y, x = np.nonzero(scores >= threshold)
+        corner = (np.stack([x, y], 1) * PNET_STRIDE + 1).astype(np.float32)
+        # In float32, as the authors' code: float64 would round some sides to another pixel.
+        sides = np.concatenate([corner, corner + PNET_CELL - 1], 1) / np.float32(self._scale)
+        columns = [np.floor(sides), scores[y, x][:, None], shares[y, x]]
+        table = np.concatenate(columns, 1).astype(np.float32)
+        return table[suppress(table[:, :4], table[:, 4], LEVEL_OVERLAP)]
+
+
+def _cover(wanted: npt.NDArray[np.bool_]) -> Int64:
+    """First cells (n, 2) of windows that do not overlap and hold all cells wanted.
+
+    Band after band from the top, window after window from the left, each as late as can be.
+    """
+    corners = []
+    rows = np.flatnonzero(wanted.any(1))
+    while len(rows):
+        columns = np.flatnonzero(wanted[rows[0] : rows[0] + WINDOW].any(0))
+        while len(columns):
+            corners.append((rows[0], columns[0]))
+            columns = columns[np.searchsorted(columns, columns[0] + WINDOW) :]
+        rows = rows[np.searchsorted(rows, rows[0] + WINDOW) :]
+    return np.array(corners, np.int64).reshape(-1, 2)
+
+
+def _same_place(cells: Int64, ratio: float) -> Int64:
+    """Cells of another level, ``ratio`` times the size, whose centres are nearest to these."""
+    centre = cells * PNET_STRIDE + PNET_CELL / 2
+    return np.rint((centre * ratio - PNET_CELL / 2) / PNET_STRIDE).astype(np.int64)
+
+
+def _pixels(cells: int) -> int:
+    """Pixels that a row of cells sees."""
+    return (cells - 1) * PNET_STRIDE + PNET_CELL
+
+
+def _rounded_up(value: int, step: int) -> int:
+    return -(-value // step) * step

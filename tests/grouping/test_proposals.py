@@ -1,0 +1,144 @@
+"""The search for candidates: the same faces as where everything is looked at, for less."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from grouping import proposals
+from grouping.boxes import overlap
+from grouping.detection import CascadeSettings
+from grouping.proposals import WINDOW, Level, _cover, _same_place
+from grouping.pyramid import Pyramid
+
+SAMPLES = sorted(p.name for p in (Path(__file__).parents[1] / "photos").glob("*.jpg"))
+
+
+def load(path, side=1600):
+    image = Image.open(path).convert("RGB")
+    image.thumbnail((side, side), Image.Resampling.BOX)
+    return image
+
+
+@pytest.fixture
+def pnet(detector):
+    return lambda images, extents: detector._run(detector.networks.pnet, images, extents)
+
+
+def search_everywhere(monkeypatch):
+    monkeypatch.setattr(proposals, "HINTED_LEVELS", 0)
+
+
+def assert_the_same_faces_as_everywhere(monkeypatch, detector, images, settings):
+    """Of images searched with hints; the scores say which are faces at all."""
+    hinted = detector(images, settings)
+    search_everywhere(monkeypatch)
+    count = 0
+    for ours, all_of_them in zip(hinted, detector(images, settings), strict=True):
+        sure = all_of_them[all_of_them.scores >= 0.9]
+        assert len(ours[ours.scores >= 0.9]) == len(sure)
+        if len(sure):
+            assert overlap(sure.boxes, ours.boxes).max(1).min() > 0.9
+        count += len(sure)
+    return count
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_hints_lose_no_face(monkeypatch, photos, detector, name):
+    settings = [CascadeSettings(min_face=16)]
+    assert_the_same_faces_as_everywhere(monkeypatch, detector, [load(photos / name)], settings)
+
+
+def test_hints_lose_no_face_of_a_crowd(monkeypatch, shared_data, detector):
+    paths = sorted((shared_data / "crowd" / "imgs").iterdir())[:6]
+    images = [load(path) for path in paths]
+    settings = [CascadeSettings(min_face=14)] * len(images)
+    assert assert_the_same_faces_as_everywhere(monkeypatch, detector, images, settings) > 100
+
+
+@pytest.mark.slow
+def test_hints_lose_no_face_of_an_album(monkeypatch, shared_data, detector):
+    paths = sorted((shared_data / "album" / "photos").iterdir())[::4]
+    paths += sorted((shared_data / "press").iterdir())
+    images = [load(path) for path in paths]
+    settings = [CascadeSettings()] * len(images)
+    assert assert_the_same_faces_as_everywhere(monkeypatch, detector, images, settings) > 500
+
+
+def test_hints_save_much_of_the_work(monkeypatch, photos, detector):
+    image = load(photos / "two_presidents.jpg")
+    pixels = []
+    run = detector._run
+
+    def counted(network, crops, *extents):
+        if extents:
+            pixels.append(crops[..., 0].size)
+        return run(network, crops, *extents)
+
+    monkeypatch.setattr(detector, "_run", counted)
+    detector([image], [CascadeSettings()])
+    hinted = sum(pixels)
+    pixels.clear()
+    search_everywhere(monkeypatch)
+    detector([image], [CascadeSettings()])
+    assert hinted < 0.6 * sum(pixels)
+
+
+@pytest.mark.parametrize("size", [(90, 70), (91, 71), (92, 71), (300, 213)])
+def test_a_window_gives_what_the_whole_level_gives(pnet, photos, size):
+    image = load(photos / "astronaut.jpg").resize(size, Image.Resampling.BOX)
+    level = Level(Pyramid(image), 0.9)
+    scores, shares = level.scan(pnet)
+    everywhere = _cover(np.ones((level.rows, level.columns), bool))
+    looked_at = everywhere[::2]
+    some_scores, some_shares = level.look(pnet, looked_at)
+    inside = np.zeros(scores.shape, bool)
+    for y, x in looked_at:
+        inside[y : y + WINDOW, x : x + WINDOW] = True
+    np.testing.assert_allclose(some_scores[inside], scores[inside], atol=1e-5)
+    np.testing.assert_allclose(some_shares[inside], shares[inside], atol=1e-5)
+    assert not some_scores[~inside].any()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.002, 0.05, 0.5, 1.0])
+def test_windows_cover_all_that_is_wanted_and_do_not_overlap(share):
+    wanted = np.random.default_rng(0).random((57, 83)) < share
+    seen = np.zeros((57 + WINDOW, 83 + WINDOW), int)
+    for y, x in _cover(wanted):
+        seen[y : y + WINDOW, x : x + WINDOW] += 1
+    assert seen[:57, :83][wanted].all()
+    assert seen.max() <= 1
+
+
+def test_windows_lie_where_the_level_before_gave_hints(photos):
+    large = Level(Pyramid(load(photos / "astronaut.jpg")), 0.5)
+    small = Level(large._pyramid, 0.5 * 0.709)
+    hints = np.zeros((small.rows, small.columns), bool)
+    assert large.corners_of_windows(hints, 0.5 * 0.709).tolist() == []
+    hints[40, 60] = True
+    corners = large.corners_of_windows(hints, 0.5 * 0.709)
+    # The centre of the hint's window, in pixels of the photo.
+    centre = (np.array([40, 60]) * 2 + 6) / (0.5 * 0.709)
+    seen = np.zeros((large.rows + WINDOW, large.columns + WINDOW), bool)
+    for y, x in corners:
+        seen[y : y + WINDOW, x : x + WINDOW] = True
+    y, x = np.rint((centre * 0.5 - 6) / 2).astype(int)
+    assert seen[y - 2 : y + 3, x - 2 : x + 3].all()
+    assert len(corners) <= 4
+
+
+def test_many_hints_ask_for_the_whole_level(photos):
+    large = Level(Pyramid(load(photos / "astronaut.jpg")), 0.5)
+    small = Level(large._pyramid, 0.5 * 0.709)
+    assert large.corners_of_windows(np.ones((small.rows, small.columns), bool), 0.3545) is None
+
+
+def test_the_same_place_is_the_cell_with_the_nearest_centre():
+    cells = np.arange(200)
+    centres = cells * 2 + 6
+    for ratio in (0.5, 0.709, 0.9):
+        nearest = np.abs(centres[None] - centres[:, None] * ratio).min(1)
+        found = np.abs(_same_place(cells, ratio) * 2 + 6 - centres * ratio)
+        inside = _same_place(cells, ratio) >= 0
+        np.testing.assert_allclose(found[inside], nearest[inside])
