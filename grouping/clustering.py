@@ -15,6 +15,7 @@ from grouping.clusterers import CLUSTERERS, by_size
 from grouping.constraints import Constraints, content_rank, same_photo_pairs
 from grouping.errors import InputError
 from grouping.members import group_sums, own_products
+from grouping.pairs import dissolve_unclear_pairs
 from grouping.records import FaceSet, Float32, Int64
 from grouping.vertices import Vertices, vertices_of
 
@@ -108,14 +109,15 @@ def group_faces(
 def _cluster(
     vertices: Vertices, quality: Float32, core_quality: float, method: str, threshold: float
 ) -> Int64:
-    """Labels of vertices: clusters of the core, the rest attached to them."""
+    """Labels of vertices: clusters of the core, the rest attached to them; -1 for none."""
     core = quality >= core_quality
     clusterer = CLUSTERERS[method](threshold)
     cores = np.flatnonzero(core)
     labels = np.full(len(vertices), -1, np.int64)
     labels[cores] = clusterer.label(vertices.take(cores))
     weak = np.arange(len(vertices)) if clusterer.leaves_noise else np.flatnonzero(~core)
-    return attach(vertices, labels, weak, threshold, quality < PAIR_QUALITY)
+    attached = attach(vertices, labels, weak, threshold, quality < PAIR_QUALITY)
+    return dissolve_unclear_pairs(vertices, attached, threshold)
 
 
 def _numbered(faces: FaceSet, labels: Int64, rank: Int64, min_photos: int) -> Int64:
