@@ -26,6 +26,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,7 @@ import numpy.typing as npt
 from grouping.edges import (
     ClusterEdges,
     Index,
+    SeenKeys,
     contains,
     contract,
     distinct,
@@ -52,10 +54,12 @@ from grouping.records import Float32, Float64, Int64
 # ``inner`` is the sum of the similarities of all pairs of vectors within each cluster.
 Accept = Callable[[Float64, Int64, Int64, Int64, Float64], npt.NDArray[np.bool_]]
 
-# The similarities down to which clusters are merged in turn, as shares of the way from the
-# threshold to 1. The result is the same with any: at a high level few edges take part in the
-# rounds of merging, and at the next there are fewer clusters and fewer edges.
-LEVELS = (0.65, 0.6, 0.55, 0.5, 0.45, 0.4, 0.35, 0.3, 0.25, 0.2, 0.15, 0.1, 0.05, 0.0)
+# Clusters are merged down to these similarities in turn: multiples of LEVEL_STEP from LEVELS_FROM
+# of the way from the threshold to 1, and the threshold. The result is the same with any: at a high
+# level few edges take part in the rounds of merging, and at the next there are fewer clusters and
+# fewer edges.
+LEVELS_FROM = 0.65
+LEVEL_STEP = 1 / 32  # a power of two, so that dividing by it rounds nothing
 
 # Rows, columns and similarities of a graph.
 Similarities = tuple[npt.NDArray[np.integer], npt.NDArray[np.integer], npt.NDArray[np.floating]]
@@ -113,25 +117,44 @@ def average_linkage(
     run = _Run(sums, sizes, accept)
     apart = [ordered(*cannot_link)]
     pairs = no_edges()
-    above = np.inf
     try:
-        for share in LEVELS:
-            level = threshold + share * (1 - threshold)
+        levels, reached = _levels(edges[2], threshold)
+        for number, level in enumerate(levels):
             name = run.roots()
-            found = _found_between(level, above, edges, name, run.sizes)
+            found = _found_between(reached, number, edges, name, run.sizes)
             pairs = _pairs_now(pairs, found, name, run.take_grown(), sums)
             run.merge(_with_cannot_links(pairs, apart, name), level)
             apart.append(run.take_refused())
-            above = level
     finally:
         run.restore_sums()
     return run.merges()
 
 
+def _levels(
+    similarity: npt.NDArray[np.floating], threshold: float
+) -> tuple[list[float], npt.NDArray[np.uint8]]:
+    """The levels, from the highest, and for each edge the number of the first that it reaches."""
+    top = math.ceil((threshold + LEVELS_FROM * (1 - threshold)) / LEVEL_STEP)
+    last = math.ceil(threshold / LEVEL_STEP) - 1
+    levels = [step * LEVEL_STEP for step in range(top, last, -1)] + [threshold]
+    reached = np.empty(len(similarity), np.uint8)
+    for start in range(0, len(similarity), EDGE_CHUNK):
+        part = slice(start, start + EDGE_CHUNK)
+        reached[part] = top - np.clip(np.floor(similarity[part] / LEVEL_STEP), last, top)
+    return levels, reached
+
+
 def _found_between(
-    level: float, above: float, edges: Similarities, name: Int64, sizes: Int64
+    reached: npt.NDArray[np.uint8], number: int, edges: Similarities, name: Int64, sizes: Int64
 ) -> tuple[ClusterEdges, Int64]:
-    """The clusters joined by an edge of the graph of at least ``level`` and less than ``above``.
+    """The clusters joined by an edge of the graph that reaches this level first.
+
+    Args:
+        reached: for each edge the first level that it reaches.
+        number: of this level.
+        edges: of the graph.
+        name: (n,) the cluster of each vertex.
+        sizes: (n,) vectors of each cluster.
 
     Returns:
         Those that are one vertex each, with the sum that their edge tells, and keys
@@ -142,15 +165,16 @@ def _found_between(
     short = name.astype(np.int32)
     alone = np.bincount(name, minlength=n) == 1
     single, others = [no_edges()], [np.zeros(0, np.int64)]
+    seen = SeenKeys(len(rows))
     for start in range(0, len(rows), EDGE_CHUNK):
-        part = similarity[start : start + EDGE_CHUNK]
-        here = start + np.flatnonzero((part >= level) & (part < above))
-        low, high = ordered(short[rows[here]], short[cols[here]])
+        here = start + np.flatnonzero(reached[start : start + EDGE_CHUNK] == number)
+        one, other = short[rows[here]], short[cols[here]]
+        across = np.flatnonzero(one != other)
+        low, high = ordered(one[across], other[across])
         both = alone[low] & alone[high]
-        rest = ~both & (low != high)
-        others.append(distinct(low[rest] * n + high[rest]))
+        others.append(seen.first_times(low[~both] * n + high[~both]))
         low, high = low[both], high[both]
-        total = similarity[here[both]].astype(np.float64) * sizes[low] * sizes[high]
+        total = similarity[here[across[both]]].astype(np.float64) * sizes[low] * sizes[high]
         single.append(ClusterEdges(low, high, total))
     return joined(single), np.concatenate(others)
 

@@ -21,7 +21,7 @@ from grouping.vertices import Vertices
 # led by PAIR_MARGIN.
 RUNNERS_UP = 5
 # They are sought among this many faces: enough to show a face that is like many.
-COHORT = 10_000
+COHORT = 5_000
 # Entries of the table of similarities that is in memory at a time.
 TABLE = 16_000_000
 

@@ -19,7 +19,9 @@ PAIR_CHUNK = 256
 # else, so that a result is the same to the last bit whatever has been imported.
 FEW_VECTORS = 10_000
 # Fewer pairs are not worth the setting up of a sparse product.
-MANY_PAIRS = 4096
+MANY_PAIRS = 512
+# One in so many rows asked for is few: then they are copied, and the others not even counted.
+FEW_ROWS = 4
 
 
 def pair_products(x: Float32, y: Float32, rows: Index, cols: Index) -> Float32:
@@ -39,8 +41,11 @@ def pair_products(x: Float32, y: Float32, rows: Index, cols: Index) -> Float32:
 def sampled_products(x: Float32, y: Float32, rows: Index, cols: Index) -> Float32:
     """The same of rows in ascending order, through torch, on all its threads."""
     torch = torch_for_products()
-    starts = np.zeros(len(x) + 1, np.int64)
-    np.cumsum(np.bincount(rows, minlength=len(x)), out=starts[1:])
+    if len(rows) < len(x) // FEW_ROWS:
+        first = np.flatnonzero(np.diff(rows, prepend=-1))
+        x, starts = x[rows[first]], np.append(first, len(rows))
+    else:
+        starts = np.searchsorted(rows, np.arange(len(x) + 1))
     wanted = torch.sparse_csr_tensor(
         torch.from_numpy(starts),
         torch.from_numpy(cols.astype(np.int64, copy=False)),

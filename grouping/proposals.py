@@ -3,7 +3,8 @@
 The two largest levels hold three quarters of the cells and few faces. A face that shows in one
 of them shows in the next smaller level too, if less clearly, so they are looked at in small
 windows around what the level before has seen, and not at all elsewhere. The others are looked
-at whole: hints of hints would miss faces. (On 1,812 photos none of 2,767 faces is lost.)
+at whole: hints of hints would miss faces. (``tests/grouping/test_proposals.py`` compares the
+faces with those found by looking at all.)
 
 P-Net runs over strips of fixed height and a width rounded up, or over many windows of one size:
 its activations stay in the processor's cache, and the convolutions meet few distinct shapes, so

@@ -116,10 +116,11 @@ def test_similarity_of_an_edge_is_the_product() -> None:
 
 @pytest.mark.parametrize("ascending", [True, False])
 @pytest.mark.parametrize("n", [100, FEW_VECTORS + 1])
-def test_products_of_chosen_pairs_are_those_of_float64(n: int, ascending: bool) -> None:
+@pytest.mark.parametrize("pairs", [2 * MANY_PAIRS, FEW_VECTORS])  # of few rows, and of nearly all
+def test_products_of_chosen_pairs_are_those_of_float64(n: int, ascending: bool, pairs: int) -> None:
     rng = np.random.default_rng(n)
     x, y = rng.standard_normal((n, 64), dtype=np.float32), unit(rng.standard_normal((50, 64)))
-    rows, cols = rng.integers(0, n, 2 * MANY_PAIRS), rng.integers(0, 50, 2 * MANY_PAIRS)
+    rows, cols = rng.integers(0, n, pairs), rng.integers(0, 50, pairs)
     if ascending:
         rows.sort()
     exact = (x[rows].astype(float) * y[cols]).sum(1)
