@@ -46,11 +46,11 @@ def assert_the_same_faces_as_everywhere(monkeypatch, detector, paths, settings):
 def test_hints_lose_no_face(monkeypatch, photos, detector):
     paths = sorted(photos.glob("*.jpg"))
     settings = CascadeSettings(min_face=16)
-    assert assert_the_same_faces_as_everywhere(monkeypatch, detector, paths, settings) > 10
+    assert assert_the_same_faces_as_everywhere(monkeypatch, detector, paths, settings) >= 8
 
 
 def test_hints_lose_no_face_of_a_crowd(monkeypatch, shared_data, detector):
-    paths = sorted((shared_data / "crowd" / "imgs").iterdir())[:6]
+    paths = sorted((shared_data / "crowd" / "imgs").iterdir())[:4]
     settings = CascadeSettings(min_face=14)
     assert assert_the_same_faces_as_everywhere(monkeypatch, detector, paths, settings) > 100
 
