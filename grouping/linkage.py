@@ -135,7 +135,7 @@ def _levels(
 ) -> tuple[list[float], npt.NDArray[np.uint8]]:
     """The levels, from the highest, and for each edge the number of the first that it reaches."""
     top = math.ceil((threshold + LEVELS_FROM * (1 - threshold)) / LEVEL_STEP)
-    last = math.ceil(threshold / LEVEL_STEP) - 1
+    last = math.floor(threshold / LEVEL_STEP)
     levels = [step * LEVEL_STEP for step in range(top, last, -1)] + [threshold]
     reached = np.empty(len(similarity), np.uint8)
     for start in range(0, len(similarity), EDGE_CHUNK):

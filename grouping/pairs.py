@@ -10,8 +10,8 @@ few scores do not tell.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from grouping.attachment import TABLE
 from grouping.products import pair_products
 from grouping.records import Float32, Int64
 from grouping.spread import PAIR_MARGIN
@@ -22,8 +22,6 @@ from grouping.vertices import Vertices
 RUNNERS_UP = 5
 # They are sought among this many faces: enough to show a face that is like many.
 COHORT = 5_000
-# Entries of the table of similarities that is in memory at a time.
-TABLE = 16_000_000
 
 
 def dissolve_unclear_pairs(vertices: Vertices, labels: Int64, threshold: float) -> Int64:
@@ -38,41 +36,40 @@ def dissolve_unclear_pairs(vertices: Vertices, labels: Int64, threshold: float) 
     """
     size = np.bincount(labels[labels >= 0], minlength=1)
     members = np.flatnonzero(np.append(size == 2, False)[labels])
-    first, second = members[np.argsort(labels[members], kind="stable")].reshape(-1, 2).T
-    means = vertices.means()
-    cohort = means[:COHORT]  # vertices are in no order that means anything
-    one, other = (
-        _others_level(means, cohort, *pair, threshold)
-        for pair in ((first, second), (second, first))
-    )
-    similarity = pair_products(means, means, first, second)
-    unclear = similarity < np.maximum(one, other) + PAIR_MARGIN
-    unclear &= ~_linked(first, second, vertices.must_link)
+    members = members[np.argsort(labels[members], kind="stable")]  # two by two
+    pairs = vertices.take(members)
+    means = pairs.means()
+    first = np.arange(0, len(members), 2)
+    # Vertices are in no order that means anything.
+    cohort = vertices.take(np.arange(min(COHORT, len(vertices)))).means()
+    level = _level_besides(means, members, cohort, threshold).reshape(-1, 2).max(axis=1)
+    unclear = pair_products(means, means, first, first + 1) < level + PAIR_MARGIN
+    linked = pairs.must_link // 2
+    unclear[linked[linked[:, 0] == linked[:, 1], 0]] = False
     kept = labels.copy()
-    kept[first[unclear]] = kept[second[unclear]] = -1
+    kept[members.reshape(-1, 2)[unclear]] = -1
     return kept
 
 
-def _others_level(
-    means: Float32, cohort: Float32, faces: Int64, partners: Int64, floor: float
-) -> Float32:
-    """(p,) float32, how similar each face is to those it resembles most besides its partner."""
-    level = np.full(len(faces), floor, np.float32)
+def _level_besides(means: Float32, members: Int64, cohort: Float32, floor: float) -> Float32:
+    """How similar each face is to those of the cohort that it resembles most besides its partner.
+
+    Args:
+        means: (2p, d) float32 of the faces, two by two.
+        members: (2p,) int64, the vertex of each.
+        cohort: (c, d) float32, the first vertices.
+        floor: similarity that lower ones are taken as.
+    """
+    level = np.empty(len(members), np.float32)
+    partners = members.reshape(-1, 2)[:, ::-1].ravel()
     count = min(RUNNERS_UP, len(cohort))
-    rows = max(1, TABLE // len(cohort)) if len(cohort) else 1
-    for start in range(0, len(faces), rows):
+    rows = max(1, TABLE // max(1, len(cohort)))
+    for start in range(0, len(members), rows):
         part = slice(start, start + rows)
-        table = means[faces[part]] @ cohort.T
-        for own in (faces[part], partners[part]):
+        table = means[part] @ cohort.T
+        for own in (members[part], partners[part]):
             there = np.flatnonzero(own < len(cohort))
             table[there, own[there]] = -np.inf
         best = np.partition(table, len(cohort) - count, axis=1)[:, len(cohort) - count :]
-        level[part] = np.maximum(best, floor).mean(1)
+        level[part] = np.maximum(best, floor).mean(axis=1)
     return level
-
-
-def _linked(first: Int64, second: Int64, must_link: Int64) -> npt.NDArray[np.bool_]:
-    """(p,) bool, which pairs a person has linked."""
-    links = {frozenset(link) for link in must_link.tolist()}
-    pairs = zip(first.tolist(), second.tolist(), strict=True)
-    return np.array([frozenset(pair) in links for pair in pairs], bool)

@@ -115,12 +115,12 @@ class Level:
         extents = np.minimum(rest, side).tolist()
         probability = np.zeros((rows, columns), np.float32)
         correction = np.zeros((rows, columns, 4), np.float32)
+        steps = np.arange(WINDOW)
         for start in range(0, len(corners), WINDOWS):
             batch = slice(start, start + WINDOWS)
             y, x = corners[batch].T
             images = windows[y * PNET_STRIDE, x * PNET_STRIDE * 3].reshape(-1, side, side, 3)
             scores, shares = pnet(images, extents[batch])
-            steps = np.arange(WINDOW)
             cells = y[:, None, None] + steps[:, None], x[:, None, None] + steps
             probability[cells], correction[cells] = scores, shares.transpose(0, 2, 3, 1)
         inside = np.s_[: self.rows, : self.columns]

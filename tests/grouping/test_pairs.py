@@ -17,11 +17,6 @@ THRESHOLD = 0.38
 NO_LINKS = np.zeros((0, 2), np.int64)
 
 
-def vectors_of(similarity: np.ndarray) -> np.ndarray:
-    """Unit vectors with exactly these inner products: the factor of Cholesky."""
-    return np.linalg.cholesky(similarity).astype(np.float32)
-
-
 def pair_among(others: list[float], pair: float) -> np.ndarray:
     """Two faces alike by ``pair``, the first to further faces by ``others``; the rest 0.2."""
     n = 2 + len(others)
@@ -29,7 +24,7 @@ def pair_among(others: list[float], pair: float) -> np.ndarray:
     table[0, 1] = table[1, 0] = pair
     table[0, 2:] = table[2:, 0] = others
     np.fill_diagonal(table, 1)
-    return vectors_of(table)
+    return np.linalg.cholesky(table).astype(np.float32)  # rows of exactly these inner products
 
 
 def vertices(vectors: np.ndarray, must_link: np.ndarray = NO_LINKS) -> Vertices:
