@@ -77,8 +77,10 @@ def evidence(embeddings: Float32, labels: Int64) -> tuple[Int64, Float32]:
         pool = _typical(embeddings, members)
         shown = min(EVIDENCE, len(pool) - 1)
         typical = embeddings[pool]
-        for part in np.array_split(members, len(members) // POOL + 1):
-            table = embeddings[part] @ typical.T
+        for part in np.array_split(members, -(-len(members) // POOL)):
+            # A matrix by its own transpose is half the work.
+            vectors = typical if pool is members else embeddings[part]
+            table = vectors @ typical.T
             row = np.arange(len(part))
             place = np.minimum(np.searchsorted(pool, part), len(pool) - 1)
             itself = pool[place] == part
