@@ -26,7 +26,6 @@ References:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -36,36 +35,23 @@ import numpy.typing as npt
 from grouping.edges import (
     ClusterEdges,
     Index,
-    SeenKeys,
+    compacted,
     contains,
     contract,
     distinct,
     joined,
     no_edges,
     ordered,
-    prune,
+    reaching,
     reciprocal_best,
-    renumbered,
 )
+from grouping.levels import EdgesByLevel, Similarities
 from grouping.products import pair_products
 from grouping.records import Float32, Float64, Int64
 
 # Asked before clusters merge: (inner, sizes, low, high, similarity) -> one bool a pair, where
 # ``inner`` is the sum of the similarities of all pairs of vectors within each cluster.
 Accept = Callable[[Float64, Int64, Int64, Int64, Float64], npt.NDArray[np.bool_]]
-
-# Clusters are merged down to these similarities in turn: multiples of LEVEL_STEP from LEVELS_FROM
-# of the way from the threshold to 1, and the threshold. The result is the same with any: at a high
-# level few edges take part in the rounds of merging, and at the next there are fewer clusters and
-# fewer edges.
-LEVELS_FROM = 0.65
-LEVEL_STEP = 1 / 32  # a power of two, so that dividing by it rounds nothing
-
-# Rows, columns and similarities of a graph.
-Similarities = tuple[npt.NDArray[np.integer], npt.NDArray[np.integer], npt.NDArray[np.floating]]
-
-# Edges of the graph looked at at a time: what is made of them stays in the processor's cache.
-EDGE_CHUNK = 2**17
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +94,7 @@ def average_linkage(
             vertex is one face). Used to work in and restored: a copy of all faces is large.
         sizes: (n,) int64, how many vectors each sum holds.
         edges: rows, columns and mean similarity of all pairs of vertices that reach
-            ``threshold``.
+            ``threshold``. Put into another order where they are: a copy of all is large.
         cannot_link: rows and columns of vertices that must not share a cluster.
         threshold: smallest mean similarity of a merge.
         accept: whether clusters that are each other's most similar may merge; a pair refused
@@ -118,65 +104,16 @@ def average_linkage(
     apart = [ordered(*cannot_link)]
     pairs = no_edges()
     try:
-        levels, reached = _levels(edges[2], threshold)
-        for number, level in enumerate(levels):
+        by_level = EdgesByLevel(edges, threshold)
+        for number, level in enumerate(by_level.levels):
             name = run.roots()
-            found = _found_between(reached, number, edges, name, run.sizes)
+            found = by_level.between(number, name, run.sizes)
             pairs = _pairs_now(pairs, found, name, run.take_grown(), sums)
             run.merge(_with_cannot_links(pairs, apart, name), level)
             apart.append(run.take_refused())
     finally:
         run.restore_sums()
     return run.merges()
-
-
-def _levels(
-    similarity: npt.NDArray[np.floating], threshold: float
-) -> tuple[list[float], npt.NDArray[np.uint8]]:
-    """The levels, from the highest, and for each edge the number of the first that it reaches."""
-    top = math.ceil((threshold + LEVELS_FROM * (1 - threshold)) / LEVEL_STEP)
-    last = math.floor(threshold / LEVEL_STEP)
-    levels = [step * LEVEL_STEP for step in range(top, last, -1)] + [threshold]
-    reached = np.empty(len(similarity), np.uint8)
-    for start in range(0, len(similarity), EDGE_CHUNK):
-        part = slice(start, start + EDGE_CHUNK)
-        reached[part] = top - np.clip(np.floor(similarity[part] / LEVEL_STEP), last, top)
-    return levels, reached
-
-
-def _found_between(
-    reached: npt.NDArray[np.uint8], number: int, edges: Similarities, name: Int64, sizes: Int64
-) -> tuple[ClusterEdges, Int64]:
-    """The clusters joined by an edge of the graph that reaches this level first.
-
-    Args:
-        reached: for each edge the first level that it reaches.
-        number: of this level.
-        edges: of the graph.
-        name: (n,) the cluster of each vertex.
-        sizes: (n,) vectors of each cluster.
-
-    Returns:
-        Those that are one vertex each, with the sum that their edge tells, and keys
-        ``low * n + high`` of the others, some more than once.
-    """
-    n = len(name)
-    rows, cols, similarity = edges
-    short = name.astype(np.int32)
-    alone = np.bincount(name, minlength=n) == 1
-    single, others = [no_edges()], [np.zeros(0, np.int64)]
-    seen = SeenKeys(len(rows))
-    for start in range(0, len(rows), EDGE_CHUNK):
-        here = start + np.flatnonzero(reached[start : start + EDGE_CHUNK] == number)
-        one, other = short[rows[here]], short[cols[here]]
-        across = np.flatnonzero(one != other)
-        low, high = ordered(one[across], other[across])
-        both = alone[low] & alone[high]
-        others.append(seen.first_times(low[~both] * n + high[~both]))
-        low, high = low[both], high[both]
-        total = similarity[here[across[both]]].astype(np.float64) * sizes[low] * sizes[high]
-        single.append(ClusterEdges(low, high, total))
-    return joined(single), np.concatenate(others)
 
 
 def _pairs_now(
@@ -190,19 +127,19 @@ def _pairs_now(
 
     Args:
         before: the pairs at the level before.
-        found: what :func:`_found_between` found at this level.
+        found: what :meth:`EdgesByLevel.between` found at this level.
         name: (n,) the cluster of each vertex.
         grown: (n,) whether the cluster has merged since ``before``.
         sums: (n, d) sum of the vectors of each cluster.
     """
     n = len(name)
     single, keys = found
-    old = grown[name[before.low]] | grown[name[before.high]]
-    low, high = ordered(name[before.low[old]], name[before.high[old]])
-    apart = low != high
-    known = before.take(~old)
-    keys = distinct(np.concatenate([keys, (low * n + high)[apart]]))
-    keys = keys[~contains(distinct(known.low * n + known.high), keys)]
+    low, high = ordered(name.take(before.low), name.take(before.high))
+    old = grown.take(low) | grown.take(high)
+    known = before.take(np.flatnonzero(~old))
+    again = (low * n + high).compress(old & (low != high))
+    keys = distinct(np.concatenate([keys, again]))
+    keys = keys.compress(~contains(distinct(known.low * n + known.high), keys))
     low, high = np.divmod(keys, n)
     total = pair_products(sums, sums, low, high).astype(np.float64)
     return joined([known, single, ClusterEdges(low, high, total)])
@@ -218,7 +155,7 @@ def _with_cannot_links(
         name[np.concatenate([pairs[1] for pairs in apart])],
     )
     keys = distinct(low * n + high)
-    free = edges.take(~contains(keys, edges.low * n + edges.high))
+    free = edges.take(np.flatnonzero(~contains(keys, edges.low * n + edges.high)))
     return joined([free, ClusterEdges(*np.divmod(keys, n), np.full(len(keys), -np.inf))])
 
 
@@ -239,14 +176,18 @@ class _Run:
 
     def merge(self, pairs: ClusterEdges, level: float) -> None:
         """Merge until no allowed pair reaches ``level``; ``pairs`` holds all that do."""
-        # Clusters are numbered anew among those that take part, in the same order: a round
-        # then costs nothing for all others.
-        vertex, active = renumbered(pairs, len(self.sizes))
+        vertex = np.arange(len(self.sizes))
+        active, mean = reaching(pairs, self.sizes, level)
+        compact_at = len(mean)
         while True:
-            active, mean = prune(active, self.sizes[vertex], level)
-            if not len(mean):
+            if len(mean) <= compact_at:
+                # A round then costs nothing for the clusters that do not take part.
+                used, active, mean = compacted(active, mean, len(vertex))
+                vertex, compact_at = vertex[used], len(mean) // 2
+            chosen = reciprocal_best(active, mean)
+            if not len(chosen):
                 return
-            chosen = self._accepted(active, vertex, mean, reciprocal_best(active, mean))
+            chosen = self._accepted(active, vertex, mean, chosen)
             low, high = active.low[chosen], active.high[chosen]
             kept, gone = vertex[low], vertex[high]
             self.history.append((kept, gone, mean[chosen]))
@@ -255,14 +196,17 @@ class _Run:
             self.sums[kept] += self.sums[gone]
             self.sizes[kept] += self.sizes[gone]
             self._grown[kept] = self._grown[gone] = True
-            active = contract(active, low, high, self.sums, vertex)
+            same, changed = contract(active, low, high, self.sums, vertex)
+            changed, changed_mean = reaching(changed, self.sizes[vertex], level)
+            active = joined([active.take(same), changed])
+            mean = np.concatenate([mean.take(same), changed_mean])
 
     def _accepted(self, active: ClusterEdges, vertex: Int64, mean: Float64, chosen: Index) -> Index:
         if self.accept is None:
             return chosen
         low, high = vertex[active.low[chosen]], vertex[active.high[chosen]]
         good = self.accept(self.inner, self.sizes, low, high, mean[chosen])
-        active.total[chosen[~good]] = -np.inf
+        active.total[chosen[~good]] = mean[chosen[~good]] = -np.inf
         self._refused.append((low[~good], high[~good]))
         return chosen[good]
 

@@ -9,8 +9,7 @@ from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import adjusted_rand_score
 
 from grouping.constraints import Constraints
-from grouping.edges import SeenKeys
-from grouping.linkage import _levels, average_linkage
+from grouping.linkage import average_linkage
 from grouping.members import group_sums
 from grouping.similarity import cosine_graph
 from grouping.vertices import Vertices, link, vertices_of
@@ -90,34 +89,6 @@ def test_ties_are_broken_by_the_smallest_vertices() -> None:
     ring = np.array([[0, 1, 0], [0, 0, 1], [0, -1, 0], [0, 0, -1]])
     vectors = unit(axis + ring)
     assert linked(vectors, 0.45, np.array([[0, 2]])).tolist() == [0, 0, 2, 2]
-
-
-@pytest.mark.parametrize("threshold", [-0.2, 0.0, 0.375, 0.38, 0.9, 0.99])
-def test_each_edge_belongs_to_the_first_level_that_it_reaches(threshold: float) -> None:
-    similarity = np.random.default_rng(0).uniform(threshold, 1, 5000).astype(np.float32)
-    exact = np.arange(-6, 33, dtype=np.float32) / 32  # on the levels themselves
-    similarity = np.append(similarity, exact[exact >= threshold])
-    levels, reached = _levels(similarity, threshold)
-    assert levels[-1] == threshold
-    assert levels == sorted(levels, reverse=True)
-    for value, number in zip(similarity.tolist(), reached.tolist(), strict=True):
-        assert number == next(
-            (i for i, level in enumerate(levels) if value >= level), len(levels) - 1
-        )
-
-
-@pytest.mark.parametrize("count", [0, 1, 10, 100_000])
-def test_keys_seen_are_held_back_and_none_is_lost(count: int) -> None:
-    seen, rng = SeenKeys(count), np.random.default_rng(0)
-    asked, passed = [], []
-    for _ in range(20):
-        keys = rng.integers(0, 300, 500) * 2**33 + 7
-        asked.append(keys)
-        passed.append(seen.first_times(keys))
-    assert set(np.concatenate(passed)) == set(np.concatenate(asked))
-    if count >= 100_000:
-        assert len(np.concatenate(passed)) < 400
-    assert len(seen.first_times(np.zeros(0, np.int64))) == 0
 
 
 def test_merges_are_listed_with_their_similarity() -> None:
