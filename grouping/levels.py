@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -42,8 +44,10 @@ class EdgesByLevel:
         last = math.floor(threshold / LEVEL_STEP)
         self.levels = [step * LEVEL_STEP for step in range(top, last, -1)] + [threshold]
         self._edges = edges
-        self._bounds: list[npt.NDArray[np.intp]] = []
-        for start in range(0, len(edges[2]), EDGE_CHUNK):
+        chunks = range(0, len(edges[2]), EDGE_CHUNK)
+
+        def sort(start: int) -> npt.NDArray[np.intp]:
+            """Where in its order each level of a chunk starts, and the last one ends."""
             rows, cols, similarity = (column[start : start + EDGE_CHUNK] for column in edges)
             step = np.clip(np.floor(similarity / LEVEL_STEP), last, top)
             reached = (top - step).astype(np.uint8)
@@ -51,7 +55,10 @@ class EdgesByLevel:
             for column in (rows, cols, similarity):
                 column[:] = column.take(order)
             counts = np.bincount(reached, minlength=len(self.levels))
-            self._bounds.append(start + np.append(0, np.cumsum(counts)))
+            return np.asarray(start + np.append(0, np.cumsum(counts)))
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            self._bounds = list(pool.map(sort, chunks))
 
     def parts(self, number: int) -> list[Similarities]:
         """The edges of a level, in parts."""
