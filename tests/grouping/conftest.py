@@ -1,4 +1,4 @@
-"""Fixtures of the tests that use S3: moto's server in another process."""
+"""Fixtures of several test files: an empty cache; S3, which is moto's server in another process."""
 
 import functools
 import random
@@ -6,6 +6,8 @@ import random
 import boto3
 import pytest
 from servers import s3_server
+
+from grouping.cache import Cache
 
 
 @pytest.fixture
@@ -33,3 +35,9 @@ def bucket(client):
     name = f"bucket-{random.randrange(10**12)}"
     client.create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture
+def cache(tmp_path):
+    with Cache.open(tmp_path / "store" / "cache.sqlite") as opened:
+        yield opened

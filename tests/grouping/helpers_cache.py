@@ -1,0 +1,41 @@
+"""Made-up results for the tests of the cache."""
+
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from grouping.records import FaceSet, PhotoFaces
+
+
+def result_for(name: str, faces: int = 3, dimension: int = 16) -> PhotoFaces:
+    """A result that depends on ``name`` alone, so that another process can make it too."""
+    random = np.random.default_rng(list(name.encode()))
+    vectors = random.normal(size=(faces, dimension)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    columns = {
+        column: random.random((faces, *shape)).astype(np.float32)
+        for column, shape in [
+            ("boxes", (4,)),
+            ("scores", ()),
+            ("landmarks", (5, 2)),
+            ("quality", ()),
+            ("measures", (6,)),
+        ]
+    }
+    face_set = FaceSet(photo_index=np.zeros(faces, np.int32), embeddings=vectors, **columns)
+    return PhotoFaces(640, 480, face_set, sha256=digest(name), warnings=("truncated",))
+
+
+def digest(name: str) -> str:
+    return sha256(name.encode()).hexdigest()
+
+
+def assert_same(a: PhotoFaces, b: PhotoFaces) -> None:
+    for column in ("boxes", "scores", "landmarks", "quality", "measures", "embeddings"):
+        np.testing.assert_array_equal(getattr(a.faces, column), getattr(b.faces, column))
+    assert (a.width, a.height, a.sha256, a.warnings) == (b.width, b.height, b.sha256, b.warnings)
+
+
+def bytes_on_disk(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
