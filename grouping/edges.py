@@ -84,6 +84,18 @@ def ordered(rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer]) -> tup
     )
 
 
+def distinct_pairs(pairs: npt.NDArray[np.integer], n: int) -> Int64:
+    """(k, 2) int64, the different pairs of (m, 2), the smaller end first, ascending; no loops.
+
+    Args:
+        pairs: of numbers below ``n``.
+        n: at most 2**31.
+    """
+    low, high = ordered(pairs[:, 0], pairs[:, 1])
+    keys = distinct((low * n + high).compress(low != high))
+    return np.stack(np.divmod(keys, n), axis=1)
+
+
 def reaching(edges: ClusterEdges, sizes: Int64, level: float) -> tuple[ClusterEdges, Float64]:
     """The pairs that reach the level and the cannot-links, and the mean similarity of each.
 

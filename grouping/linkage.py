@@ -46,6 +46,7 @@ from grouping.edges import (
     reciprocal_best,
 )
 from grouping.levels import EdgesByLevel, Similarities
+from grouping.must_links import components
 from grouping.products import pair_products
 from grouping.records import Float32, Float64, Int64
 
@@ -109,7 +110,8 @@ def average_linkage(
             name = run.roots()
             found = by_level.between(number, name, run.sizes)
             pairs = _pairs_now(pairs, found, name, run.take_grown(), sums)
-            run.merge(_with_cannot_links(pairs, apart, name), level)
+            active, mean = reaching(pairs, run.sizes, level)
+            run.merge(*_with_cannot_links(active, mean, apart, name), level)
             apart.append(run.take_refused())
     finally:
         run.restore_sums()
@@ -146,17 +148,24 @@ def _pairs_now(
 
 
 def _with_cannot_links(
-    edges: ClusterEdges, apart: Sequence[tuple[Int64, Int64]], name: Int64
-) -> ClusterEdges:
-    """The edges, and a cannot-link wherever one is between the members of two clusters."""
+    edges: ClusterEdges, mean: Float64, apart: Sequence[tuple[Int64, Int64]], name: Int64
+) -> tuple[ClusterEdges, Float64]:
+    """The edges, and a cannot-link wherever one is between the members of two clusters.
+
+    Without those between clusters that no chain of edges joins: they cannot meet.
+    """
     n = len(name)
-    low, high = ordered(
-        name[np.concatenate([pairs[0] for pairs in apart])],
-        name[np.concatenate([pairs[1] for pairs in apart])],
-    )
-    keys = distinct(low * n + high)
-    free = edges.take(np.flatnonzero(~contains(keys, edges.low * n + edges.high)))
-    return joined([free, ClusterEdges(*np.divmod(keys, n), np.full(len(keys), -np.inf))])
+    low = np.concatenate([pairs[0] for pairs in apart])
+    high = np.concatenate([pairs[1] for pairs in apart])
+    if not len(low):
+        return edges, mean
+    low, high = ordered(name.take(low), name.take(high))
+    part = components(np.stack([edges.low, edges.high], axis=1), n)
+    near = np.flatnonzero(part.take(low) == part.take(high))
+    keys = distinct(low.take(near) * n + high.take(near))
+    free = np.flatnonzero(~contains(keys, edges.low * n + edges.high))
+    forbidden = ClusterEdges(*np.divmod(keys, n), np.full(len(keys), -np.inf))
+    return joined([edges.take(free), forbidden]), np.append(mean.take(free), forbidden.total)
 
 
 class _Run:
@@ -174,10 +183,15 @@ class _Run:
         self._refused: list[tuple[Int64, Int64]] = []
         self._grown = np.zeros(len(sizes), bool)
 
-    def merge(self, pairs: ClusterEdges, level: float) -> None:
-        """Merge until no allowed pair reaches ``level``; ``pairs`` holds all that do."""
+    def merge(self, active: ClusterEdges, mean: Float64, level: float) -> None:
+        """Merge until no allowed pair reaches ``level``.
+
+        Args:
+            active: all pairs that do, and the cannot-links that may matter.
+            mean: similarity of each, minus infinity for a cannot-link.
+            level: smallest mean similarity of a merge.
+        """
         vertex = np.arange(len(self.sizes))
-        active, mean = reaching(pairs, self.sizes, level)
         compact_at = len(mean)
         while True:
             if len(mean) <= compact_at:

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from grouping.edges import distinct_pairs
 from grouping.members import group_sums, own_products
 from grouping.records import Float32, Int64
 
@@ -50,8 +51,7 @@ def spread_over_mates(cannot_link: Int64, must_link: Int64, n: int) -> Int64:
         for b in mates.get(pair[1], [other])
     ]
     extended = np.array(spread, np.int64).reshape(-1, 2)
-    pairs = np.sort(np.concatenate([cannot_link[foreign & ~touched], extended]), axis=1)
-    return np.unique(pairs, axis=0).reshape(-1, 2)
+    return distinct_pairs(np.concatenate([cannot_link[foreign & ~touched], extended]), n)
 
 
 def join_clusters(

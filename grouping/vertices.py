@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grouping.constraints import Constraints, content_rank
+from grouping.edges import distinct_pairs
 from grouping.linkage import Accept, average_linkage
 from grouping.members import group_sums
 from grouping.must_links import components, spread_over_mates
@@ -58,7 +59,9 @@ class Vertices:
         count = int(labels.max(initial=-1)) + 1
         sizes = np.bincount(labels, self.sizes, minlength=count).astype(np.int64)
         return Vertices(
-            group_sums(self.sums, labels, count), sizes, _renamed(self.cannot_link, labels)
+            group_sums(self.sums, labels, count),
+            sizes,
+            distinct_pairs(labels[self.cannot_link], count),
         )
 
     def take(self, index: npt.NDArray[np.intp]) -> Vertices:
@@ -68,12 +71,6 @@ class Vertices:
         links = Constraints(self.must_link, self.cannot_link).among(index, len(self))
         sums, sizes = self.sums[index], self.sizes[index]
         return Vertices(sums, sizes, links.cannot_link, links.must_link)
-
-
-def _renamed(pairs: Int64, labels: Int64) -> Int64:
-    links = np.sort(labels[pairs], axis=1)
-    links = links[links[:, 0] != links[:, 1]]
-    return np.unique(links, axis=0).reshape(-1, 2)
 
 
 def vertices_of(vectors: Float32, constraints: Constraints) -> tuple[Vertices, Int64]:
@@ -96,8 +93,8 @@ def vertices_of(vectors: Float32, constraints: Constraints) -> tuple[Vertices, I
     count = int(member.max(initial=-1)) + 1
     sums = group_sums(vectors, member, count)
     sizes = np.bincount(member, minlength=count).astype(np.int64)
-    must = _renamed(constraints.must_link, member)
-    cannot = spread_over_mates(_renamed(constraints.cannot_link, member), must, count)
+    must = distinct_pairs(member[constraints.must_link], count)
+    cannot = spread_over_mates(distinct_pairs(member[constraints.cannot_link], count), must, count)
     return Vertices(sums, sizes, cannot, must), member
 
 
