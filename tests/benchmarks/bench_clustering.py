@@ -8,7 +8,8 @@
 Synthetic faces are those of ``tests/grouping/helpers_vectors.py``: power-law group sizes,
 families, a low-quality tail that chains strangers together. The largest person has one face in
 200, so that a larger album has more faces of each; with ``--largest 250`` it has more people
-instead, nobody with more faces than that. ``--faces`` reads an ``.npz`` of
+instead, nobody with more faces than that. Each face is in a photo of its own; with
+``--per-photo 10`` ten are in each photo and cannot be one person. ``--faces`` reads an ``.npz`` of
 ``embeddings`` (n, d), ``photo_index`` (n,) and ``person`` (n,) integers, -1 where unknown; faces
 of unknown people are clustered and not scored.
 
@@ -122,13 +123,15 @@ def made(source: str) -> int:
 
 
 def load(source: str) -> tuple[Any, np.ndarray]:
-    """Faces and their people, from a file or, for a size or a size/largest, made."""
+    """Faces and their people, from a file or, for size/largest/per photo, made."""
     from helpers_vectors import face_set, hard_vectors
 
     if size := made(source):
-        largest = source.partition("/")[2]
-        vectors, person = hard_vectors(size, largest=int(largest) if largest else None)
-        return face_set(vectors), person
+        largest, per_photo = map(int, source.split("/")[1:])
+        vectors, person = hard_vectors(size, largest=largest or None)
+        photo = np.empty(size, np.int64)  # nobody is twice in a photo
+        photo[np.argsort(person, kind="stable")] = np.arange(size) % -(-size // per_photo)
+        return face_set(vectors, photo), person
     with np.load(source, allow_pickle=False) as file:
         faces = face_set(file["embeddings"], file["photo_index"])
         return faces, file["person"]
@@ -168,11 +171,12 @@ def measure(name: str, source: str) -> tuple[Any, ...] | None:
 
 def show(name: str, source: str, result: tuple[Any, ...] | None) -> None:
     if result is None:
-        print(f"{source:>10}  {name:<16} failed", flush=True)
+        print(f"{made(source) or source:>10}  {name:<16} failed", flush=True)
         return
     parameter, seconds, peak, b, p = result
     print(
-        f"{source:>10}  {name:<16} {parameter:5.2f} {seconds:9.2f} s {peak:6.2f} GiB   "
+        f"{made(source) or source:>10}  {name:<16} {parameter:5.2f} {seconds:9.2f} s "
+        f"{peak:6.2f} GiB   "
         f"BCubed {b[0]:.4f} {b[1]:.4f} {b[2]:.4f}   pairwise {p[0]:.4f} {p[1]:.4f} {p[2]:.4f}",
         flush=True,
     )
@@ -198,7 +202,7 @@ def measure_parts(sources: list[str]) -> dict[str, dict[int, float]]:
 
     keep_freed_memory()  # as run_grouping.py does
     # Imports torch and tries it: once in a process, whatever the number of faces.
-    group_faces(load("11000")[0], threshold=THRESHOLD)
+    group_faces(load("11000/0/1")[0], threshold=THRESHOLD)
     graph_seconds, plain = 0.0, vertices.graph_of
 
     def timed(*arguments: Any) -> Any:
@@ -216,7 +220,10 @@ def measure_parts(sources: list[str]) -> dict[str, dict[int, float]]:
             graph_seconds, started = 0.0, time.perf_counter()
             group_faces(faces, threshold=THRESHOLD)
             rest = time.perf_counter() - started - graph_seconds
-            print(f"{source:>10}  graph {graph_seconds:.2f} s, the rest {rest:.2f} s", flush=True)
+            print(
+                f"{made(source):>10}  graph {graph_seconds:.2f} s, the rest {rest:.2f} s",
+                flush=True,
+            )
             for part, seconds in (("graph", graph_seconds), ("the rest", rest)):
                 best = least[part].get(made(source), math.inf)
                 least[part][made(source)] = min(seconds, best)
@@ -232,12 +239,14 @@ def main() -> None:
     parser.add_argument("--methods", nargs="*", choices=METHODS, default=list(METHODS))
     parser.add_argument("--dense-limit", type=int, default=20_000)
     parser.add_argument("--compare-limit", type=int, default=50_000, help="ours only above")
-    parser.add_argument("--largest", type=int, help="most faces of one person")
+    parser.add_argument(
+        "--largest", type=int, default=0, help="most faces of one person (one in 200 of all)"
+    )
+    parser.add_argument("--per-photo", type=int, default=1, help="faces in each photo")
     parser.add_argument("--parts", action="store_true", help="graph and the rest apart")
     options = parser.parse_args()
     times: dict[str, dict[int, float]] = {}
-    suffix = f"/{options.largest}" if options.largest else ""
-    synthetic = [f"{size}{suffix}" for size in options.sizes]
+    synthetic = [f"{size}/{options.largest}/{options.per_photo}" for size in options.sizes]
     for source in [*map(str, options.faces), *synthetic]:
         size = made(source)
         for name in options.methods:

@@ -12,6 +12,7 @@ from grouping.edges import (
     compacted,
     contract,
     distinct,
+    distinct_pairs,
     reaching,
     reciprocal_best,
 )
@@ -24,6 +25,14 @@ def test_radix_sort_is_the_stable_order(largest: int, count: int) -> None:
     keys = np.repeat(keys, 2)[::-1].copy()
     assert np.array_equal(ascending(keys), np.argsort(keys, kind="stable"))
     assert np.array_equal(distinct(keys), np.unique(keys))
+
+
+@pytest.mark.parametrize("count", [0, 1, 500])
+def test_distinct_pairs_have_no_order_and_no_loops(count: int) -> None:
+    pairs = np.random.default_rng(0).integers(0, 20, (count, 2))
+    expected = {tuple(sorted(pair)) for pair in pairs.tolist() if pair[0] != pair[1]}
+    assert distinct_pairs(pairs, 20).tolist() == [list(pair) for pair in sorted(expected)]
+    assert distinct_pairs(pairs, 20).shape == (len(expected), 2)
 
 
 def made(n: int, seed: int) -> tuple[np.ndarray, ClusterEdges, np.ndarray]:
