@@ -15,10 +15,10 @@ function tomlEntry(table, lines, entryFaces) {
   return [`[[${table}]]`, ...lines, "faces = [", ...entryFaces.map(tomlFace), "]", ""].join("\n");
 }
 
-// The most typical faces of a group that were not rejected.
+// The most typical faces of a group that were not taken out.
 function anchors(g, most) {
   return album.people[g].faces.map((idx) => faces.get(idx))
-    .filter((face) => !(face.idx in edits.rejected)).slice(0, most);
+    .filter((face) => !isOut(face)).slice(0, most);
 }
 
 function correctionsFile() {
@@ -39,6 +39,10 @@ function correctionsFile() {
     const face = faces.get(Number(idx));
     const [other] = anchors(face.group, 1);
     if (other) parts.push(tomlEntry("cannot_link", [], [face, other]));
+  }
+  for (const reason of new Set(Object.values(edits.ignored))) {
+    const left = Object.keys(edits.ignored).filter((idx) => edits.ignored[idx] === reason);
+    parts.push(tomlEntry("ignore", [`reason = ${tomlString(reason)}`], left.map((idx) => faces.get(Number(idx)))));
   }
   return parts.join("\n");
 }

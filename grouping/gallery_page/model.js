@@ -19,8 +19,10 @@ const crop = (face) => `${cropFile(face)}.jpg`;
 const portrait = (face) => `${cropFile(face)}-portrait.jpg`;
 const gone = (photo) => album.photos[photo].problem;
 
-// names: group id -> name; rejected: face -> group it is not in; merged, apart: pairs of groups.
-const noEdits = () => ({ names: {}, rejected: {}, merged: [], apart: [] });
+// names: group id -> name; rejected: face -> group it is not in; ignored: face -> why it is left out
+// of every group; merged, apart: pairs of groups.
+const noEdits = () => ({ names: {}, rejected: {}, ignored: {}, merged: [], apart: [] });
+const isOut = (face) => face.idx in edits.rejected || face.idx in edits.ignored;
 const storeKey = `people-edits:${album.created}:${album.faces.length}`;
 let edits = loadEdits();
 let people = [];
@@ -46,7 +48,7 @@ function saveEdits() {
 
 function changeCount() {
   return Object.keys(edits.names).length + Object.keys(edits.rejected).length
-    + edits.merged.length + edits.apart.length;
+    + Object.keys(edits.ignored).length + edits.merged.length + edits.apart.length;
 }
 
 // People after the merges: the largest group of each stands for all.
@@ -64,7 +66,7 @@ function rebuild() {
 function gather(root) {
   const members = rootOf.flatMap((r, g) => (r === root ? [g] : []));
   const all = members.flatMap((g) => album.people[g].faces).map((idx) => faces.get(idx));
-  const kept = all.filter((face) => !(face.idx in edits.rejected));
+  const kept = all.filter((face) => !isOut(face));
   const named = members.find((g) => nameOfGroup(g));
   return {
     idx: root, members, all, kept,
@@ -84,27 +86,44 @@ function nameOfGroup(g) {
 const everyone = () => people.filter(Boolean);
 const personOf = (g) => people[rootOf[g]];
 const personOfFace = (face) =>
-  (face.group === STRANGER || face.idx in edits.rejected ? null : personOf(face.group));
+  (face.group === STRANGER || isOut(face) ? null : personOf(face.group));
 const titleOf = (person) => person.name || `Person ${person.idx}`;
 const colourOf = (g) => (g === STRANGER ? "#9a9aa4" : COLOURS[g % COLOURS.length]);
 
 // One line of visible characters, which is what a corrections file may hold.
 const cleanName = (text) => text.replace(/\s+/gu, " ").replace(/\p{C}/gu, "").trim();
 
+// No name takes the user's one back: one that the program was told is in its corrections file.
 function rename(person, text) {
   const name = cleanName(text);
   if (name === person.name) return;
   for (const g of person.members) {
     const { id, name: original } = album.people[g];
-    if (name === (original || "")) delete edits.names[id];
+    if (!name || name === original) delete edits.names[id];
     else edits.names[id] = name;
   }
   saveEdits();
 }
 
-function toggleRejected(face) {
-  if (face.idx in edits.rejected) delete edits.rejected[face.idx];
-  else edits.rejected[face.idx] = face.group;
+function reject(face) {
+  edits.rejected[face.idx] = face.group;
+  saveEdits();
+}
+
+// Leave faces out of every group. Reasons are those of the corrections file.
+function ignore(some, reason) {
+  for (const face of some) {
+    delete edits.rejected[face.idx];
+    edits.ignored[face.idx] = reason;
+  }
+  saveEdits();
+}
+
+function takeBack(some) {
+  for (const face of some) {
+    delete edits.rejected[face.idx];
+    delete edits.ignored[face.idx];
+  }
   saveEdits();
 }
 

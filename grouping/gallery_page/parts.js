@@ -44,7 +44,7 @@ function nameInput(person, className) {
   const input = h("input", {
     class: className, type: "text", value: person.name, maxlength: "200", autocomplete: "off", spellcheck: "false",
     placeholder: `Person ${person.idx}`, "aria-label": `Name of person ${person.idx}`,
-    onchange: () => rename(personOf(person.idx), input.value),
+    onchange: () => { rename(personOf(person.idx), input.value); input.value = personOf(person.idx).name; },
     onkeydown: (event) => {
       if (event.key === "Enter") input.blur();
       if (event.key === "Escape") { input.value = personOf(person.idx).name; input.blur(); }
@@ -54,7 +54,7 @@ function nameInput(person, className) {
 }
 
 function personCard(person) {
-  const counts = `${count(person.photos.length, "photo")} · ${count(person.kept.length, "face")}`;
+  const counts = person.kept.length ? `${count(person.photos.length, "photo")} · ${count(person.kept.length, "face")}` : "left out";
   return h("article", { class: "card" },
     h("a", { href: `#/person/${person.idx}`, "data-move": "" }, picture(person)),
     h("div", { class: "text" }, nameInput(person, "name"), h("div", { class: "small" }, counts,
@@ -86,15 +86,15 @@ function photoTile(photo, list, marked = []) {
 
 function faceTile(face, list, canReject) {
   const name = album.photos[face.photo].name;
-  const rejected = face.idx in edits.rejected;
   const value = face.similarity === null ? "" : face.similarity.toFixed(2);
-  const tile = h("div", { class: rejected ? "face rejected" : "face" },
+  const again = (change) => () => { change(face); tile.replaceWith(faceTile(face, list, true)); };
+  const button = (label, sign, change) => h("button", {
+    class: "not", type: "button", "aria-label": `${label}, face in ${name}`, title: label, onclick: again(change) }, sign);
+  const buttons = isOut(face) ? [button("Take back", "undo", () => takeBack([face]))]
+    : [button("Not a face", "⊘", () => ignore([face], "not a face")), button("Not this person", "✕", reject)];
+  const tile = h("div", { class: isOut(face) ? "face rejected" : "face" },
     h("button", { class: "see", type: "button", title: name, "data-move": "", onclick: () => openViewer(list, list.indexOf(face.photo), [face]) },
       gone(face.photo) ? h("span", { class: "gone" }, "no picture") : lazyImage(crop(face), `Face in ${name}`)),
-    h("div", { class: "below" }, h("span", { title: "similarity to the group" }, value), canReject ? h("button", {
-      class: "not", type: "button", "aria-pressed": String(rejected), "aria-label": `Not this person, face in ${name}`,
-      title: "Not this person",
-      onclick: () => { toggleRejected(face); tile.replaceWith(faceTile(face, list, true)); },
-    }, rejected ? "undo" : "✕") : null));
+    h("div", { class: "below" }, h("span", { title: "similarity to the group" }, value), canReject ? h("span", {}, buttons) : null));
   return tile;
 }

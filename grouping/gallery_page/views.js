@@ -53,13 +53,17 @@ function personView(number) {
         h("div", { class: "tools" },
           h("button", { type: "button", id: "merge", onclick: () => openPicker(person) }, "Same person as …"),
           person.members.length > 1 ? h("button", { type: "button", onclick: () => { undoMerges(person); render(); } },
-            `Undo merge of ${person.members.join(", ")}`) : null))),
+            `Undo merge of ${person.members.join(", ")}`) : null,
+          person.kept.length
+            ? h("button", { type: "button", id: "leave-out", title: "A stranger, a poster, a statue: no group is made of these faces",
+              onclick: () => { ignore(person.kept, "stranger"); render(); } }, "Leave out")
+            : h("button", { type: "button", id: "leave-out", onclick: () => { takeBack(person.all); render(); } }, "Take back")))),
     others.length ? [h("h2", {}, "Together with"), h("div", { class: "chips" }, others.slice(0, 24).map((p) => {
       const other = personOf(p.a === person.idx ? p.b : p.a);
       return h("a", { class: "chip", href: `#/pair/${p.a}/${p.b}` }, smallPicture(other), h("span", {}, `${titleOf(other)} · ${count(p.photos.length, "photo")}`));
     }))] : [],
     h("h2", {}, "Photos"), fill(h("div", { class: "photos" }), list, (photo) => photoTile(photo, list, person.kept)),
-    h("h2", {}, "Faces"), h("p", { class: "lead" }, "The most typical first. Mark a face that is somebody else with ✕."),
+    h("h2", {}, "Faces"), h("p", { class: "lead" }, "The most typical first. Mark what is somebody else with ✕, and what is not a face with ⊘."),
     fill(h("div", { class: "faces" }), person.all, (face) => faceTile(face, list, true)),
   ].flat();
 }

@@ -108,6 +108,11 @@ def face(result: dict, idx: int) -> dict:
     raise KeyError(idx)
 
 
+def press(browser, label: str) -> None:
+    """Press the first button of this label on a face."""
+    browser.find_element("css selector", f".face .not[title='{label}']").click()
+
+
 def refer(entry: dict) -> list[dict]:
     return [{"photo": f["photo"], "box": f["box"]} for f in entry["faces"]]
 
@@ -190,7 +195,7 @@ def test_naming_merging_and_rejecting_make_a_corrections_file(opened, album_show
     browser = opened("person/2")
     field = browser.find_element("css selector", ".name-field")
     field.send_keys('Tom "T" \\ 김😀\n')
-    browser.find_element("css selector", ".face .not").click()
+    press(browser, "Not this person")
     opened("review").find_element("xpath", "//button[text()='Same person']").click()
     assert texts(browser, "nav a")[0] == "People3"
     written = download(browser)
@@ -210,7 +215,7 @@ def test_naming_merging_and_rejecting_make_a_corrections_file(opened, album_show
 def test_the_program_reads_the_corrections_file(opened):
     field = opened("person/0").find_element("css selector", ".name-field")
     field.send_keys("👩\u200d👧 Ann\u00a0'B'\n")
-    opened("person/2").find_element("css selector", ".face .not").click()
+    press(opened("person/2"), "Not this person")
     browser = opened("review")
     browser.find_element("xpath", "//button[text()='Different people']").click()
     download(browser)
@@ -219,6 +224,46 @@ def test_the_program_reads_the_corrections_file(opened):
         *("cannot_link", "cannot_link", "person", "person")
     ]
     assert {entry.name for entry in entries if entry.name} == {"👩👧 Ann 'B'", "Grandma"}
+
+
+def test_faces_and_people_left_out_are_ignored_on_the_next_run(opened, album_shown):
+    result, _ = album_shown
+    browser = opened("person/1")
+    press(browser, "Not this person")
+    press(browser, "Take back")
+    press(browser, "Not a face")
+    assert "2 photos · 2 faces" in texts(opened("people"), ".card .small")
+    browser = opened("person/3")
+    browser.find_element("css selector", "#leave-out").click()
+    assert browser.find_element("css selector", "#leave-out").text == "Take back"
+    cards = texts(opened("people"), ".card .small")
+    assert [text for text in cards if text.startswith("left out")] == [cards[-1]]
+    written = download(browser)
+    reasons = {entry["reason"]: refer(entry) for entry in written["ignore"]}
+    groups = result["groups"]
+    assert reasons == {
+        "not a face": [face(result, groups[1]["face2_idx_list"][0])],
+        "stranger": [face(result, idx) for idx in groups[3]["face2_idx_list"]],
+    }
+    assert "cannot_link" not in written
+    entries = load_corrections(browser.downloads / "corrections.toml")
+    assert sorted(entry.kind for entry in entries) == ["ignore", "ignore", "person"]
+    browser = opened("person/3")
+    browser.find_element("css selector", "#leave-out").click()  # "Take back" by now
+    assert len(download(browser)["ignore"]) == 1
+
+
+def test_a_name_that_is_cleared_goes_back_to_what_the_program_was_told(opened):
+    from selenium.webdriver.common.keys import Keys
+
+    browser = opened("person/1")
+    for text, shown in (("Granny", "Granny"), (Keys.BACKSPACE, "Grandma")):
+        field = browser.find_element("css selector", ".name-field")
+        field.send_keys(Keys.CONTROL, "a")
+        field.send_keys(text, Keys.ENTER)
+        value = browser.find_element("css selector", ".name-field").get_attribute("value")
+        assert value == shown
+    assert not browser.find_element("css selector", "#changes").is_displayed()
 
 
 def test_changes_survive_a_reload_and_can_be_dropped(opened):
