@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
+import pytest
 from helpers_vectors import face_set, unit
 
 from grouping.clustering import group_faces
@@ -29,6 +32,67 @@ def test_enemies_of_one_are_enemies_of_all_its_mates() -> None:
     mates = {(a, 3) for a in (0, 1, 2)} | {(a, b) for a in (0, 1, 2) for b in (4, 5)}
     assert as_set(spread) == mates | {(3, 6)}
     assert as_set(spread_over_mates(np.array([[1, 0]]), NO_PAIRS, 3)) == {(0, 1)}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_enemies_are_spread_as_the_rule_says(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    must, cannot = (rng.integers(0, 30, (size, 2)) for size in (12, 25))
+    mates = [{vertex} for vertex in range(30)]
+    for a, b in must.tolist():
+        for vertex in (both := mates[a] | mates[b]):
+            mates[vertex] = both
+    expected = {
+        tuple(sorted((one, other)))
+        for a, b in cannot.tolist()
+        if mates[a] is not mates[b]
+        for one in mates[a]
+        for other in mates[b]
+    }
+    assert as_set(spread_over_mates(cannot, must, 30)) == expected
+
+
+def test_many_links_between_two_people_take_little_memory() -> None:
+    """Two people in the same 400 photos, all their faces linked."""
+    chain = np.arange(399)
+    must = np.stack([np.append(chain, chain + 400), np.append(chain, chain + 400) + 1], axis=1)
+    cannot = np.stack([np.arange(400), np.arange(400) + 400], axis=1)
+    tracemalloc.start()
+    spread = spread_over_mates(cannot, must, 800)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(spread) == 400 * 400
+    assert peak < 50e6
+
+
+def test_people_of_different_names_stay_apart_whatever_is_linked() -> None:
+    """Anna's face 3 and Ben's face 7 are said to be one person: they move, nobody else does."""
+    faces = face_set(people(2, 4))
+    names = np.array([[0, 1], [4, 5]])
+    links = Constraints(np.concatenate([names, [[3, 7]]]), cannot_link=np.array([[0, 4]]))
+    labels = group_faces(faces, threshold=0.4, constraints=links).labels
+    assert labels[3] == labels[7]
+    assert labels[0] == labels[1] == labels[2] >= 0
+    assert labels[4] == labels[5] == labels[6] >= 0
+    assert labels[0] != labels[4]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_is_linked_is_together_and_what_is_kept_apart_is_not(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    faces = face_set(people(4, 5, seed))
+    must = rng.integers(0, 20, (8, 2))
+    mates = [{vertex} for vertex in range(20)]
+    for a, b in must.tolist():
+        for vertex in (both := mates[a] | mates[b]):
+            mates[vertex] = both
+    linked = sorted(set(must.ravel().tolist()))
+    cannot = rng.choice(linked, (4, 2))
+    cannot = cannot[[mates[a] is not mates[b] for a, b in cannot.tolist()]]
+    links = Constraints(must, cannot)
+    labels = group_faces(faces, threshold=0.4, min_photos=1, constraints=links).labels
+    assert all(labels[a] == labels[b] >= 0 for a, b in must.tolist())
+    assert not any(labels[a] == labels[b] for a, b in cannot.tolist())
 
 
 def test_two_unlike_groups_become_one_with_all_their_faces() -> None:
