@@ -61,6 +61,7 @@ def expected_purity(embeddings: Float32, labels: Int64, threshold: float) -> Flo
     others = np.maximum(size[labels[inside]] - 1, 1)
     rest = (products[inside] - 1) / others
     right = 1 / (1 + np.exp((threshold - PURITY_OFFSET - rest) / PURITY_SCALE))
+    right[size[labels[inside]] == 1] = 1  # nobody there to be mixed up with
     return (np.bincount(labels[inside], right, minlength=count) / size).astype(np.float32)
 
 

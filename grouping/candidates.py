@@ -115,7 +115,7 @@ class Int8Candidates(TorchCandidates):
         super().__init__()
         self._multiply: Any = self._torch._int_mm
         largest = max(float(vectors.max(initial=0)), -float(vectors.min(initial=0)))
-        scale = largest / 127
+        scale = (largest or 1) / 127
         rounded = np.empty(vectors.shape, np.int8)
         lost = 0.0
         for start in range(0, len(vectors), ROUNDED_AT_ONCE):

@@ -1,6 +1,7 @@
 """Faces to people.
 
-:func:`group_faces` is the one entry: faces in, :class:`Grouping` out. No torch, no I/O.
+:func:`group_faces` is the one entry: faces in, :class:`Grouping` out. No I/O, and torch only for more
+vectors than an album has (see :mod:`grouping.products`).
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ CORE_QUALITY = 0.5
 # Faces of lower quality still are not attached to a single face: the two would be a person whom
 # nobody can recognise.
 PAIR_QUALITY = 0.2
-# Rows of a block of similarities within a group: bounds memory for groups of any size.
-BLOCK = 2048
+# Similarities of one block within a group: bounds memory for groups of any size.
+BLOCK = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,8 +176,9 @@ def previous_faces(embeddings: Float32, members: Int64) -> tuple[Int64, Float32]
     vectors = embeddings[members]
     nearest = np.full(len(members), -1, np.int64)
     similarity = np.full(len(members), -1, np.float32)
-    for start in range(0, len(members), BLOCK):
-        stop = min(start + BLOCK, len(members))
+    rows_at_once = max(1, BLOCK // max(1, len(members)))
+    for start in range(0, len(members), rows_at_once):
+        stop = min(start + rows_at_once, len(members))
         block = vectors[start:stop] @ vectors[:stop].T
         earlier = np.arange(stop)[None, :] < np.arange(start, stop)[:, None]
         block[~earlier] = -np.inf

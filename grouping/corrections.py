@@ -47,6 +47,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,8 @@ KINDS: dict[str, tuple[frozenset[str], int]] = {
     "ignore": (frozenset({"reason"}), 1),
 }
 HEADER = re.compile(r"^[ \t]*\[\[[ \t]*(\w+)[ \t]*\]\]", re.MULTILINE)
+# Zero-width non-joiner and joiner: Persian and Indic names and emoji families need them.
+JOINERS = "\u200c\u200d"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -96,7 +99,7 @@ def parse_corrections(text: str) -> tuple[Entry, ...]:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # numbers and brackets beyond all reason too
         raise CorrectionsError(f"not valid TOML: {' '.join(str(error).split())}") from error
     if table.get("version") != VERSION or isinstance(table["version"], bool):
         raise CorrectionsError(f'the file must say "version = {VERSION}"')
@@ -137,9 +140,12 @@ def _entry(kind: str, line: int, table: Mapping[str, Any]) -> Entry:
 
 
 def _name(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise CorrectionsError("name must be a non-empty string of one line")
-    return value.strip()
+    if not isinstance(value, str) or not value.strip():
+        raise CorrectionsError("name must be a non-empty string")
+    for sign in value:
+        if not (sign.isprintable() or sign in JOINERS or unicodedata.category(sign) == "Zs"):
+            raise CorrectionsError(f"name must be one line of visible characters, has {sign!r}")
+    return " ".join(unicodedata.normalize("NFC", value).split())
 
 
 def _reference(value: Any) -> FaceReference:
@@ -154,7 +160,10 @@ def _reference(value: Any) -> FaceReference:
         raise CorrectionsError("photo must be 64 lower-case hex digits, the SHA-256 of the file")
     if not isinstance(box, list) or len(box) != 4 or not all(type(v) in (int, float) for v in box):
         raise CorrectionsError("box must be four numbers [x1, y1, x2, y2]")
-    x1, y1, x2, y2 = map(float, box)
+    try:
+        x1, y1, x2, y2 = map(float, box)
+    except OverflowError as error:
+        raise CorrectionsError("box must be numbers of pixels") from error
     if not (np.isfinite([x1, y1, x2, y2]).all() and x1 < x2 and y1 < y2):
         raise CorrectionsError(f"box {box} must have x1 < x2 and y1 < y2")
     return FaceReference(photo, (x1, y1, x2, y2))

@@ -73,7 +73,7 @@ def _connected_distances(graph: CosineGraph, threshold: float) -> coo_matrix:
     links = coo_matrix((graph.similarity, (graph.rows, graph.cols)), shape=(n, n))
     _, component = connected_components(links, directed=False)
     heads = np.unique(component, return_index=True)[1]
-    far = 1 - threshold
+    far = max(1 - threshold, 2 * SMALLEST_DISTANCE)
     rows = np.concatenate([graph.rows, heads, [n]])
     cols = np.concatenate([graph.cols, np.full(len(heads), n), [n + 1]])
     near = np.maximum(1 - graph.similarity.astype(np.float64), SMALLEST_DISTANCE)
@@ -90,8 +90,8 @@ def _apart(vertices: Vertices, graph: CosineGraph, labels: Int64) -> Int64:
     root = _first_of(labels)
     edge = inside & broken[graph.rows]
     merges = average_linkage(
-        vertices.sums.copy(),
-        vertices.sizes.copy(),
+        vertices.sums,
+        vertices.sizes,
         (graph.rows[edge], graph.cols[edge], graph.similarity[edge]),
         (vertices.cannot_link[:, 0], vertices.cannot_link[:, 1]),
         float(graph.similarity.min(initial=1)),

@@ -57,7 +57,7 @@ class Identities:
 
     Attributes:
         ids: the ``group_id`` of each group.
-        names: the name that each had in the run before, None for none.
+        names: the name that each, or who was merged into it, had in the run before; None for none.
         changes: what is different from then.
     """
 
@@ -89,8 +89,7 @@ def assign_ids(
     for group, faces in enumerate(now):
         ids.append(kept.get(group) or _fresh_id(faces, taken))
         taken.add(ids[-1])
-    names = tuple(known[i][1] if i in known else None for i in ids)
-    return Identities(tuple(ids), names, _changes(ids, now, known, shared))
+    return Identities(tuple(ids), _names(ids, known, shared), _changes(ids, now, known, shared))
 
 
 def _groups_of(images: Sequence[Mapping[str, Any]], count: int) -> list[set[FaceKey]]:
@@ -150,6 +149,20 @@ def _matched(shared: Counter[tuple[int, str]], now: Sequence[Set[FaceKey]]) -> d
             kept[group] = person
             used.add(person)
     return kept
+
+
+def _names(
+    ids: Sequence[str],
+    known: Mapping[str, tuple[Set[FaceKey], str | None]],
+    shared: Counter[tuple[int, str]],
+) -> tuple[str | None, ...]:
+    """The name of each id, or of who was merged into it with most faces."""
+    names = [known[i][1] if i in known else None for i in ids]
+    heir = _mostly(shared, of_person=True)
+    for group, person in sorted(shared, key=lambda pair: (-shared[pair], pair)):
+        if person not in ids and heir[person] == group:
+            names[group] = names[group] or known[person][1]
+    return tuple(names)
 
 
 def _fresh_id(faces: Set[FaceKey], taken: Set[str]) -> str:

@@ -90,8 +90,8 @@ const personOfFace = (face) =>
 const titleOf = (person) => person.name || `Person ${person.idx}`;
 const colourOf = (g) => (g === STRANGER ? "#9a9aa4" : COLOURS[g % COLOURS.length]);
 
-// One line of visible characters, which is what a corrections file may hold.
-const cleanName = (text) => text.replace(/\s+/gu, " ").replace(/\p{C}/gu, "").trim();
+// One line of visible characters and joiners, which is what a corrections file may hold.
+const cleanName = (text) => text.normalize("NFC").replace(/\s+/gu, " ").replace(/(?![\u200c\u200d])\p{C}/gu, "").trim();
 
 // No name takes the user's one back: one that the program was told is in its corrections file.
 function rename(person, text) {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from helpers_vectors import hard_vectors, unit
@@ -17,7 +19,9 @@ from grouping.vertices import Vertices, link, vertices_of
 NO_PAIRS = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
-def linked(vectors: np.ndarray, threshold: float, cannot: np.ndarray | None = None) -> np.ndarray:
+def linked(
+    vectors: np.ndarray, threshold: float, cannot: np.ndarray | None = None, accept=None
+) -> np.ndarray:
     graph = cosine_graph(vectors, threshold)
     apart = NO_PAIRS if cannot is None else (cannot[:, 0], cannot[:, 1])
     merges = average_linkage(
@@ -26,12 +30,22 @@ def linked(vectors: np.ndarray, threshold: float, cannot: np.ndarray | None = No
         (graph.rows, graph.cols, graph.similarity),
         apart,
         threshold,
+        accept,
     )
     return merges.roots(len(vectors))
 
 
-def greedy(vectors: np.ndarray, threshold: float, cannot: np.ndarray) -> list[frozenset[int]]:
-    """Average linkage by its definition: merge the best allowed pair, look again."""
+Rule = Callable[[int, int, int, int], bool]
+
+
+def greedy(
+    vectors: np.ndarray, threshold: float, cannot: np.ndarray, rule: Rule = lambda *_: True
+) -> list[frozenset[int]]:
+    """Average linkage by its definition: merge the best allowed pair, look again.
+
+    ``rule`` is asked with the smallest members and the sizes of the two; what it refuses is
+    forbidden from then on.
+    """
     products = vectors.astype(np.float64) @ vectors.T.astype(np.float64)
     forbidden = {frozenset(pair) for pair in cannot.tolist()}
     clusters = [frozenset([i]) for i in range(len(vectors))]
@@ -47,6 +61,10 @@ def greedy(vectors: np.ndarray, threshold: float, cannot: np.ndarray) -> list[fr
         )
         if best[0] < threshold:
             return clusters
+        a, b = sorted((clusters[best[1]], clusters[best[2]]), key=min)
+        if not rule(min(a), min(b), len(a), len(b)):
+            forbidden.add(frozenset((min(a), min(b))))
+            continue
         union = clusters[best[1]] | clusters[best[2]]
         clusters = [c for k, c in enumerate(clusters) if k not in best[1:]] + [union]
 
@@ -73,6 +91,31 @@ def test_same_clusters_as_greedy_merging_with_cannot_links(seed: int) -> None:
     labels = linked(vectors, 0.2, cannot)
     assert parts(labels) == set(greedy(vectors, 0.2, cannot))
     assert len(parts(labels)) > len(parts(linked(vectors, 0.2)))
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 0.0, 0.25, 0.4])
+@pytest.mark.parametrize("seed", range(4))
+def test_same_clusters_as_greedy_merging_with_a_rule_that_refuses(
+    seed: int, threshold: float
+) -> None:
+    vectors, _ = hard_vectors(40, seed=seed, dim=16, largest=12)
+    cannot = np.random.default_rng(seed).integers(0, 40, (20, 2))
+    cannot = cannot[cannot[:, 0] != cannot[:, 1]]
+    asked = []
+
+    def rule(low: int, high: int, size: int, other: int) -> bool:
+        asked.append((low, high))
+        return (7 * low + 3 * high + size + other) % 3 > 0
+
+    def accept(inner, sizes, low, high, similarity):
+        pairs = zip(low.tolist(), high.tolist(), strict=True)
+        return np.array([rule(a, b, int(sizes[a]), int(sizes[b])) for a, b in pairs], bool)
+
+    expected = set(greedy(vectors, threshold, cannot, rule))
+    reference, asked = asked, []
+    assert parts(linked(vectors, threshold, cannot, accept)) == expected
+    assert sorted(asked) == sorted(reference)
+    assert len(asked) > 40 - len(expected)  # some were refused
 
 
 def test_no_cannot_link_is_ever_inside_a_cluster() -> None:
