@@ -7,13 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from grouping.cache_file import CACHE_NAME
 from grouping.config import AUTO, CLUSTER_METHODS, FOLDER_MODES, PRECISIONS, GroupingConfig
 from grouping.http_source import HttpOptions
 from grouping.s3_source import S3Options
 from grouping.sources import SourceOptions
 from grouping.version import __version__
-
-CACHE_NAME = "cache.sqlite"
 
 EPILOG = """\
 examples:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x46434743  # "FCGC", in the file's header
 SCHEMA_VERSION = 1
+SQLITE_HEADER = b"SQLite format 3\0"
+CACHE_NAME = "cache.sqlite"  # where no other file is named
 BUSY_SECONDS = 30.0
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
@@ -56,14 +59,31 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, Identity]:
         CacheError: no cache can be opened there.
     """
     for _ in range(2):
-        identity = _make_private(path)
+        identity, mode = _make_private(path)
         try:
             return _open(path), identity
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise cannot_use(path, error) from error
+            if not _is_ours(path):
+                os.chmod(path, mode)
+                raise CacheError(
+                    f"{printable(path)} is a file of another program; "
+                    "name another file with --cache"
+                ) from error
             move_aside(path, identity)
+        except CacheError:
+            os.chmod(path, mode)
+            raise
     raise CacheError(f"the cache {printable(path)} is damaged time and again; check the disk")
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file that SQLite cannot read was a cache, by its name or what is left of it."""
+    with path.open("rb") as file:
+        head = file.read(72)
+    ours = head.startswith(SQLITE_HEADER) and head[68:] == APPLICATION_ID.to_bytes(4, "big")
+    return ours or path.name == CACHE_NAME
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
@@ -121,8 +141,10 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _make_private(path: Path) -> Identity:
+def _make_private(path: Path) -> tuple[Identity, int]:
     """SQLite gives its other files the mode of the first, so the mode comes first.
+
+    Returns what file it is, and the mode that it had.
 
     A file that is there is not opened: closing it again would release the locks that other
     connections of this process hold on it (POSIX; sqlite.org/howtocorrupt.html, 2.2).
@@ -131,8 +153,9 @@ def _make_private(path: Path) -> Identity:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        before = os.stat(path)
         os.chmod(path, 0o600)
-        return _identity(os.stat(path))
+        return _identity(before), stat.S_IMODE(before.st_mode)
     except OSError as error:
         raise cannot_use(path, error) from error
 

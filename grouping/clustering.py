@@ -1,7 +1,7 @@
 """Faces to people.
 
-:func:`group_faces` is the one entry: faces in, :class:`Grouping` out. No I/O, and torch only for more
-vectors than an album has (see :mod:`grouping.products`).
+:func:`group_faces` is the one entry: faces in, :class:`Grouping` out. No I/O, and torch only for
+more vectors than an album has (see :mod:`grouping.products`).
 """
 
 from __future__ import annotations

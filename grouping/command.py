@@ -19,17 +19,18 @@ from pathlib import Path
 from typing import Any
 
 from grouping.arguments import (
-    CACHE_NAME,
     build_parser,
     build_report_parser,
     config_from,
     source_options_from,
 )
 from grouping.cache import Cache
+from grouping.cache_file import CACHE_NAME
 from grouping.correction_links import Entry
 from grouping.corrections import load_corrections
-from grouping.errors import FailureRateError, GroupingError
+from grouping.errors import CacheError, FailureRateError, GroupingError
 from grouping.identity import assign_ids
+from grouping.locations import printable
 from grouping.pipeline import GroupingPipeline, Interrupted
 from grouping.progress import PhotoProgress, note, set_up_logging
 from grouping.results import GROUPS_FILE, read_document, summary, write_extras, write_results
@@ -48,7 +49,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _guarded(_report, build_report_parser().parse_args(words[1:]))
     parser = build_parser()
     arguments = parser.parse_args(words)
+    if not all([arguments.out, *arguments.sources]):
+        parser.error("a SOURCE or --out is empty; is a variable not set?")
     if arguments.forget or arguments.erase:
+        if arguments.sources:
+            parser.error("--forget and --erase take no SOURCE")
         return _guarded(_forget, arguments)
     if not arguments.sources:
         parser.error("name at least one SOURCE")
@@ -127,6 +132,8 @@ def _print_end(problems: Sequence[str], place: str) -> None:
 
 def _forget(arguments: argparse.Namespace) -> None:
     cache = arguments.cache or Path(arguments.out) / CACHE_NAME
+    if not cache.exists():
+        raise CacheError(f"there is no cache {printable(cache)}; name it with --out or --cache")
     with Cache.open(cache) as opened:
         if arguments.erase:
             opened.erase()
@@ -135,6 +142,8 @@ def _forget(arguments: argparse.Namespace) -> None:
         unknown = opened.forget(arguments.forget)
     for photo in arguments.forget:
         print(f"{'unknown   ' if photo in unknown else 'forgotten '} {photo}")
+    if len(unknown) == len(arguments.forget):
+        raise CacheError("none of these photos is in the cache; nothing was forgotten")
 
 
 def _previous(arguments: argparse.Namespace, sink: Sink) -> Mapping[str, Any] | None:

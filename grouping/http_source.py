@@ -187,12 +187,17 @@ class _Watchdog:
     def __init__(self, deadline: Deadline) -> None:
         self.expired = False
         self._connection: HTTPConnection | None = None
+        self._socket: socket.socket | None = None
         self._timer = threading.Timer(deadline.remaining, self._cut)
         self._timer.daemon = True
 
     def guard(self, connection: HTTPConnection) -> None:
         self._close()
-        self._connection = connection
+        self._connection, self._socket = connection, None
+
+    def connected(self) -> None:
+        """Keep the socket: the connection lets go of it where the server is to close it."""
+        self._socket = None if self._connection is None else self._connection.sock
 
     def __enter__(self) -> Self:
         self._timer.start()
@@ -208,10 +213,11 @@ class _Watchdog:
 
     def _cut(self) -> None:
         self.expired = True
-        sock = None if self._connection is None else self._connection.sock
-        if sock is not None:
+        if self._socket is None:
+            self.connected()
+        if self._socket is not None:
             with suppress(OSError):  # closed already, by the server or by ourselves
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 def _connect(
@@ -235,6 +241,7 @@ def _connect(
             continue
         break
     connection.sock.settimeout(options.read_timeout)
+    watchdog.connected()
     return connection
 
 

@@ -14,6 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
+from grouping.cache import Cache
+
 ROOT = Path(__file__).resolve().parent.parent
 PHOTOS = ROOT / "tests" / "photos"
 BUNDLED = ROOT / "checkpoint" / "mobilefacenet_arcface_512.pth"
@@ -196,3 +198,22 @@ def test_ctrl_c_ends_with_130(tmp_path):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    "words", [("", "--out", "x"), ("album", "--out", ""), ("album", "--out", "x", "--erase")]
+)
+def test_an_empty_argument_and_one_too_many_are_usage_errors(tmp_path, words):
+    process = run(*words, cwd=tmp_path)
+    assert process.returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_forgetting_what_is_not_there_is_an_error(tmp_path):
+    for words in (("--erase",), ("--forget", "a.jpg")):
+        assert_one_line_error(run("--out", "typo", *words, cwd=tmp_path), "no cache")
+    assert list(tmp_path.iterdir()) == []
+    Cache.open(tmp_path / "cache.sqlite").close()
+    process = run("--out", ".", "--forget", "a.jpg", cwd=tmp_path)
+    assert process.returncode == 1
+    assert "nothing was forgotten" in process.stderr

@@ -116,14 +116,14 @@ def stalls(seconds: float) -> Answer:
     return answer
 
 
-def drips(pause: float, count: int, *, headers: bool = False) -> Answer:
-    """Send one byte a ``pause``: of the headers, or of the body."""
+def drips(pause: float, count: int, *, headers: bool = False, **more: object) -> Answer:
+    """Send one byte a ``pause``: of the headers, or of the body after ``more`` headers."""
 
     def answer(handler: Handler) -> None:
         if headers:
             handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
         else:
-            handler.answer(b"", Content_Length=count)
+            handler.answer(b"", Content_Length=count, **more)
         for _ in range(count):
             handler.wfile.write(b"a")
             handler.wfile.flush()

@@ -93,14 +93,29 @@ def test_a_flipped_bit_in_a_row_makes_it_absent(tmp_path):
             assert (cache.load_detections(digest("a"), "mtcnn") is None) == (column == "boxes")
 
 
+@pytest.mark.parametrize("content", [b"my diary", b"\xff\xd8\xff" * 3000, b"x" * 100_000])
+@pytest.mark.parametrize("existing", [0o644, 0o400])
+def test_files_of_other_programs_are_left_alone(tmp_path, content, existing):
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    path.chmod(existing)
+    with pytest.raises(CacheError, match="another program"):
+        Cache.open(path)
+    assert path.read_bytes() == content
+    assert stat.S_IMODE(path.stat().st_mode) == existing
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_other_databases_are_left_alone(tmp_path):
     path = tmp_path / "mail.sqlite"
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE letters (text)")
+    path.chmod(0o644)
     before = path.read_bytes()
     with pytest.raises(CacheError, match="another program"):
         Cache.open(path)
     assert path.read_bytes() == before
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
 def test_places_that_cannot_hold_a_cache(tmp_path):
