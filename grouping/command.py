@@ -27,10 +27,11 @@ from grouping.arguments import (
 from grouping.cache import Cache
 from grouping.cache_file import CACHE_NAME
 from grouping.correction_links import Entry
-from grouping.corrections import load_corrections
+from grouping.corrections import load_all_corrections
 from grouping.errors import CacheError, FailureRateError, GroupingError
 from grouping.identity import assign_ids
 from grouping.locations import printable
+from grouping.overrides import in_order
 from grouping.pipeline import GroupingPipeline, Interrupted
 from grouping.progress import PhotoProgress, note, set_up_logging
 from grouping.results import GROUPS_FILE, read_document, summary, write_extras, write_results
@@ -159,10 +160,10 @@ def _previous(arguments: argparse.Namespace, sink: Sink) -> Mapping[str, Any] | 
 
 def _corrections(arguments: argparse.Namespace, sink: Sink) -> Sequence[Entry]:
     """Entries of all files: those named, else those that lie in the output folder."""
-    paths = arguments.corrections or sorted(sink.folder.glob(CORRECTIONS_PATTERN))
+    paths = arguments.corrections or in_order([*sink.folder.glob(CORRECTIONS_PATTERN)])
     for path in paths:
         note("corrections", file=str(path))
-    return [entry for path in paths for entry in load_corrections(path)]
+    return load_all_corrections(paths)
 
 
 def _open_cache(arguments: argparse.Namespace, sink: Sink) -> Cache | None:

@@ -43,12 +43,22 @@ class Entry:
         line: the line its ``[[kind]]`` stands on, from 1.
         faces: the faces it is about.
         name: of a person.
+        overrides, formerly: see :mod:`grouping.overrides`.
+        file: the file's name, where several were read.
     """
 
     kind: str
     line: int
     faces: tuple[FaceReference, ...]
     name: str | None = None
+    overrides: bool = False
+    formerly: tuple[str, ...] = ()
+    file: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for messages."""
+        return f"{self.file} line {self.line}" if self.file else f"line {self.line}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +99,7 @@ def apply_corrections(
     rows = _rows_by_digest(faces, photo_sha256)
     meant = [[_faces_meant(ref, rows, faces) for ref in entry.faces] for entry in entries]
     warnings = tuple(
-        f"corrections line {entry.line}: the {'face' if ref.photo in rows else 'photo'} is not in "
+        f"corrections {entry.place}: the {'face' if ref.photo in rows else 'photo'} is not in "
         f"the album any more (photo {ref.photo[:12]}…, box {list(ref.box)})"
         for entry, found in zip(entries, meant, strict=True)
         for ref, faces_found in zip(entry.faces, found, strict=True)
@@ -135,7 +145,7 @@ def same_references(entries: Sequence[Entry]) -> list[list[list[int]]]:
         meant.append([])
         for ref in entry.faces:
             others = known.setdefault(ref.photo, [])
-            number = next((k for k, other in others if _overlap_of(ref, other) >= SAME_BOX), count)
+            number = next((k for k, other in others if same_face(ref, other)), count)
             if number == count:
                 others.append((count, ref))
                 count += 1
@@ -143,8 +153,11 @@ def same_references(entries: Sequence[Entry]) -> list[list[list[int]]]:
     return meant
 
 
-def _overlap_of(a: FaceReference, b: FaceReference) -> float:
-    return float(overlap(np.array([a.box], np.float32), np.array([b.box], np.float32))[0, 0])
+def same_face(a: FaceReference, b: FaceReference) -> bool:
+    """Whether two references mean one face of one photo."""
+    if a.photo != b.photo:
+        return False
+    return bool(overlap(np.array([a.box], np.float32), np.array([b.box], np.float32)) >= SAME_BOX)
 
 
 def links_of(entries: Sequence[Entry], meant: Meant) -> Constraints:
@@ -228,7 +241,7 @@ def _check_ignored(entries: Sequence[Entry], meant: Meant) -> None:
             if face in wanted:
                 other = wanted[face]
                 raise CorrectionsError(
-                    f"line {other.line} ([[{other.kind}]]) and line {entry.line} ([[ignore]]) "
+                    f"{other.place} ([[{other.kind}]]) and {entry.place} ([[ignore]]) "
                     "contradict each other about one face; delete one of them"
                 )
 
@@ -257,25 +270,24 @@ def _neighbours(must: Sequence[Link]) -> dict[int, list[tuple[int, Entry]]]:
 
 def _contradiction(a: int, b: int, first: Entry, second: Entry, must: Sequence[Link]) -> str:
     if first is second:
-        apart = f"line {first.line} ([[{first.kind}]]) keeps faces apart"
+        apart = f"{first.place} ([[{first.kind}]]) keeps faces apart"
     else:
-        apart = f"lines {first.line} and {second.line} give faces different names"
-    joined = sorted(_lines_between(a, b, must) - {first.line, second.line})
+        apart = f"{first.place} and {second.place} give faces different names"
+    joined = [entry.place for entry in _entries_between(a, b, must) if entry not in (first, second)]
     if not joined:
         return f"{apart} that are one and the same face; correct one of them"
-    words = f"line{'s' * (len(joined) > 1)} {', '.join(map(str, joined))}"
-    return f"{apart} that {words} put together; delete one of them"
+    return f"{apart} that {' and '.join(joined)} put together; delete one of them"
 
 
-def _lines_between(a: int, b: int, must: Sequence[Link]) -> set[int]:
-    """Lines of the entries on a shortest chain of must-links from ``a`` to ``b``."""
+def _entries_between(a: int, b: int, must: Sequence[Link]) -> list[Entry]:
+    """The entries on a shortest chain of must-links from ``a`` to ``b``, in the file's order."""
     neighbours = _neighbours(must)
-    lines: dict[int, frozenset[int]] = {a: frozenset()}
+    chain: dict[int, frozenset[Entry]] = {a: frozenset()}
     waiting = deque([a])
-    while waiting and b not in lines:
+    while waiting and b not in chain:
         face = waiting.popleft()
         for other, entry in neighbours.get(face, []):
-            if other not in lines:
-                lines[other] = lines[face] | {entry.line}
+            if other not in chain:
+                chain[other] = chain[face] | {entry}
                 waiting.append(other)
-    return set(lines[b])
+    return sorted(chain[b], key=lambda entry: (entry.file, entry.line))

@@ -40,7 +40,10 @@ Rules, in full:
   same person; entries of different names are different people and never share a group.
 * A photo that is in the album twice is meant in all its copies.
 * A face that is in the album no longer is a warning, not an error.
-* Two entries that contradict each other are an error that names both lines.
+* Two entries that contradict each other are an error that names both lines. The gallery page marks
+  what it writes so that this does not happen: an entry with ``overrides = true`` wins over those
+  before it, in its file and in files read before, and ``formerly = ["Gran"]`` in a ``person``
+  renames those before.
 """
 
 from __future__ import annotations
@@ -48,7 +51,8 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +60,14 @@ import numpy as np
 
 from grouping.correction_links import Entry, FaceReference, links_of, same_references
 from grouping.errors import CorrectionsError
+from grouping.overrides import settled
 
 VERSION = 1
 REASONS = ("not a face", "stranger")
 
 # For each kind of entry: the keys it may have besides ``faces``, and the fewest faces.
 KINDS: dict[str, tuple[frozenset[str], int]] = {
-    "person": (frozenset({"name"}), 1),
+    "person": (frozenset({"name", "formerly"}), 1),
     "must_link": (frozenset(), 2),
     "cannot_link": (frozenset(), 2),
     "ignore": (frozenset({"reason"}), 1),
@@ -110,8 +115,30 @@ def parse_corrections(text: str) -> tuple[Entry, ...]:
         )
     entries = [e for kind in KINDS for e in _entries(kind, table.get(kind, []), text)]
     entries.sort(key=lambda entry: entry.line)
-    links_of(entries, same_references(entries))
-    return tuple(entries)
+    return _checked(entries)
+
+
+def _checked(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """The entries that hold in the end.
+
+    Raises:
+        CorrectionsError: they contradict each other.
+    """
+    kept = settled(entries)
+    links_of(kept, same_references(kept))
+    return kept
+
+
+def load_all_corrections(paths: Sequence[Path]) -> tuple[Entry, ...]:
+    """The entries of several files, read in this order.
+
+    Raises:
+        CorrectionsError: one cannot be read or is broken, or they contradict each other.
+    """
+    if len(paths) == 1:
+        return load_corrections(paths[0])
+    files = [(path, load_corrections(path)) for path in paths]
+    return _checked([replace(e, file=path.name) for path, entries in files for e in entries])
 
 
 def _entries(kind: str, tables: Any, text: str) -> Iterator[Entry]:
@@ -127,7 +154,7 @@ def _entries(kind: str, tables: Any, text: str) -> Iterator[Entry]:
 
 def _entry(kind: str, line: int, table: Mapping[str, Any]) -> Entry:
     allowed, fewest = KINDS[kind]
-    unknown = sorted(set(table) - allowed - {"faces"})
+    unknown = sorted(set(table) - allowed - {"faces", "overrides"})
     if unknown:
         raise CorrectionsError(f"unknown key {unknown[0]!r}")
     if table.get("reason", REASONS[0]) not in REASONS:
@@ -135,8 +162,17 @@ def _entry(kind: str, line: int, table: Mapping[str, Any]) -> Entry:
     faces = table.get("faces")
     if not isinstance(faces, list) or len(faces) < fewest:
         raise CorrectionsError(f"faces must be a list of at least {fewest}")
-    name = _name(table.get("name")) if "name" in allowed else None
-    return Entry(kind, line, tuple(_reference(face) for face in faces), name)
+    overrides, formerly = table.get("overrides", False), table.get("formerly", [])
+    if not isinstance(overrides, bool) or not isinstance(formerly, list):
+        raise CorrectionsError("overrides must be true or false, formerly a list of names")
+    return Entry(
+        kind,
+        line,
+        tuple(_reference(face) for face in faces),
+        _name(table.get("name")) if "name" in allowed else None,
+        overrides,
+        tuple(map(_name, formerly)),
+    )
 
 
 def _name(value: Any) -> str:

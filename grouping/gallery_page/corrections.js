@@ -15,6 +15,15 @@ function tomlEntry(table, lines, entryFaces) {
   return [`[[${table}]]`, ...lines, "faces = [", ...entryFaces.map(tomlFace), "]", ""].join("\n");
 }
 
+// What is done here is done knowing what earlier corrections made of the album.
+const OVERRIDES = "overrides = true";
+
+// Names that the program knew these people by.
+function formerly(person) {
+  const names = new Set(person.members.map((g) => album.people[g].name).filter((name) => name && name !== person.name));
+  return names.size ? [`formerly = [${[...names].map(tomlString).join(", ")}]`] : [];
+}
+
 // The most typical faces of a group that were not taken out.
 function anchors(g, most) {
   return album.people[g].faces.map((idx) => faces.get(idx))
@@ -28,8 +37,8 @@ function correctionsFile() {
     "version = 1", ""];
   for (const person of everyone()) {
     const chosen = person.members.flatMap((g) => anchors(g, ANCHORS));
-    if (person.name && chosen.length) parts.push(tomlEntry("person", [`name = ${tomlString(person.name)}`], chosen));
-    else if (person.members.length > 1 && chosen.length > 1) parts.push(tomlEntry("must_link", [], chosen));
+    if (person.name && chosen.length) parts.push(tomlEntry("person", [`name = ${tomlString(person.name)}`, ...formerly(person), OVERRIDES], chosen));
+    else if (person.members.length > 1 && chosen.length > 1) parts.push(tomlEntry("must_link", [OVERRIDES], chosen));
   }
   for (const [a, b] of edits.apart) {
     const two = [...anchors(a, 1), ...anchors(b, 1)];
@@ -38,11 +47,11 @@ function correctionsFile() {
   for (const idx of Object.keys(edits.rejected)) {
     const face = faces.get(Number(idx));
     const [other] = anchors(face.group, 1);
-    if (other) parts.push(tomlEntry("cannot_link", [], [face, other]));
+    if (other) parts.push(tomlEntry("cannot_link", [OVERRIDES], [face, other]));
   }
   for (const reason of new Set(Object.values(edits.ignored))) {
     const left = Object.keys(edits.ignored).filter((idx) => edits.ignored[idx] === reason);
-    parts.push(tomlEntry("ignore", [`reason = ${tomlString(reason)}`], left.map((idx) => faces.get(Number(idx)))));
+    parts.push(tomlEntry("ignore", [`reason = ${tomlString(reason)}`, OVERRIDES], left.map((idx) => faces.get(Number(idx)))));
   }
   return parts.join("\n");
 }

@@ -1,0 +1,68 @@
+"""Corrections made later change those made earlier, where they say so.
+
+The gallery page knows only the groups as they are, not the entries that made them. So it marks
+what it writes: an entry with ``overrides = true`` wins over entries before it, in its file and in
+the files read before, and a ``[[person]]`` with ``formerly`` renames earlier ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from grouping.correction_links import Entry, FaceReference, same_face
+
+TOGETHER = ("person", "must_link")
+_COPY = re.compile(r"\((\d+)\)$")
+
+
+def in_order(paths: Sequence[Path]) -> list[Path]:
+    """Files as a browser numbered them: ``corrections``, ``corrections (1)``, ``(2)``, ``(10)``."""
+
+    def number(path: Path) -> int:
+        copy = _COPY.search(path.stem)
+        return int(copy[1]) if copy else 0
+
+    return sorted(paths, key=lambda path: (number(path), path.name))
+
+
+def settled(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """The entries after each has changed those before it."""
+    known: list[Entry] = []
+    for entry in entries:
+        known = [replace(e, name=entry.name) if e.name in entry.formerly else e for e in known]
+        if entry.overrides:
+            changed = [_without(earlier, entry) for earlier in known]
+            known = [earlier for earlier in changed if len(earlier.faces) >= _fewest(earlier)]
+        known.append(entry)
+    return tuple(known)
+
+
+def _fewest(entry: Entry) -> int:
+    return 1 if entry.kind in ("person", "ignore") else 2
+
+
+def _without(earlier: Entry, later: Entry) -> Entry:
+    """The earlier entry without the faces that the later one takes from it."""
+    among = _among(later.faces)
+    if later.kind == "cannot_link":
+        taken = _among(later.faces[:1])
+        contradicts = earlier.kind in TOGETHER
+    elif later.kind == "ignore":
+        taken, contradicts = among, earlier.kind != "ignore"
+    elif earlier.kind == "cannot_link":
+        # Of the faces that are together now one may stay.
+        inside = [face for face in earlier.faces if among(face)]
+        taken, contradicts = _among(inside[1:]), True
+    else:
+        names = {earlier.name, later.name} - {None}
+        taken, contradicts = among, earlier.kind == "ignore" or len(names) == 2
+    if not contradicts:
+        return earlier
+    return replace(earlier, faces=tuple(face for face in earlier.faces if not taken(face)))
+
+
+def _among(faces: Sequence[FaceReference]) -> Callable[[FaceReference], bool]:
+    return lambda face: any(same_face(face, other) for other in faces)
