@@ -44,13 +44,15 @@ function correctionsFile() {
     const two = [...anchors(a, 1), ...anchors(b, 1)];
     if (two.length === 2 && rootOf[a] !== rootOf[b]) parts.push(tomlEntry("cannot_link", [], two));
   }
+  const ignored = { ...edits.ignored };
   for (const idx of Object.keys(edits.rejected)) {
     const face = faces.get(Number(idx));
     const [other] = anchors(face.group, 1);
-    if (other) parts.push(tomlEntry("cannot_link", [OVERRIDES], [face, other]));
+    if (!other) ignored[idx] = "stranger"; // nobody is left whom it could be told apart from
+    else parts.push(tomlEntry("cannot_link", [OVERRIDES], [face, other]));
   }
-  for (const reason of new Set(Object.values(edits.ignored))) {
-    const left = Object.keys(edits.ignored).filter((idx) => edits.ignored[idx] === reason);
+  for (const reason of new Set(Object.values(ignored))) {
+    const left = Object.keys(ignored).filter((idx) => ignored[idx] === reason);
     parts.push(tomlEntry("ignore", [`reason = ${tomlString(reason)}`, OVERRIDES], left.map((idx) => faces.get(Number(idx)))));
   }
   return parts.join("\n");

@@ -253,6 +253,17 @@ def test_faces_and_people_left_out_are_ignored_on_the_next_run(opened, album_sho
     assert len(download(browser)["ignore"]) == 1
 
 
+def test_a_group_of_which_every_face_is_somebody_else_is_left_out(opened, album_shown):
+    result, _ = album_shown
+    browser = opened("person/3")
+    members = result["groups"][3]["face2_idx_list"]
+    for _ in members:
+        press(browser, "Not this person")
+    (entry,) = download(browser)["ignore"]
+    assert refer(entry) == [face(result, idx) for idx in members]
+    assert "left out" in texts(opened("people"), ".card .small")[-1]
+
+
 def test_a_name_that_is_cleared_goes_back_to_what_the_program_was_told(opened):
     from selenium.webdriver.common.keys import Keys
 
