@@ -15,6 +15,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,15 +98,17 @@ def _run(arguments: argparse.Namespace) -> None:
         sink.recall(GROUPS_FILE, CORRECTIONS_NAME)
         previous = _previous(arguments, sink)
         entries = _corrections(arguments, sink)
-        photos = list_sources(arguments.sources, out=arguments.out, options=options)
+        listed = partial(list_sources, arguments.sources, out=arguments.out, options=options)
+        photos = listed()
         cache = _open_cache(arguments, sink)
         if cache is not None:
             stack.enter_context(cache)
-        pipeline = GroupingPipeline(config, cache=cache, stop=stack.enter_context(_stoppable()))
-        pipeline.engine.check()
-        note("start", out=sink.location)
-        with PhotoProgress(lambda: list_sources(arguments.sources, options=options)) as progress:
-            result = pipeline.run(photos, on_photo=progress, corrections=entries)
+        with _stoppable() as stop:
+            pipeline = GroupingPipeline(config, cache=cache, stop=stop)
+            pipeline.engine.check()
+            note("start", out=sink.location)
+            with PhotoProgress(listed) as progress:
+                result = pipeline.run(photos, on_photo=progress, corrections=entries)
         document, problems = write_results(result, sink.folder, arguments, previous)
         sink.publish()
     print(summary(result, document))

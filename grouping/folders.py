@@ -33,6 +33,9 @@ JUNK_FOLDERS = frozenset(
     }
 )
 
+# Both lie in every folder of results: its pictures of faces are no photos of an album.
+RESULT_FILES = ("groups.json", "faces.csv")
+
 Identity = tuple[int, int]
 
 
@@ -50,7 +53,8 @@ def photos_in_folder(root: Path, *, skip: Path | None = None) -> Iterator[Path]:
     """Photos in ``root``, by name, each folder's own before those of its subfolders.
 
     Links to folders are followed, and every folder is visited once, so that a link to a parent
-    does no harm. A subfolder that may not be read is logged and left out.
+    does no harm. A subfolder that may not be read, or holds results of another run, is logged and
+    left out.
 
     Args:
         root: an existing folder.
@@ -73,10 +77,13 @@ def photos_in_folder(root: Path, *, skip: Path | None = None) -> Iterator[Path]:
     yield from _walk(root, visited)
 
 
-def _walk(folder: Path, visited: set[Identity]) -> Iterator[Path]:
-    waiting = [folder]
+def _walk(root: Path, visited: set[Identity]) -> Iterator[Path]:
+    waiting = [root]
     while waiting:
         folder = waiting.pop()
+        if folder != root and all((folder / name).is_file() for name in RESULT_FILES):
+            log.warning("left out %s: results of another run", printable(folder))
+            continue
         try:
             identity = _identity(folder)
             if identity in visited:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from grouping.errors import DecodeError, FetchError, InputError, SourceError
+from grouping.folders import photos_in_folder
 from grouping.photo import LocalPhoto, MemoryPhoto
 from grouping.sources import SourceOptions, list_sources, photos_from_entries
 
@@ -75,6 +76,19 @@ def test_the_output_folder_is_left_out(tmp_path):
     assert listed(tmp_path, out=tmp_path / "out") == [tmp_path / "a.jpg"]
     with pytest.raises(SourceError, match="output folder"):
         listed(tmp_path, out=tmp_path)
+
+
+def test_results_of_other_runs_in_the_album_are_left_out(tmp_path, caplog):
+    album, old = tmp_path / "album", tmp_path / "album" / "old results"
+    for path in (album / "a.jpg", old / "faces.png", old / "thumbs" / "b.jpg"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (old / "groups.json").touch()
+    assert len(list(photos_in_folder(album))) == 3
+    (old / "faces.csv").touch()
+    assert list(photos_in_folder(album)) == [album / "a.jpg"]
+    assert "results of another run" in caplog.text
+    assert len(list(photos_in_folder(old))) == 2  # where it is asked for
 
 
 def test_a_missing_folder_is_an_error_before_anything_is_read(tmp_path):
