@@ -9,11 +9,13 @@ from typing import Any
 
 from grouping.config import GroupingConfig
 from grouping.corrections import load_corrections
-from grouping.errors import ConfigError
+from grouping.errors import ConfigError, InputError
+from grouping.identity import assign_ids
 from grouping.pipeline import GroupingPipeline
 from grouping.records import UInt8
 from grouping.response import build_response
 from grouping.sources import SourceOptions, photos_from_entries
+from grouping.writing import make_folder, write_image
 
 
 def face_recognition(
@@ -21,10 +23,10 @@ def face_recognition(
     *,
     allow_local: bool = False,
     crops: bool = True,
-    crops_folder: Path | None = None,
+    crops_folder: Path | str | None = None,
     config: GroupingConfig | None = None,
     options: SourceOptions | None = None,
-    corrections: Path | None = None,
+    corrections: Path | str | None = None,
     previous: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -58,16 +60,22 @@ def face_recognition(
         OutputError: the crops cannot be written.
     """
     config = with_settings(config or GroupingConfig(), settings)
+    if not isinstance(images, Iterable) or isinstance(images, str | bytes | Mapping):
+        raise InputError(f"images must be a list of photos, got {type(images).__name__}")
     entries = list(images)
+    if previous is not None:
+        assign_ids(previous, [], 0)  # found out to be no groups.json before the work
+    if crops_folder is not None:
+        make_folder(Path(crops_folder))
     photos = photos_from_entries(entries, allow_local=allow_local, options=options)
     if not photos:
         return [], []
-    known = load_corrections(corrections) if corrections else ()
+    known = load_corrections(Path(corrections)) if corrections else ()
     keep = crops or crops_folder is not None
     result = GroupingPipeline(config).run(photos, keep_crops=keep, corrections=known)
     groups, images, _ = build_response(result, entries, previous)
     if crops_folder is not None and result.crops is not None:
-        paths = _save_crops(result.crops, crops_folder)
+        paths = _save_crops(result.crops, Path(crops_folder))
         for group in groups:
             group["crop_path_list"] = [paths[face] for face in group["face2_idx_list"]]
     if not crops:
@@ -79,9 +87,6 @@ def face_recognition(
 def _save_crops(crops: UInt8, folder: Path) -> list[str]:
     from PIL import Image
 
-    from grouping.writing import make_folder, write_image
-
-    make_folder(folder)
     paths = [folder / f"face_{number:06d}.png" for number in range(len(crops))]
     return [
         str(write_image(path, Image.fromarray(crop)))

@@ -41,7 +41,7 @@ class GroupingConfig:
         ConfigError: a setting is out of its range.
     """
 
-    checkpoint: Path | None = None
+    checkpoint: Path | str | None = None
     device: str = AUTO
     precision: str = AUTO
     flip: bool = True
@@ -60,6 +60,13 @@ class GroupingConfig:
     workers: int = 0
 
     def __post_init__(self) -> None:
+        if isinstance(self.checkpoint, str):
+            object.__setattr__(self, "checkpoint", Path(self.checkpoint))
+        for name in ("flip", "crowds", "one_face_per_photo", "allow_same_face"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"{name} must be True or False, got {getattr(self, name)!r}")
+        if not isinstance(self.device, str):
+            raise ConfigError(f"device must be a string, got {self.device!r}")
         _choice("cluster", self.cluster, CLUSTER_METHODS)
         _choice("precision", self.precision, PRECISIONS)
         if isinstance(self.threshold, str):
@@ -71,6 +78,8 @@ class GroupingConfig:
         _between("min_score", self.min_score, 0, 1)
         _between("min_photos", self.min_photos, 1, 1_000_000)
         _between("workers", self.workers, 0, 256)
+        if not isinstance(self.workers, int):
+            raise ConfigError(f"workers must be a whole number, got {self.workers!r}")
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings as JSON values; paths as strings."""

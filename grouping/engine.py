@@ -82,7 +82,7 @@ class Engine:
 
     @cached_property
     def _checkpoint(self) -> Path:
-        return self.config.checkpoint or default_checkpoint()
+        return Path(self.config.checkpoint or default_checkpoint())
 
     @cached_property
     def model_key(self) -> str:
@@ -199,7 +199,7 @@ def load_analyser(config: GroupingConfig) -> PhotoAnalyser:
     from grouping.embedding import load_embedder
 
     embedder = load_embedder(
-        config.checkpoint,
+        Path(config.checkpoint) if config.checkpoint else None,
         device=config.device,
         precision=config.precision,
         flip=config.flip,

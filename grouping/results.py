@@ -128,7 +128,9 @@ def summary(result: GroupingResult, document: Json) -> str:
     lines += [f"note       {warning}" for warning in document["corrections"]]
     if document["merge_suggestions"]:
         pairs = len(document["merge_suggestions"])
-        lines.append(f"review     {pairs} pairs of groups may be one person, see index.html")
+        groups_are = "pair of groups" if pairs == 1 else "pairs of groups"
+        place = "index.html" if document.get("plots") else f"merge_suggestions in {GROUPS_FILE}"
+        lines.append(f"review     {pairs} {groups_are} may be one person, see {place}")
     if document["changes"] is not None:
         changes = ", ".join(f"{len(who)} {what}" for what, who in document["changes"].items())
         lines.append(f"changes    {changes} since the run before")

@@ -14,7 +14,7 @@ from helpers_checkpoints import write_ir50_checkpoint
 from PIL import Image
 
 from grouping import GroupingPipeline, face_recognition
-from grouping.errors import ConfigError, InputError, ModelError
+from grouping.errors import ConfigError, CorrectionsError, InputError, ModelError, OutputError
 from grouping.sources import photos_from_entries
 
 PHOTOS = Path(__file__).resolve().parents[1] / "photos"
@@ -156,11 +156,33 @@ def test_something_else_in_the_list_names_its_position():
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("threshold", 2), ("cluster", "kmeans"), ("min_face", -1), ("treshold", 0.4)],
+    [
+        *[("threshold", 2), ("cluster", "kmeans"), ("min_face", -1), ("treshold", 0.4)],
+        *[("workers", 1.5), ("device", None), ("flip", "no"), ("crowds", 1)],
+    ],
 )
 def test_wrong_settings_are_named(setting, value):
     with pytest.raises(ConfigError, match=setting):
         face_recognition([], **{setting: value})
+
+
+@pytest.mark.parametrize("images", [None, 7, "album", b"jpeg", {"id": 1, "url": "x"}])
+def test_what_is_no_list_of_photos_is_named(images):
+    with pytest.raises(InputError, match="images must be a list"):
+        face_recognition(images)
+
+
+def test_paths_may_be_strings_and_are_checked_before_the_work(tmp_path, answer):
+    photos = [{"id": 0, "url": "http://nobody.invalid/a.jpg"}]  # would be a failure, not an error
+    with pytest.raises(InputError, match=r"groups\.json"):
+        face_recognition(photos, previous={})
+    with pytest.raises(CorrectionsError):
+        face_recognition(photos, corrections=str(tmp_path / "gone.toml"))
+    with pytest.raises(ModelError, match=r"gone\.pth"):
+        face_recognition(photos, checkpoint=str(tmp_path / "gone.pth"))
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError):
+        face_recognition(photos, crops_folder=str(tmp_path / "file"))
 
 
 def test_crops_can_be_left_out():
@@ -169,7 +191,7 @@ def test_crops_can_be_left_out():
 
 
 def test_crops_can_be_saved(tmp_path, answer):
-    groups, _ = face_recognition(entries(), allow_local=True, crops_folder=tmp_path / "crops")
+    groups, _ = face_recognition(entries(), allow_local=True, crops_folder=str(tmp_path / "crops"))
     for group in groups:
         assert len(group["crop_path_list"]) == len(group["face_list"]) > 0
         for path, crop in zip(group["crop_path_list"], group["face_list"], strict=True):
