@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from grouping.constraints import content_rank
 from grouping.records import FaceSet, Float32
 
 log = logging.getLogger(__name__)
@@ -99,11 +100,15 @@ def impostor_threshold(similarities: npt.NDArray[Any], rate: float = FALSE_MATCH
 
 
 def _by_photo(faces: FaceSet) -> Iterator[Float32]:
-    """Embeddings (n, d) of each photo that has at least two faces."""
+    """Embeddings (n, d) of each photo that has at least two faces, copies of a photo once."""
+    rank = content_rank(faces.embeddings)
+    seen: set[tuple[int, ...]] = set()
     order = np.argsort(faces.photo_index, kind="stable")
     starts = np.flatnonzero(np.diff(faces.photo_index[order])) + 1
     for rows in np.split(order, starts):
-        if len(rows) > 1:
+        content = tuple(sorted(rank[rows].tolist()))
+        if len(rows) > 1 and content not in seen:
+            seen.add(content)
             yield faces.embeddings[rows]
 
 

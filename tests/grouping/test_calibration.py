@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
@@ -93,6 +94,14 @@ def test_order_of_the_faces_does_not_matter():
     shuffled = faces[np.random.default_rng(1).permutation(len(faces))]
     first, second = (calibrate_threshold(f, 0.4).threshold for f in (faces, shuffled))
     assert first == pytest.approx(second, abs=1e-6)
+
+
+def test_a_photo_imported_many_times_counts_once():
+    faces = album(200, 3)
+    copies = faces[np.tile([0, 1, 2], 1000)]
+    copies = replace(copies, photo_index=np.repeat(np.arange(200, 1200, dtype=np.int32), 3))
+    many = calibrate_threshold(FaceSet.concatenate([faces, copies]), 0.4)
+    assert many == calibrate_threshold(faces, 0.4)
 
 
 def test_both_numbers_are_reported(caplog):
