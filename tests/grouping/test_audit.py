@@ -34,6 +34,10 @@ def test_purity_falls_with_a_stranger_in_the_group() -> None:
     assert expected_purity(vectors, mixed, 0.38)[0] == pytest.approx(6 / 7, abs=0.03)
 
 
+def test_a_face_alone_is_a_pure_group() -> None:
+    assert expected_purity(unit(np.eye(3)), np.array([0, -1, 1]), 0.38).tolist() == [1, 1]
+
+
 def test_purity_tells_right_from_wrong_on_hard_faces() -> None:
     """The expected share of right faces is that found, within a few per cent."""
     from grouping.clustering import group_faces

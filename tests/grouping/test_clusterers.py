@@ -83,6 +83,12 @@ def test_vectors_without_direction_are_refused(clusterer: Clusterer, value: floa
         clusterer.fit_predict(vectors)
 
 
+def test_hdbscan_of_nothing_but_copies() -> None:
+    vectors = unit(np.eye(4))[[0, 0, 1, 1, 2, 3]]
+    labels = Hdbscan(1.0).fit_predict(vectors).tolist()
+    assert labels in ([0, 0, 1, 1, -1, -1], [1, 1, 0, 0, -1, -1])
+
+
 def test_hdbscan_agrees_with_the_package_on_the_dense_matrix() -> None:
     import hdbscan
 

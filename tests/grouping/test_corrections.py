@@ -64,6 +64,10 @@ def test_the_example_of_the_documentation_is_read() -> None:
         (file(entry("ignore", face(A, [0, 0, 0, 5]))), "x1 < x2"),
         (file(entry("ignore", face(A, [0, 0, 5]))), "four numbers"),
         (file(entry("ignore", '{ photo = "x" }')), "each face"),
+        (file(entry("ignore", face(A, [0, 0, 1, 10**400]))), "numbers of pixels"),
+        (file() + f"x = {'9' * 5000}", "not valid TOML"),
+        (file() + f"x = {'[' * 3000}", "not valid TOML"),
+        (file(entry("person", face(A), name="a\\u202Eb")), "visible characters"),
         (file(entry("ignore", f'{{ photo = "{A}", box = [0, 0, nan, 5] }}')), "x1 < x2"),
     ],
 )
@@ -185,3 +189,16 @@ def test_references_that_overlap_little_may_still_mean_one_face(people: np.ndarr
     text = file(entry("cannot_link", face(A, [0, 0, 50, 50]), face(A, [20, 0, 70, 50])))
     with pytest.raises(CorrectionsError, match="line 2"):
         apply_corrections(parse_corrections(text), faces, [A, B])
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("علی\u200cرضا", "علی\u200cرضا"),
+        ("👩\u200d👧", "👩\u200d👧"),
+        ("Jean\u00a0Paul ", "Jean Paul"),
+        ("Zoe\u0308", "Zo\u00eb"),  # as a Mac writes it
+    ],
+)
+def test_names_of_every_script_are_read(written: str, name: str) -> None:
+    assert parse_corrections(file(entry("person", face(A), name=written)))[0].name == name

@@ -88,6 +88,26 @@ def test_a_merge_keeps_the_id_of_the_larger() -> None:
     assert not changes.vanished
 
 
+def test_a_name_survives_the_merge_into_somebody_without_one() -> None:
+    ids = first_ids(BEFORE)
+    after = {d: [{0: 0, 1: 1, 2: 0, -1: -1}[g] for g in gs] for d, gs in BEFORE.items()}
+    for names, expected in (
+        ({ids[2]: "Ann"}, ("Ann", None)),
+        ({ids[0]: "Bea", ids[2]: "Ann"}, ("Bea", None)),
+        ({}, (None, None)),
+    ):
+        result = assign_ids(saved(BEFORE, ids, names), images_of(after), 2)
+        assert result.ids == ids[:2]
+        assert result.names == expected
+
+
+def test_a_name_stays_with_who_is_still_there() -> None:
+    ids = first_ids(BEFORE)
+    after = BEFORE | {"cc": [0, 0]}  # one of two faces of Ann went over
+    result = assign_ids(saved(BEFORE, ids, {ids[2]: "Ann"}), images_of(after), 3)
+    assert result.names == (None, None, "Ann")
+
+
 def test_a_split_keeps_the_id_with_the_larger_part() -> None:
     ids = first_ids(BEFORE)
     after = BEFORE | {"cc": [3, 2]}
