@@ -20,6 +20,10 @@ from grouping.records import FaceSet, Int64
 # A reference means the face that its box overlaps by at least this (intersection over union).
 SAME_BOX = 0.5
 
+# The fewest faces of each kind of entry, and the kinds whose faces are one person.
+FEWEST_FACES = {"person": 1, "must_link": 2, "cannot_link": 2, "ignore": 1}
+TOGETHER = ("person", "must_link")
+
 
 @dataclass(frozen=True)
 class FaceReference:
@@ -202,7 +206,7 @@ def _must_links(entries: Sequence[Entry], meant: Meant) -> Iterator[Link]:
     last_of_name: dict[str, int] = {}
     for entry, found in zip(entries, meant, strict=True):
         chains = [list(copies) for copies in found]
-        if entry.kind in ("person", "must_link"):
+        if entry.kind in TOGETHER:
             chains = [_flat(found)]
         if entry.name is not None and chains[0]:
             chains[0].insert(0, last_of_name.get(entry.name, chains[0][0]))
@@ -232,7 +236,7 @@ def _different_names(
 def _check_ignored(entries: Sequence[Entry], meant: Meant) -> None:
     wanted = {
         face: entry
-        for kind in ("person", "must_link")
+        for kind in TOGETHER
         for entry, found in _of_kind(kind, entries, meant)
         for face in _flat(found)
     }

@@ -58,19 +58,19 @@ from typing import Any
 
 import numpy as np
 
-from grouping.correction_links import Entry, FaceReference, links_of, same_references
+from grouping.correction_links import FEWEST_FACES, Entry, FaceReference, links_of, same_references
 from grouping.errors import CorrectionsError
 from grouping.overrides import settled
 
 VERSION = 1
 REASONS = ("not a face", "stranger")
 
-# For each kind of entry: the keys it may have besides ``faces``, and the fewest faces.
-KINDS: dict[str, tuple[frozenset[str], int]] = {
-    "person": (frozenset({"name", "formerly"}), 1),
-    "must_link": (frozenset(), 2),
-    "cannot_link": (frozenset(), 2),
-    "ignore": (frozenset({"reason"}), 1),
+# For each kind of entry the keys that only it may have.
+KINDS: dict[str, frozenset[str]] = {
+    "person": frozenset({"name", "formerly"}),
+    "must_link": frozenset(),
+    "cannot_link": frozenset(),
+    "ignore": frozenset({"reason"}),
 }
 HEADER = re.compile(r"^[ \t]*\[\[[ \t]*(\w+)[ \t]*\]\]", re.MULTILINE)
 # Zero-width non-joiner and joiner: Persian and Indic names and emoji families need them.
@@ -153,7 +153,7 @@ def _entries(kind: str, tables: Any, text: str) -> Iterator[Entry]:
 
 
 def _entry(kind: str, line: int, table: Mapping[str, Any]) -> Entry:
-    allowed, fewest = KINDS[kind]
+    allowed, fewest = KINDS[kind], FEWEST_FACES[kind]
     unknown = sorted(set(table) - allowed - {"faces", "overrides"})
     if unknown:
         raise CorrectionsError(f"unknown key {unknown[0]!r}")

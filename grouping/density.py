@@ -17,9 +17,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from grouping.linkage import average_linkage
+from grouping.must_links import components
 from grouping.records import Int64
 from grouping.similarity import CosineGraph
 from grouping.vertices import MAX_EDGES, Vertices, graph_of
@@ -70,8 +70,7 @@ def _connected_distances(graph: CosineGraph, threshold: float) -> coo_matrix:
     the root of the hierarchy alone, and the root, which HDBSCAN never returns, is no person.
     """
     n = graph.n
-    links = coo_matrix((graph.similarity, (graph.rows, graph.cols)), shape=(n, n))
-    _, component = connected_components(links, directed=False)
+    component = components(np.stack([graph.rows, graph.cols], axis=1), n)
     heads = np.unique(component, return_index=True)[1]
     far = max(1 - threshold, 2 * SMALLEST_DISTANCE)
     rows = np.concatenate([graph.rows, heads, [n]])

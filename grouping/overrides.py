@@ -12,9 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from grouping.correction_links import Entry, FaceReference, same_face
+from grouping.correction_links import (
+    FEWEST_FACES,
+    TOGETHER,
+    Entry,
+    FaceReference,
+    same_face,
+)
 
-TOGETHER = ("person", "must_link")
 _COPY = re.compile(r"\((\d+)\)$")
 
 
@@ -35,13 +40,11 @@ def settled(entries: Sequence[Entry]) -> tuple[Entry, ...]:
         known = [replace(e, name=entry.name) if e.name in entry.formerly else e for e in known]
         if entry.overrides:
             changed = [_without(earlier, entry) for earlier in known]
-            known = [earlier for earlier in changed if len(earlier.faces) >= _fewest(earlier)]
+            known = [
+                earlier for earlier in changed if len(earlier.faces) >= FEWEST_FACES[earlier.kind]
+            ]
         known.append(entry)
     return tuple(known)
-
-
-def _fewest(entry: Entry) -> int:
-    return 1 if entry.kind in ("person", "ignore") else 2
 
 
 def _without(earlier: Entry, later: Entry) -> Entry:

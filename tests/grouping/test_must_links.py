@@ -19,6 +19,15 @@ def as_set(pairs: np.ndarray) -> set[tuple[int, int]]:
     return {tuple(sorted(pair)) for pair in pairs.tolist()}
 
 
+def mates_of(must: np.ndarray, n: int) -> list[set[int]]:
+    """For each of ``n`` all that must be with it; one and the same set for all of them."""
+    mates = [{vertex} for vertex in range(n)]
+    for a, b in must.tolist():
+        for vertex in (both := mates[a] | mates[b]):
+            mates[vertex] = both
+    return mates
+
+
 def people(count: int, faces: int, seed: int = 0) -> np.ndarray:
     """``count`` people of ``faces`` faces each, one after the other."""
     rng = np.random.default_rng(seed)
@@ -38,10 +47,7 @@ def test_enemies_of_one_are_enemies_of_all_its_mates() -> None:
 def test_enemies_are_spread_as_the_rule_says(seed: int) -> None:
     rng = np.random.default_rng(seed)
     must, cannot = (rng.integers(0, 30, (size, 2)) for size in (12, 25))
-    mates = [{vertex} for vertex in range(30)]
-    for a, b in must.tolist():
-        for vertex in (both := mates[a] | mates[b]):
-            mates[vertex] = both
+    mates = mates_of(must, 30)
     expected = {
         tuple(sorted((one, other)))
         for a, b in cannot.tolist()
@@ -82,10 +88,7 @@ def test_what_is_linked_is_together_and_what_is_kept_apart_is_not(seed: int) -> 
     rng = np.random.default_rng(seed)
     faces = face_set(people(4, 5, seed))
     must = rng.integers(0, 20, (8, 2))
-    mates = [{vertex} for vertex in range(20)]
-    for a, b in must.tolist():
-        for vertex in (both := mates[a] | mates[b]):
-            mates[vertex] = both
+    mates = mates_of(must, 20)
     linked = sorted(set(must.ravel().tolist()))
     cannot = rng.choice(linked, (4, 2))
     cannot = cannot[[mates[a] is not mates[b] for a, b in cannot.tolist()]]
