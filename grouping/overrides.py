@@ -39,10 +39,12 @@ def settled(entries: Sequence[Entry]) -> tuple[Entry, ...]:
     for entry in entries:
         known = [replace(e, name=entry.name) if e.name in entry.formerly else e for e in known]
         if entry.overrides:
-            changed = [_without(earlier, entry) for earlier in known]
-            known = [
-                earlier for earlier in changed if len(earlier.faces) >= FEWEST_FACES[earlier.kind]
+            photos = {face.photo for face in entry.faces}  # most entries share none
+            touched = [any(face.photo in photos for face in e.faces) for e in known]
+            changed = [
+                _without(e, entry) if touch else e for e, touch in zip(known, touched, strict=True)
             ]
+            known = [e for e in changed if len(e.faces) >= FEWEST_FACES[e.kind]]
         known.append(entry)
     return tuple(known)
 
