@@ -2,10 +2,11 @@
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.helpers.paths import PHOTOS, SHARED_DATA
 
 # Tests run in one process a core: more threads than that wait for each other by spinning. Set
 # before torch is imported, and inherited by the programs that tests start.
@@ -15,11 +16,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # A shell that runs the tests in the background has them, and all they start, ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "grouping"))  # helpers that other folders' tests use too
-PHOTOS = ROOT / "tests" / "photos"
-SHARED_DATA = ROOT.parent / "shared" / "data"  # optional labelled photos beside the repository
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +43,7 @@ def detector():
 @pytest.fixture(scope="session")
 def facenet():
     """A function of settings that gives facenet-pytorch's own MTCNN."""
-    from facenet_reference import ReferenceUnavailableError, load_facenet_mtcnn
+    from tests.helpers.facenet_reference import ReferenceUnavailableError, load_facenet_mtcnn
 
     try:
         load_facenet_mtcnn()

@@ -15,9 +15,8 @@ import torch
 from PIL import Image
 
 from grouping.cache import Cache
+from tests.helpers.paths import PHOTOS, ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
-PHOTOS = ROOT / "tests" / "photos"
 BUNDLED = ROOT / "checkpoint" / "mobilefacenet_arcface_512.pth"
 
 

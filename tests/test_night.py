@@ -11,12 +11,12 @@ from pathlib import Path
 
 import boto3
 import pytest
-from helpers_checkpoints import write_ir50_checkpoint
 from PIL import Image
-from servers import s3_server
 
-ROOT = Path(__file__).resolve().parent.parent
-PHOTOS = ROOT / "tests" / "photos"
+from tests.helpers.checkpoints import write_ir50_checkpoint
+from tests.helpers.paths import PHOTOS, ROOT
+from tests.helpers.servers import s3_server
+
 OBAMA = "president_obama_1.jpg"
 BIDEN = "president_biden.jpg"
 

@@ -8,8 +8,8 @@ import torch
 from backbone.architectures import ARCHITECTURES, identify
 from backbone.errors import CheckpointError
 from backbone.folding import fold
-from tests.backbone import helpers_reference as reference
-from tests.backbone.helpers_checkpoints import random_network
+from tests.helpers import network_reference as reference
+from tests.helpers.checkpoints import random_network
 
 QUICK = ("MobileFaceNet", "IR-50", "IR-SE-50", "iresnet18", "AdaFace IR-18")
 LARGE = tuple(name for name in ARCHITECTURES if name not in QUICK)

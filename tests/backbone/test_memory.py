@@ -3,11 +3,11 @@
 import ctypes
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.paths import ROOT
+
 TENSOR_BYTES = 2200 * 2200 * 4
 # The fields of struct mallinfo2 in <malloc.h>; hblkhd is what was got from the system piecewise.
 PROGRAM = """

@@ -4,7 +4,7 @@ import torch
 
 from backbone.records import CHECKPOINT_FOLDER, MOBILEFACENET_RECORD
 from backbone.weights import load_weights
-from tests.backbone.helpers_reference import mobilefacenet_forward, unit
+from tests.helpers.network_reference import mobilefacenet_forward, unit
 
 # Raw outputs that the converted ONNX file gave for the image below.
 CHECK_OUTPUTS = (

@@ -16,8 +16,8 @@ from backbone.records import CHECKPOINT_FOLDER, IR50_RECORD, MOBILEFACENET_RECOR
 from backbone.runtime import Backend, Runner, choose_backend, even_batches
 from backbone.selfcheck import cosines, probe_crops, sample_crops
 from backbone.weights import load_weights
-from tests.backbone.helpers_checkpoints import write_ir50_checkpoint
-from tests.backbone.helpers_reference import forward, unit
+from tests.helpers.checkpoints import write_ir50_checkpoint
+from tests.helpers.network_reference import forward, unit
 
 BUNDLED = CHECKPOINT_FOLDER / MOBILEFACENET_RECORD.file_name
 CPU = torch.device("cpu")

@@ -16,7 +16,7 @@ from backbone.records import (
     default_checkpoint,
 )
 from backbone.weights import load_weights
-from tests.backbone.helpers_checkpoints import random_network, write_ir50_checkpoint
+from tests.helpers.checkpoints import random_network, write_ir50_checkpoint
 
 BUNDLED = CHECKPOINT_FOLDER / MOBILEFACENET_RECORD.file_name
 

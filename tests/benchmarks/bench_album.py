@@ -1,7 +1,7 @@
 """The quality of the whole program on a labelled album, from files to people.
 
-    python tests/benchmarks/bench_album.py PHOTOS LABELS.csv
-    python tests/benchmarks/bench_album.py PHOTOS               # people by file name
+    python -m tests.benchmarks.bench_album PHOTOS LABELS.csv
+    python -m tests.benchmarks.bench_album PHOTOS               # people by file name
 
 ``LABELS.csv`` has the columns photo, person, face_x, face_y, face_w, face_h (pixels of the
 upright photo). A labelled face is found where a box of the program holds its centre and overlaps
@@ -28,19 +28,15 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "grouping")]
-
-from helpers_vectors import bcubed, pairwise  # noqa: E402
-
-from grouping import GroupingConfig, GroupingPipeline, GroupingResult  # noqa: E402
-from grouping.boxes import overlap  # noqa: E402
-from grouping.cache import Cache  # noqa: E402
-from grouping.clustering import group_faces  # noqa: E402
-from grouping.identity import assign_ids  # noqa: E402
-from grouping.members import group_members  # noqa: E402
-from grouping.response import build_document  # noqa: E402
-from grouping.sources import list_sources  # noqa: E402
+from grouping import GroupingConfig, GroupingPipeline, GroupingResult
+from grouping.boxes import overlap
+from grouping.cache import Cache
+from grouping.clustering import group_faces
+from grouping.identity import assign_ids
+from grouping.members import group_members
+from grouping.response import build_document
+from grouping.sources import list_sources
+from tests.helpers.vectors import bcubed, pairwise
 
 LEAST_OVERLAP = 0.2
 THRESHOLDS = (0.34, 0.36, 0.37, 0.38, 0.39, 0.40, 0.42)

@@ -1,11 +1,11 @@
 """Clusterers side by side: time, peak memory, pairwise and BCubed F.
 
-    python tests/benchmarks/bench_clustering.py                     # synthetic, 1k to 200k faces
-    python tests/benchmarks/bench_clustering.py --sizes 1000000 --methods ours
-    python tests/benchmarks/bench_clustering.py --sizes 50000 200000 --methods ours --parts
-    python tests/benchmarks/bench_clustering.py --faces album.npz   # real faces
+    python -m tests.benchmarks.bench_clustering                     # synthetic, 1k to 200k faces
+    python -m tests.benchmarks.bench_clustering --sizes 1000000 --methods ours
+    python -m tests.benchmarks.bench_clustering --sizes 50000 200000 --methods ours --parts
+    python -m tests.benchmarks.bench_clustering --faces album.npz   # real faces
 
-Synthetic faces are those of ``tests/grouping/helpers_vectors.py``: power-law group sizes,
+Synthetic faces are those of ``tests/helpers/vectors.py``: power-law group sizes,
 families, a low-quality tail that chains strangers together. The largest person has one face in
 200, so that a larger album has more faces of each; with ``--largest 250`` it has more people
 instead, nobody with more faces than that. Each face is in a photo of its own; with
@@ -25,16 +25,12 @@ import argparse
 import math
 import multiprocessing
 import resource
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "grouping")]
 
 THRESHOLD = 0.38
 RANGE = (0.34, 0.38, 0.42, 0.46, 0.50)
@@ -124,7 +120,7 @@ def made(source: str) -> int:
 
 def load(source: str) -> tuple[Any, np.ndarray]:
     """Faces and their people, from a file or, for size/largest/per photo, made."""
-    from helpers_vectors import face_set, hard_vectors
+    from tests.helpers.vectors import face_set, hard_vectors
 
     if size := made(source):
         largest, per_photo = map(int, source.split("/")[1:])
@@ -139,7 +135,7 @@ def load(source: str) -> tuple[Any, np.ndarray]:
 
 def run(name: str, source: str, parameter: float, answer: Any) -> None:
     """One method, in a process of its own."""
-    from helpers_vectors import bcubed, pairwise
+    from tests.helpers.vectors import bcubed, pairwise
 
     faces, person = load(source)
     started = time.perf_counter()

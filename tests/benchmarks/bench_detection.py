@@ -1,9 +1,9 @@
 """Our detection beside the usual per-photo pipeline: same photos, same run, taking turns.
 
-    python tests/benchmarks/bench_detection.py                        # table, all cores
-    python tests/benchmarks/bench_detection.py --cores 1              # one core for both
-    python tests/benchmarks/bench_detection.py --photos A B --crowds C
-    python tests/benchmarks/bench_detection.py --memory 2000          # memory of a long run
+    python -m tests.benchmarks.bench_detection                        # table, all cores
+    python -m tests.benchmarks.bench_detection --cores 1              # one core for both
+    python -m tests.benchmarks.bench_detection --photos A B --crowds C
+    python -m tests.benchmarks.bench_detection --memory 2000          # memory of a long run
 
 Ours: bytes -> decoding at the search scale, the cascade, the second look at crowds, alignment
 and quality, at the default settings, in one process a core. The usual pipeline: Pillow decodes
@@ -25,8 +25,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "grouping"), str(Path(__file__).parent)]
+from tests.helpers.paths import ROOT
 
 SAMPLES = ROOT / "tests" / "photos"
 DATA = ROOT.parent / "shared" / "data"  # optional photos beside the repository
@@ -42,7 +41,7 @@ SAME_FACE = 0.5  # intersection over union
 def main() -> int:
     args = arguments()
     if args.memory:
-        from memory_run import run_memory
+        from tests.benchmarks.memory_run import run_memory
 
         return run_memory(args.memory, args.cores, args.photos)
     import torch
@@ -144,12 +143,16 @@ def ours(pool, photos: list[bytes]) -> list:
 
 
 def load_reference():
-    from facenet_reference import ReferenceUnavailableError, detect, load_facenet_mtcnn
+    from tests.helpers.facenet_reference import (
+        ReferenceUnavailableError,
+        detect,
+        load_facenet_mtcnn,
+    )
 
     try:
         mtcnn = load_facenet_mtcnn()
     except ReferenceUnavailableError:
-        from plain_mtcnn import PlainMtcnn, detect
+        from tests.benchmarks.plain_mtcnn import PlainMtcnn, detect
 
         mtcnn = PlainMtcnn()
 

@@ -1,6 +1,6 @@
 """Faces a second of the face networks, beside the machine's measured peak.
 
-    python tests/benchmarks/bench_embedding.py [--device cpu] [--threads N] [--seconds 2]
+    python -m tests.benchmarks.bench_embedding [--device cpu] [--threads N] [--seconds 2]
 
 The peak is that of a large matrix product in the same run; the base line is the plain float32
 module fed one face at a time. A share above 100 % says that the library behind the matrix
@@ -23,19 +23,17 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT)]
-
-from backbone.devices import PRECISIONS, has_bf16_units, resolve_device  # noqa: E402
-from backbone.memory import keep_freed_memory  # noqa: E402
-from backbone.records import (  # noqa: E402
+from backbone.devices import PRECISIONS, has_bf16_units, resolve_device
+from backbone.memory import keep_freed_memory
+from backbone.records import (
     CHECKPOINT_FOLDER,
     IR50_RECORD,
     MOBILEFACENET_RECORD,
 )
-from backbone.runtime import Backend, choose_backend  # noqa: E402
-from backbone.weights import LoadedWeights, load_weights  # noqa: E402
-from tests.backbone.helpers_checkpoints import write_ir50_checkpoint  # noqa: E402
+from backbone.runtime import Backend, choose_backend
+from backbone.weights import LoadedWeights, load_weights
+from tests.helpers.checkpoints import write_ir50_checkpoint
+from tests.helpers.paths import ROOT
 
 MATRIX_SIDE = {"cpu": 2048, "cuda": 8192, "mps": 4096}
 BATCHES = {"cpu": (1, 4, 8, 32), "cuda": (1, 8, 32, 128), "mps": (1, 8, 32)}

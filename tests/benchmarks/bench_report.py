@@ -1,6 +1,6 @@
 """How long a report takes: plot data, pictures, page and export.
 
-    python tests/benchmarks/bench_report.py --photos 500 --faces 3 --people 60
+    python -m tests.benchmarks.bench_report --photos 500 --faces 3 --people 60
 
 Photos are drawn at 12 megapixels by default and written to a temporary folder; every stage
 runs as in the program. Prints one line a stage, the whole, the peak memory and the sizes.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import resource
-import sys
 import time
 from collections.abc import Callable
 from hashlib import sha256
@@ -21,14 +20,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "grouping")]
-
-from helpers_album import BACKGROUND, TEMPLATE, album, colour_of_person, face_set  # noqa: E402
-
-from grouping.export import export  # noqa: E402
-from grouping.plot_data import plot_data  # noqa: E402
-from grouping.report import write_report  # noqa: E402
+from grouping.export import export
+from grouping.plot_data import plot_data
+from grouping.report import write_report
+from tests.helpers.album import BACKGROUND, TEMPLATE, album, colour_of_person, face_set
 
 
 def main() -> None:

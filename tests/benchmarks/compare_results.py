@@ -1,6 +1,6 @@
 """Does this working tree find in photos what another commit of it finds, to the byte?
 
-    python tests/benchmarks/compare_results.py f557d7d PHOTOS... [--timed]
+    python -m tests.benchmarks.compare_results f557d7d PHOTOS... [--timed]
 
 Each folder is grouped by both, each without a cache, and the two ``groups.json`` are compared
 without what names the run (version, time). A difference ends the program with exit code 1 and the
@@ -21,7 +21,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.paths import ROOT
+
 # The lines of groups.json that say which run it was; groups.json has a line for each field.
 NAMES_THE_RUN = re.compile(rb'^"(version|created)": .*\n', re.MULTILINE)
 

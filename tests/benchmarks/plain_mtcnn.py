@@ -7,10 +7,10 @@ shared with ours.
 
 import numpy as np
 import torch
-from facenet_reference import nms
 from torch.nn.functional import interpolate
 
 from backbone.mtcnn import load_mtcnn
+from tests.helpers.facenet_reference import nms
 
 MIN_FACE, FACTOR, THRESHOLDS = 20.0, 0.709, (0.6, 0.7, 0.7)
 CELL, STRIDE = 12, 2

@@ -5,9 +5,9 @@ import random
 
 import boto3
 import pytest
-from servers import s3_server
 
 from grouping.cache import Cache
+from tests.helpers.servers import s3_server
 
 
 @pytest.fixture

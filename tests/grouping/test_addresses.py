@@ -3,12 +3,12 @@
 import ipaddress
 
 import pytest
-from servers import FaultyServer, redirects, sends
 
 from grouping.addresses import AddressPolicy, is_public
 from grouping.errors import ConfigError, FetchError
 from grouping.http_source import HttpOptions, fetch
 from grouping.locations import shown_url
+from tests.helpers.servers import FaultyServer, redirects, sends
 
 BODY = b"photo"
 

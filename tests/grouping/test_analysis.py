@@ -4,11 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers_files import STORED, turned_file
 from PIL import Image
 
 from grouping.analysis import AnalysisSettings, PhotoAnalyser
 from grouping.decoding import FORMATS
+from tests.helpers.files import STORED, turned_file
 
 CHUNK = 4
 MOST_FALSE = 2  # faces that the default score threshold may find where there are none

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers_vectors import face_set, hard_vectors, unit
 
 from grouping.audit import SUGGESTION_MARGIN, evidence, expected_purity, merge_suggestions
 from grouping.spread import MAX_GAP, PAIR_MARGIN, TYPICAL, SpreadRule, within
+from tests.helpers.vectors import face_set, hard_vectors, unit
 
 NO_PAIRS = np.zeros((0, 2), np.int64)
 

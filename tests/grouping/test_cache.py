@@ -3,18 +3,16 @@
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers_cache import assert_same, digest, result_for
 
 from grouping.cache import Cache
 from grouping.errors import InputError
 from grouping.photo import Fingerprint, LocalPhoto
 from grouping.records import Failure, PhotoFaces
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.cache import assert_same, digest, result_for
+from tests.helpers.paths import ROOT
 
 
 def test_results_come_back_bit_by_bit_after_reopening(tmp_path):

@@ -11,13 +11,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from helpers_cache import assert_same, digest, result_for
 
 from grouping.cache import Cache
 from grouping.errors import CacheError
 from grouping.photo import Fingerprint
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.cache import assert_same, digest, result_for
+from tests.helpers.paths import ROOT
 
 
 def test_all_files_are_private(cache):
@@ -185,8 +184,7 @@ def test_processes_that_make_the_file_at_the_same_moment(tmp_path):
 
 WRITER = """
 import sys
-sys.path[:0] = [{tests!r}, {root!r}]
-from helpers_cache import result_for
+from tests.helpers.cache import result_for
 from grouping.cache import Cache
 with Cache.open({path!r}) as cache:
     for number in range(10**6):
@@ -197,8 +195,10 @@ with Cache.open({path!r}) as cache:
 
 def _kill_while_writing(path: Path, seconds: float) -> int:
     """The number of the last result that a killed process said it had stored."""
-    code = WRITER.format(tests=str(ROOT / "tests/grouping"), root=str(ROOT), path=str(path))
-    writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    code = WRITER.format(path=str(path))
+    writer = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     said = [writer.stdout.readline()]
     killer = threading.Timer(seconds, writer.send_signal, [signal.SIGKILL])
     killer.start()

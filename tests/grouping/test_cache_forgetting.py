@@ -3,10 +3,10 @@
 import sqlite3
 
 import pytest
-from helpers_cache import assert_same, bytes_on_disk, digest, result_for
 
 from grouping.errors import CacheError
 from grouping.photo import Fingerprint
+from tests.helpers.cache import assert_same, bytes_on_disk, digest, result_for
 
 
 def test_forgetting_leaves_no_byte(cache, tmp_path):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers_vectors import bcubed, hard_vectors, unit
 from sklearn.metrics import adjusted_rand_score
 
 from grouping.clusterers import AverageLinkage, Clusterer, Hdbscan
 from grouping.constraints import Constraints
 from grouping.errors import InputError
+from tests.helpers.vectors import bcubed, hard_vectors, unit
 
 ALL = [AverageLinkage(0.4), AverageLinkage(0.4, judged=False), Hdbscan(0.4)]
 each_clusterer = pytest.mark.parametrize("clusterer", ALL, ids=repr)

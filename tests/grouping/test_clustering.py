@@ -5,14 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers_vectors import bcubed, face_set, hard_vectors, unit
 
 from grouping.clustering import group_faces, previous_faces
 from grouping.errors import InputError
+from tests.helpers.paths import ROOT
+from tests.helpers.vectors import bcubed, face_set, hard_vectors, unit
 
 METHODS = pytest.mark.parametrize("method", ["agglomerative", "hdbscan"])
 
@@ -190,15 +190,16 @@ def test_previous_faces_by_their_definition(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_no_network_library_is_imported_to_group_an_album() -> None:
-    root = Path(__file__).resolve().parents[2]
     code = (
-        f"import sys; sys.path[:0] = [{str(root)!r}, {str(root / 'tests/grouping')!r}]\n"
-        "from helpers_vectors import face_set, hard_vectors\n"
+        "import sys\n"
+        "from tests.helpers.vectors import face_set, hard_vectors\n"
         "from grouping.clustering import group_faces\n"
         "assert group_faces(face_set(hard_vectors(2000)[0]), threshold=0.4).labels.max() > 9\n"
         "print('torch' in sys.modules)"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert run.stdout.strip() == "False"
 
 

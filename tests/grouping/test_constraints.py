@@ -6,11 +6,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from helpers_vectors import face_set, hard_vectors, unit
 
 from grouping.clustering import group_faces
 from grouping.constraints import Constraints, content_rank, same_photo_pairs
 from grouping.errors import InputError
+from tests.helpers.vectors import face_set, hard_vectors, unit
 
 
 def as_set(pairs: np.ndarray) -> set[tuple[int, int]]:

@@ -5,7 +5,11 @@ import zlib
 
 import numpy as np
 import pytest
-from helpers_files import (
+from PIL import Image
+
+from grouping.decoding import decode_photo, decoded_from_array, photo_size, reduce_to
+from grouping.errors import DecodeError
+from tests.helpers.files import (
     SIZE,
     STORED,
     colour_files,
@@ -15,10 +19,6 @@ from helpers_files import (
     with_alpha,
     written,
 )
-from PIL import Image
-
-from grouping.decoding import decode_photo, decoded_from_array, photo_size, reduce_to
-from grouping.errors import DecodeError
 
 LOSSY = 6.0  # mean difference in grey levels that compression or a palette may make
 

@@ -1,12 +1,12 @@
 """Damaged files of every format: decoded, or refused with DecodeError; never anything else."""
 
 import pytest
-from helpers_files import colour_files, grey_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grouping.decoding import decode_photo, photo_size
 from grouping.errors import DecodeError
+from tests.helpers.files import colour_files, grey_files
 
 FILES = {**colour_files(), **grey_files()}
 CASES = 200

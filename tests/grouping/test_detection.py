@@ -1,15 +1,15 @@
 """The cascade against facenet-pytorch's own, and properties that any detector must have."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
-from facenet_reference import detect
 from PIL import Image
 
 from grouping.boxes import overlap
 from grouping.detection import CascadeSettings, pyramid_scales
+from tests.helpers.facenet_reference import detect
+from tests.helpers.paths import PHOTOS
 
 SAME_BOX = 2.0  # pixels
 EXPECTED_FACES = {
@@ -38,9 +38,7 @@ def assert_same_faces(ours, image, mtcnn):
         assert ours.scores[nearest] == pytest.approx(score, abs=1e-3)
 
 
-@pytest.mark.parametrize(
-    "name", sorted(p.name for p in (Path(__file__).parents[1] / "photos").glob("*.jpg"))
-)
+@pytest.mark.parametrize("name", sorted(p.name for p in PHOTOS.glob("*.jpg")))
 def test_faces_are_those_of_the_reference(photos, detector, facenet, name):
     image = load(photos / name, 600)
     assert_same_faces(detector([image], [CascadeSettings()])[0], image, facenet())
@@ -76,9 +74,8 @@ def assert_nearly_all_the_same(paths, detector, mtcnn):
     assert np.median(distances) < 0.01
 
 
-def test_the_plain_transcription_of_the_benchmark_gives_the_reference(photos, facenet, monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
-    from plain_mtcnn import PlainMtcnn
+def test_the_plain_transcription_of_the_benchmark_gives_the_reference(photos, facenet):
+    from tests.benchmarks.plain_mtcnn import PlainMtcnn
 
     image = load(photos / "two_presidents.jpg", 400)
     for ours, theirs in zip(PlainMtcnn()(image), detect(facenet(), image), strict=True):

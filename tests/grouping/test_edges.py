@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers_vectors import unit
 
 from grouping.edges import (
     ClusterEdges,
@@ -16,6 +15,7 @@ from grouping.edges import (
     reaching,
     reciprocal_best,
 )
+from tests.helpers.vectors import unit
 
 
 @pytest.mark.parametrize("largest", [0, 1, 255, 2**16 - 1, 2**16, 2**33, 2**62])

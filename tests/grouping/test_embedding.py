@@ -16,11 +16,9 @@ from backbone.records import CHECKPOINT_FOLDER, IR50_RECORD, MOBILEFACENET_RECOR
 from grouping.alignment import align_faces
 from grouping.embedding import load_embedder
 from grouping.errors import InputError, ModelError
-from tests.backbone.helpers_checkpoints import write_ir50_checkpoint
+from tests.helpers.checkpoints import write_ir50_checkpoint
+from tests.helpers.paths import PHOTOS, SHARED_DATA
 
-ROOT = Path(__file__).resolve().parents[2]
-PHOTOS = ROOT / "tests" / "photos"
-SHARED_DATA = ROOT.parent / "shared" / "data"
 BUNDLED = CHECKPOINT_FOLDER / MOBILEFACENET_RECORD.file_name
 
 # What the publisher's file gives for the image below, first eight numbers and length.

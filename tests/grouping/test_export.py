@@ -6,7 +6,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from helpers_album import album
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from grouping.errors import ConfigError, FetchError
 from grouping.export import export, write_archive, write_folders
 from grouping.filenames import MAX_BYTES, distinct_name, safe_name
 from grouping.tables import write_tables
+from tests.helpers.album import album
 
 PHOTOS = [[0, 1], [0], [1, -1], [], [0, 1]]
 

@@ -3,13 +3,13 @@ import re
 from hashlib import sha256
 
 import pytest
-from helpers_album import album
-from helpers_gallery import gallery_album
 
 from grouping.album import Album
 from grouping.gallery import gallery_data, gallery_page
 from grouping.report import write_report
 from grouping.thumbnails import Thumbnails
+from tests.helpers.album import album
+from tests.helpers.gallery import gallery_album
 
 
 @pytest.fixture(scope="module")

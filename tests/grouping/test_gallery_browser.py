@@ -4,10 +4,10 @@ import shutil
 import tomllib
 
 import pytest
-from helpers_gallery import gallery_album
 
 from grouping.corrections import load_corrections
 from grouping.report import write_report
+from tests.helpers.gallery import gallery_album
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

@@ -4,7 +4,11 @@ import time
 from pathlib import Path
 
 import pytest
-from servers import (
+
+from grouping.errors import FetchError
+from grouping.http_source import HttpOptions, HttpPhoto, fetch
+from grouping.locations import shown_url
+from tests.helpers.servers import (
     FaultyServer,
     drips,
     drops,
@@ -14,10 +18,6 @@ from servers import (
     sends,
     stalls,
 )
-
-from grouping.errors import FetchError
-from grouping.http_source import HttpOptions, HttpPhoto, fetch
-from grouping.locations import shown_url
 
 BODY = bytes(range(256)) * 40
 LOOPBACK = HttpOptions(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers_vectors import hard_vectors
 
 from grouping.levels import EdgesByLevel, SeenKeys
 from grouping.similarity import cosine_graph
+from tests.helpers.vectors import hard_vectors
 
 
 def sets(parts: list[tuple[np.ndarray, ...]]) -> set[tuple[float, ...]]:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from helpers_vectors import hard_vectors, unit
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import adjusted_rand_score
 
@@ -15,6 +14,7 @@ from grouping.linkage import average_linkage
 from grouping.members import group_sums
 from grouping.similarity import cosine_graph
 from grouping.vertices import Vertices, link, vertices_of
+from tests.helpers.vectors import hard_vectors, unit
 
 NO_PAIRS = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 

@@ -6,11 +6,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from helpers_vectors import face_set, unit
 
 from grouping.clustering import group_faces
 from grouping.constraints import Constraints
 from grouping.must_links import join_clusters, spread_over_mates
+from tests.helpers.vectors import face_set, unit
 
 NO_PAIRS = np.zeros((0, 2), np.int64)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers_vectors import face_set, unit
 
 from grouping import pairs
 from grouping.clustering import group_faces
@@ -12,6 +11,7 @@ from grouping.constraints import Constraints
 from grouping.pairs import dissolve_unclear_pairs
 from grouping.spread import PAIR_MARGIN
 from grouping.vertices import Vertices
+from tests.helpers.vectors import face_set, unit
 
 THRESHOLD = 0.38
 NO_LINKS = np.zeros((0, 2), np.int64)

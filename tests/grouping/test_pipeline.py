@@ -6,18 +6,17 @@ import json
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers_checkpoints import write_ir50_checkpoint
 from PIL import Image
 
 from grouping import GroupingPipeline, face_recognition
 from grouping.errors import ConfigError, CorrectionsError, InputError, ModelError, OutputError
 from grouping.sources import photos_from_entries
+from tests.helpers.checkpoints import write_ir50_checkpoint
+from tests.helpers.paths import PHOTOS
 
-PHOTOS = Path(__file__).resolve().parents[1] / "photos"
 # Who is in which sample photo: see tests/photos/README.md.
 OBAMA = {"president_obama_1.jpg", "president_obama_2.jpg", "president_obama_3.jpg"}
 BIDEN = {"president_biden.jpg"}

@@ -4,7 +4,6 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from helpers_album import album, face_set, unit_vectors
 from PIL import Image
 from scipy.spatial.distance import pdist
 
@@ -15,6 +14,7 @@ from grouping.placement import place_labels, snap_to_grid
 from grouping.plot_data import fair_sample, plot_data
 from grouping.plots import tsne_figure
 from grouping.similarity_plot import similarity_figure
+from tests.helpers.album import album, face_set, unit_vectors
 
 
 def drawn(figure) -> np.ndarray:

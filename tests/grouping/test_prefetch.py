@@ -7,17 +7,16 @@ import threading
 import time
 from itertools import count, islice
 from operator import methodcaller
-from pathlib import Path
 
 import pytest
-from servers import FaultyServer, drops, first, sends, stalls
 
 from grouping.errors import ConfigError, FetchError
 from grouping.http_source import HttpOptions, HttpPhoto
 from grouping.photo import MemoryPhoto, RefusedPhoto
 from grouping.prefetch import NAME, prefetch
+from tests.helpers.paths import ROOT
+from tests.helpers.servers import FaultyServer, drops, first, sends, stalls
 
-ROOT = Path(__file__).resolve().parents[2]
 READ = methodcaller("read")
 
 

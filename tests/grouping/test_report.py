@@ -1,16 +1,16 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers_album import album
 from PIL import Image
 
 from grouping.album import one_line
 from grouping.errors import FetchError, OutputError
 from grouping.report import write_report
 from grouping.writing import write_bytes
+from tests.helpers.album import album
+from tests.helpers.paths import ROOT
 
 FOUR = [[0, 1], [0, -1], [1, 0], [], [1]]
 
@@ -121,7 +121,7 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[2:4]
-from helpers_album import album
+from tests.helpers.album import album
 from grouping.errors import OutputError
 from grouping.report import write_report
 result, open_photo = album([[0, 1, 2, 3]] * 30)
@@ -138,9 +138,9 @@ def test_a_full_disk_is_one_clear_line_and_leaves_the_earlier_report_whole(tmp_p
     result, open_photo = album(FOUR)
     write_report(result, tmp_path, open_photo)
     before = {p: p.read_bytes() for p in tmp_path.rglob("*.*") if p.is_file()}
-    here = Path(__file__).resolve()
     answer = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, tmp_path, here.parent, here.parents[2]],
+        [sys.executable, "-c", FULL_DISK, tmp_path],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,

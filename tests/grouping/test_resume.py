@@ -7,15 +7,12 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 from PIL import Image, ImageEnhance
 
 from grouping.cache import Cache
-
-ROOT = Path(__file__).resolve().parents[2]
-SAMPLES = ROOT / "tests" / "photos"
+from tests.helpers.paths import PHOTOS, ROOT
 
 RUN = """
 import json, sys
@@ -41,7 +38,7 @@ print(json.dumps([
 def album(tmp_path_factory):
     """Twenty-four photos: the samples, each also a little darker and brighter in steps."""
     folder = tmp_path_factory.mktemp("album")
-    samples = sorted(SAMPLES.glob("*.jpg"))[:6]
+    samples = sorted(PHOTOS.glob("*.jpg"))[:6]
     for number in range(24):
         with Image.open(samples[number % 6]) as photo:
             photo.thumbnail((640, 640))

@@ -4,19 +4,27 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from servers import FaultyServer, drops, drops_midway, first, forwards, s3_server, sends, stalls
 
 from grouping.errors import ConfigError, FetchError, SourceError
 from grouping.prefetch import prefetch
 from grouping.s3_source import S3Options, S3Photo, photos_in_bucket, split_url
 from grouping.sources import SourceOptions, list_sources, photos_from_entries
+from tests.helpers.paths import ROOT
+from tests.helpers.servers import (
+    FaultyServer,
+    drops,
+    drops_midway,
+    first,
+    forwards,
+    s3_server,
+    sends,
+    stalls,
+)
 
 pytestmark = pytest.mark.usefixtures("s3_credentials")
 
-ROOT = Path(__file__).resolve().parents[2]
 BODY = bytes(range(256)) * 4096  # 1 MB
 
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from helpers_album import BACKGROUND, album, colour_of_person
 from PIL import Image
 
 from grouping.album import Album
 from grouping.errors import FetchError
 from grouping.lettering import draw_text, fit_text, text_width
 from grouping.sheets import BOX, HEADER_HEIGHT, PAGE, contact_sheets
+from tests.helpers.album import BACKGROUND, album, colour_of_person
 
 BOX_RGB = tuple(bytes.fromhex(BOX[1:]))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers_vectors import hard_vectors, unit
 
 from grouping.candidates import BF16_MARGIN, Int8Candidates, fastest, first_pass
 from grouping.errors import InputError
@@ -15,6 +14,7 @@ from grouping.similarity import (
     cosine_graph,
     pair_similarity,
 )
+from tests.helpers.vectors import hard_vectors, unit
 
 
 def brute_force(vectors: np.ndarray, threshold: float) -> set[tuple[int, int]]:

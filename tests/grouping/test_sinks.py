@@ -5,11 +5,11 @@ import random
 from pathlib import Path
 
 import pytest
-from servers import FaultyServer, drops, forwards, s3_server, sends
 
 from grouping.errors import OutputError
 from grouping.s3_source import S3Options
 from grouping.sinks import open_sink
+from tests.helpers.servers import FaultyServer, drops, forwards, s3_server, sends
 
 pytestmark = pytest.mark.usefixtures("s3_credentials")
 

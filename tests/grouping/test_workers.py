@@ -6,16 +6,14 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
-import helpers_work
 import pytest
 
 from grouping import workers as module
 from grouping.errors import GroupingError, ModelError
 from grouping.workers import WorkerPool
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers import work
+from tests.helpers.paths import ROOT
 
 
 def chunks(items, size=3):
@@ -23,7 +21,7 @@ def chunks(items, size=3):
     return [numbered[i : i + size] for i in range(0, len(numbered), size)]
 
 
-def run(items, start=helpers_work.by_instruction, count=2, size=3):
+def run(items, start=work.by_instruction, count=2, size=3):
     with WorkerPool(start, count, lambda reason: f"given up: {reason}") as pool:
         results = list(pool.map(chunks(items, size)))
     positions = [position for position, _ in results]
@@ -47,7 +45,7 @@ def test_a_killed_worker_loses_nothing(tmp_path):
 
 def test_workers_killed_from_outside_lose_nothing():
     items = ["sleep 0.05"] * 30
-    with WorkerPool(helpers_work.by_instruction, 2, str) as pool:
+    with WorkerPool(work.by_instruction, 2, str) as pool:
         results, first = {}, set(pool.pids)
         for position, result in pool.map(chunks(items)):
             if not results:
@@ -80,17 +78,17 @@ def test_an_error_of_the_run_ends_it():
 
 def test_a_worker_without_its_model_ends_the_run_with_the_reason():
     with pytest.raises(ModelError, match=r"x\.pth is missing"):
-        run([1, 2], start=helpers_work.without_model)
+        run([1, 2], start=work.without_model)
 
 
 def test_a_worker_that_cannot_start_ends_the_run_with_the_reason():
     with pytest.raises(GroupingError, match="RuntimeError: no such accelerator"):
-        run([1, 2], start=helpers_work.cannot_start)
+        run([1, 2], start=work.cannot_start)
 
 
 def test_processes_that_end_before_they_are_ready_are_not_started_for_ever():
     with pytest.raises(GroupingError, match="__main__"):
-        run([1, 2, 3], start=helpers_work.EndsTheProcess())
+        run([1, 2, 3], start=work.EndsTheProcess())
 
 
 def test_a_hung_worker_is_killed(monkeypatch):
@@ -111,7 +109,7 @@ def test_items_are_taken_only_as_workers_are_free():
             yield chunk
 
     done = 0
-    with WorkerPool(helpers_work.square, 2, str) as pool:
+    with WorkerPool(work.square, 2, str) as pool:
         for _ in pool.map(source()):
             done += 1
             assert 2 * len(taken) <= done + 3 * 2  # two in flight, one being taken
@@ -140,7 +138,7 @@ def alive(pid):
 
 
 def test_leaving_early_ends_the_processes_at_once():
-    with WorkerPool(helpers_work.by_instruction, 2, str) as pool:
+    with WorkerPool(work.by_instruction, 2, str) as pool:
         pids = pool.pids
         results = pool.map(chunks([1, "sleep 60", "sleep 60"], 1))
         assert next(results) == (0, 1)
@@ -155,13 +153,12 @@ def test_workers_leave_ctrl_c_to_the_parent():
 
 PROGRAM = """
 import sys
-sys.path[:0] = [{root!r}, {tests!r}]
-import helpers_work
+from tests.helpers import work
 from grouping.workers import WorkerPool
 
 if __name__ == "__main__":
     try:
-        with WorkerPool(helpers_work.by_instruction, 2, str) as pool:
+        with WorkerPool(work.by_instruction, 2, str) as pool:
             pids = pool.pids
             list(pool.map([[(0, "interrupt-parent")], [(1, "sleep 60")]]))
     except KeyboardInterrupt:
@@ -171,9 +168,14 @@ if __name__ == "__main__":
 
 def test_ctrl_c_ends_the_run_and_its_processes(tmp_path):
     program = tmp_path / "program.py"
-    program.write_text(PROGRAM.format(root=str(ROOT), tests=str(Path(__file__).parent)))
+    program.write_text(PROGRAM)
     done = subprocess.run(
-        [sys.executable, program], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, program],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     word, *pids = done.stdout.split()
     assert word == "interrupted"

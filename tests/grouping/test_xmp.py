@@ -9,12 +9,12 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from helpers_album import album
 from PIL import Image, ImageOps
 
 from grouping.album import Album
 from grouping.errors import FetchError
 from grouping.xmp import TOOLKIT, sidecar, stored_area, stored_orientation, write_sidecars
+from tests.helpers.album import album
 
 needs_exiftool = pytest.mark.skipif(
     shutil.which("exiftool") is None, reason="exiftool is not installed"

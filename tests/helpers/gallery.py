@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from helpers_album import album
+from tests.helpers.album import album
 
 HOSTILE = '</script><img src=x onerror="window.hacked=1"> \'\u2028김😀'
 

@@ -1,4 +1,4 @@
-"""A run against an S3 server, from bucket to bucket, twice: ``python tests/grouping/s3_demo.py``.
+"""A run against an S3 server, from bucket to bucket, twice: ``python -m tests.demos.s3_demo``.
 
 Starts moto's server on a free port of this machine, uploads the sample photos, groups them
 with the command line and shows what lies in the bucket then. The second run finds all photos
@@ -10,12 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import boto3
-from servers import s3_server
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.paths import ROOT
+from tests.helpers.servers import s3_server
+
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "demo",
     "AWS_SECRET_ACCESS_KEY": "demo",

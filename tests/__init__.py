@@ -1,0 +1,1 @@
+"""Tests, their helpers, and benchmarks; run from the root of the clone."""
