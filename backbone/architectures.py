@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from backbone.errors import CheckpointError
-from backbone.ir50 import IRNet, IRPlan, ir50
-from backbone.iresnet import IResNet
-from backbone.mobilefacenet import MobileFaceNet
+from backbone.networks.ir50 import IRNet, IRPlan, ir50
+from backbone.networks.iresnet import IResNet
+from backbone.networks.mobilefacenet import MobileFaceNet
 from backbone.records import Preprocessing
 
 Shapes = dict[str, tuple[int, ...]]

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from backbone.devices import PRECISIONS, precisions_to_try, resolve_device
 from backbone.errors import DeviceError
-from backbone.folding import ResidualNetwork, fold
-from backbone.onednn import use_onednn
+from backbone.networks.folding import ResidualNetwork, fold
+from backbone.networks.onednn import use_onednn
 from backbone.records import WeightRecord
 from backbone.selfcheck import agrees, probe_crops, sample_crops, warn_if_strangers_match
 from backbone.weights import LoadedWeights, load_weights

@@ -1,6 +1,6 @@
 """The MTCNN cascade: pyramid, P-Net, R-Net, O-Net, non-maximum suppression.
 
-Zhang et al. 2016, arXiv:1604.02878, over the networks of :mod:`backbone.mtcnn`. What differs
+Zhang et al. 2016, arXiv:1604.02878, over the networks of :mod:`backbone.networks.mtcnn`. What differs
 from the usual transcriptions, and why:
 
 - One detector for all photos. Photos come in small batches; the candidates of a whole batch
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from backbone.mtcnn import ONET_SIDE, PNET_CELL, RNET_SIDE, MtcnnNetworks
+from backbone.networks.mtcnn import ONET_SIDE, PNET_CELL, RNET_SIDE, MtcnnNetworks
 from grouping.boxes import clamped, corrected, squared, suppress
 from grouping.proposals import STAGE_OVERLAP, Extent, propose
 from grouping.pyramid import Pyramid

@@ -193,7 +193,7 @@ def load_analyser(config: GroupingConfig) -> PhotoAnalyser:
         ModelError: a checkpoint or device cannot be used.
     """
     from backbone.errors import BackboneError
-    from backbone.mtcnn import load_mtcnn
+    from backbone.networks.mtcnn import load_mtcnn
     from grouping.analysis import AnalysisSettings, PhotoAnalyser
     from grouping.detection import Detector
     from grouping.embedding import load_embedder

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d
 
-from backbone.mtcnn import PNET_CELL, PNET_STRIDE
+from backbone.networks.mtcnn import PNET_CELL, PNET_STRIDE
 from grouping.boxes import corrected, squared, suppress
 from grouping.pyramid import Pyramid
 from grouping.records import Float32, Int64

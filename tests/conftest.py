@@ -34,7 +34,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def detector():
-    from backbone.mtcnn import load_mtcnn
+    from backbone.networks.mtcnn import load_mtcnn
     from grouping.detection import Detector
 
     return Detector(load_mtcnn())

@@ -7,7 +7,7 @@ import torch
 
 from backbone.architectures import ARCHITECTURES, identify
 from backbone.errors import CheckpointError
-from backbone.folding import fold
+from backbone.networks.folding import fold
 from tests.helpers import network_reference as reference
 from tests.helpers.checkpoints import random_network
 

@@ -120,7 +120,7 @@ def start_worker(threads: int):
     import torch
 
     from backbone.memory import keep_freed_memory
-    from backbone.mtcnn import load_mtcnn
+    from backbone.networks.mtcnn import load_mtcnn
     from grouping.analysis import PhotoAnalyser
     from grouping.detection import Detector
 

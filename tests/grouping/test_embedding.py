@@ -33,7 +33,7 @@ def embedder():
 
 @pytest.fixture(scope="module")
 def detector():
-    from backbone.mtcnn import load_mtcnn
+    from backbone.networks.mtcnn import load_mtcnn
     from grouping.detection import CascadeSettings, Detector
 
     detect = Detector(load_mtcnn())

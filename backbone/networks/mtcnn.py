@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from backbone.checkpoints import verified_state_dict
 from backbone.digests import MTCNN_SHA256
 from backbone.errors import CheckpointError
-from backbone.onednn import use_onednn
+from backbone.networks.onednn import use_onednn
 
 PACKAGE = "facenet_pytorch"
 INPUT_MEAN = 127.5

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from backbone.ir50 import ir50
+from backbone.networks.ir50 import ir50
 from backbone.records import IR50_RECORD
 from tests.helpers.checkpoints import write_ir50_checkpoint
 

@@ -1,6 +1,6 @@
 """InsightFace's iresnet18 ... iresnet200, the arcface_torch spelling of the ArcFace backbone.
 
-The same improved residual unit as in :mod:`backbone.ir50`, under torchvision's key names
+The same improved residual unit as in :mod:`backbone.networks.ir50`, under torchvision's key names
 (``conv1``, ``layer1.0.bn1``, ..., ``fc``, ``features``) and with a convolution in the shortcut
 of the first unit of every stage.
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from backbone.ir50 import EMBEDDING_SIZE, FINAL_GRID, PLAIN_WIDTHS
+from backbone.networks.ir50 import EMBEDDING_SIZE, FINAL_GRID, PLAIN_WIDTHS
 
 
 class IBasicBlock(nn.Module):

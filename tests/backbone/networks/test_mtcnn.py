@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from backbone.errors import CheckpointError
-from backbone.mtcnn import ONET_SIDE, PNET_CELL, RNET_SIDE, load_mtcnn, weights_folder
+from backbone.networks.mtcnn import ONET_SIDE, PNET_CELL, RNET_SIDE, load_mtcnn, weights_folder
 
 TOLERANCE = 1e-5
 SMALLEST = PNET_CELL, PNET_CELL
@@ -110,6 +110,6 @@ def test_a_missing_weight_file_is_named(folder):
 
 
 def test_without_the_package_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("backbone.mtcnn.PACKAGE", "no_such_package_is_installed")
+    monkeypatch.setattr("backbone.networks.mtcnn.PACKAGE", "no_such_package_is_installed")
     with pytest.raises(CheckpointError, match=r"pip install -r requirements\.txt"):
         weights_folder()

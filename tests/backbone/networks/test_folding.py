@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from backbone.folding import fold_chain
+from backbone.networks.folding import fold_chain
 
 
 def with_statistics(norm: nn.BatchNorm2d) -> nn.BatchNorm2d:
