@@ -16,9 +16,9 @@ from backbone.devices import PRECISIONS, precisions_to_try, resolve_device
 from backbone.errors import DeviceError
 from backbone.networks.folding import ResidualNetwork, fold
 from backbone.networks.onednn import use_onednn
-from backbone.records import WeightRecord
 from backbone.selfcheck import agrees, probe_crops, sample_crops, warn_if_strangers_match
-from backbone.weights import LoadedWeights, load_weights
+from backbone.weights.known_files import WeightRecord
+from backbone.weights.loading import LoadedWeights, load_weights
 
 Crops = npt.NDArray[np.uint8]
 Embeddings = npt.NDArray[np.float32]

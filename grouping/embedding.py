@@ -12,8 +12,8 @@ from grouping.errors import InputError, ModelError
 from grouping.records import Float32, UInt8
 
 if TYPE_CHECKING:
-    from backbone.records import WeightRecord
     from backbone.runtime import Runner
+    from backbone.weights.known_files import WeightRecord
 
 
 class ModelInfo(TypedDict):
@@ -141,7 +141,7 @@ def load_embedder(
         ModelError: the file, device or precision cannot be used.
     """
     from backbone.runtime import Runner
-    from backbone.weights import load_weights
+    from backbone.weights.loading import load_weights
 
     try:
         loaded = load_weights(checkpoint, channel_order=channel_order, mean=mean, scale=scale)

@@ -17,9 +17,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backbone.digests import file_digest, mtcnn_digest
 from backbone.memory import keep_freed_memory
-from backbone.records import default_checkpoint, known_record
+from backbone.weights.digests import file_digest, mtcnn_digest
+from backbone.weights.known_files import default_checkpoint, known_record
 from grouping.config import AUTO, GroupingConfig
 from grouping.embedding import ModelInfo, model_info
 from grouping.errors import GroupingError, ModelError

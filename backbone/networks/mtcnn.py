@@ -23,10 +23,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from backbone.checkpoints import verified_state_dict
-from backbone.digests import MTCNN_SHA256
 from backbone.errors import CheckpointError
 from backbone.networks.onednn import use_onednn
+from backbone.weights.checkpoint_file import verified_state_dict
+from backbone.weights.digests import MTCNN_SHA256
 
 PACKAGE = "facenet_pytorch"
 INPUT_MEAN = 127.5

@@ -12,10 +12,10 @@ from torch import nn
 
 from backbone.devices import has_bf16_units
 from backbone.errors import DeviceError
-from backbone.records import CHECKPOINT_FOLDER, IR50_RECORD, MOBILEFACENET_RECORD
 from backbone.runtime import Backend, Runner, choose_backend, even_batches
 from backbone.selfcheck import cosines, probe_crops, sample_crops
-from backbone.weights import load_weights
+from backbone.weights.known_files import CHECKPOINT_FOLDER, IR50_RECORD, MOBILEFACENET_RECORD
+from backbone.weights.loading import load_weights
 from tests.helpers.checkpoints import write_ir50_checkpoint
 from tests.helpers.network_reference import forward, unit
 

@@ -25,13 +25,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from backbone.devices import PRECISIONS, has_bf16_units, resolve_device
 from backbone.memory import keep_freed_memory
-from backbone.records import (
+from backbone.runtime import Backend, choose_backend
+from backbone.weights.known_files import (
     CHECKPOINT_FOLDER,
     IR50_RECORD,
     MOBILEFACENET_RECORD,
 )
-from backbone.runtime import Backend, choose_backend
-from backbone.weights import LoadedWeights, load_weights
+from backbone.weights.loading import LoadedWeights, load_weights
 from tests.helpers.checkpoints import write_ir50_checkpoint
 from tests.helpers.paths import ROOT
 

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from backbone.devices import has_bf16_units
-from backbone.records import CHECKPOINT_FOLDER, IR50_RECORD, MOBILEFACENET_RECORD
+from backbone.weights.known_files import CHECKPOINT_FOLDER, IR50_RECORD, MOBILEFACENET_RECORD
 from grouping.alignment import align_faces
 from grouping.embedding import load_embedder
 from grouping.errors import InputError, ModelError

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from backbone.architectures import ARCHITECTURES
+from backbone.weights.architectures import ARCHITECTURES
 
 CALIBRATION_FACES = 2  # the least that a batch norm can learn from
 

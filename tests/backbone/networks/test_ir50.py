@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from backbone.networks.ir50 import ir50
-from backbone.records import IR50_RECORD
+from backbone.weights.known_files import IR50_RECORD
 from tests.helpers.checkpoints import write_ir50_checkpoint
 
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from backbone.records import CHECKPOINT_FOLDER, MOBILEFACENET_RECORD
-from backbone.weights import load_weights
+from backbone.weights.known_files import CHECKPOINT_FOLDER, MOBILEFACENET_RECORD
+from backbone.weights.loading import load_weights
 from tests.helpers.network_reference import mobilefacenet_forward, unit
 
 # Raw outputs that the converted ONNX file gave for the image below.

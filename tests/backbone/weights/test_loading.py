@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from backbone.errors import CheckpointError
-from backbone.records import (
+from backbone.weights.known_files import (
     CHECKPOINT_FOLDER,
     IR50_RECORD,
     MOBILEFACENET_RECORD,
     RECORDS,
     default_checkpoint,
 )
-from backbone.weights import load_weights
+from backbone.weights.loading import load_weights
 from tests.helpers.checkpoints import random_network, write_ir50_checkpoint
 
 BUNDLED = CHECKPOINT_FOLDER / MOBILEFACENET_RECORD.file_name

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from backbone.errors import CheckpointError
 
-CHECKPOINT_FOLDER = Path(__file__).resolve().parent.parent / "checkpoint"
+CHECKPOINT_FOLDER = Path(__file__).resolve().parents[2] / "checkpoint"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class WeightRecord:
         size: bytes; None for a file that is not known.
         source: where it comes from.
         licence: under which it is published.
-        architecture: key of :data:`backbone.architectures.ARCHITECTURES`.
+        architecture: key of :data:`backbone.weights.architectures.ARCHITECTURES`.
         input_size: height and width of a crop in pixels.
         preprocessing: channel order and scaling that the network was trained on.
         inexact: precisions in which some face was measured to turn by more than cosine 0.999

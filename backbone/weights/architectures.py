@@ -17,7 +17,7 @@ from backbone.errors import CheckpointError
 from backbone.networks.ir50 import IRNet, IRPlan, ir50
 from backbone.networks.iresnet import IResNet
 from backbone.networks.mobilefacenet import MobileFaceNet
-from backbone.records import Preprocessing
+from backbone.weights.known_files import Preprocessing
 
 Shapes = dict[str, tuple[int, ...]]
 

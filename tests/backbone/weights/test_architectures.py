@@ -5,9 +5,9 @@ import copy
 import pytest
 import torch
 
-from backbone.architectures import ARCHITECTURES, identify
 from backbone.errors import CheckpointError
 from backbone.networks.folding import fold
+from backbone.weights.architectures import ARCHITECTURES, identify
 from tests.helpers import network_reference as reference
 from tests.helpers.checkpoints import random_network
 

@@ -9,10 +9,10 @@ import zipfile
 import pytest
 import torch
 
-from backbone.checkpoints import clean_weights, verified_state_dict
 from backbone.errors import CheckpointError
-from backbone.records import CHECKPOINT_FOLDER, MOBILEFACENET_RECORD
-from backbone.weights import load_weights
+from backbone.weights.checkpoint_file import clean_weights, verified_state_dict
+from backbone.weights.known_files import CHECKPOINT_FOLDER, MOBILEFACENET_RECORD
+from backbone.weights.loading import load_weights
 
 BUNDLED = CHECKPOINT_FOLDER / MOBILEFACENET_RECORD.file_name
 TENSORS = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.ones(2)}

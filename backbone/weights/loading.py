@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from backbone.architectures import Architecture, expected_shapes, identify
-from backbone.checkpoints import clean_weights, read_checkpoint
 from backbone.errors import CheckpointError
-from backbone.records import (
+from backbone.weights.architectures import Architecture, expected_shapes, identify
+from backbone.weights.checkpoint_file import clean_weights, read_checkpoint
+from backbone.weights.known_files import (
     IR50_RECORD,
     MOBILEFACENET_RECORD,
     Preprocessing,

@@ -1,0 +1,1 @@
+"""Weight files to networks: what is known about them, how they are read, what they become."""
