@@ -3,7 +3,7 @@
 
 import sys
 
-from backbone.memory import keep_freed_memory
+from backbone.runtime.memory import keep_freed_memory
 from grouping.command import main
 
 if __name__ == "__main__":

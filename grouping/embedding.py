@@ -12,7 +12,7 @@ from grouping.errors import InputError, ModelError
 from grouping.records import Float32, UInt8
 
 if TYPE_CHECKING:
-    from backbone.runtime import Runner
+    from backbone.runtime.runner import Runner
     from backbone.weights.known_files import WeightRecord
 
 
@@ -140,7 +140,7 @@ def load_embedder(
     Raises:
         ModelError: the file, device or precision cannot be used.
     """
-    from backbone.runtime import Runner
+    from backbone.runtime.runner import Runner
     from backbone.weights.loading import load_weights
 
     try:

@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backbone.memory import keep_freed_memory
+from backbone.runtime.memory import keep_freed_memory
 from backbone.weights.digests import file_digest, mtcnn_digest
 from backbone.weights.known_files import default_checkpoint, known_record
 from grouping.config import AUTO, GroupingConfig

@@ -192,7 +192,7 @@ def measure_parts(sources: list[str]) -> dict[str, dict[int, float]]:
 
     The sizes take turns, so that a machine that is slower for a while is so for all of them.
     """
-    from backbone.memory import keep_freed_memory
+    from backbone.runtime.memory import keep_freed_memory
     from grouping import vertices
     from grouping.clustering import group_faces
 

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 
-from backbone.selfcheck import (
+from backbone.runtime.self_check import (
     agrees,
     cosines,
     probe_crops,

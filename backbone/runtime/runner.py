@@ -12,11 +12,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from backbone.devices import PRECISIONS, precisions_to_try, resolve_device
 from backbone.errors import DeviceError
 from backbone.networks.folding import ResidualNetwork, fold
 from backbone.networks.onednn import use_onednn
-from backbone.selfcheck import agrees, probe_crops, sample_crops, warn_if_strangers_match
+from backbone.runtime.devices import PRECISIONS, precisions_to_try, resolve_device
+from backbone.runtime.self_check import agrees, probe_crops, sample_crops, warn_if_strangers_match
 from backbone.weights.known_files import WeightRecord
 from backbone.weights.loading import LoadedWeights, load_weights
 

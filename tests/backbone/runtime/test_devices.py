@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from backbone.devices import (
+from backbone.errors import DeviceError
+from backbone.runtime.devices import (
     CPU_INFO,
     has_bf16_units,
     precisions_to_try,
     resolve_device,
 )
-from backbone.errors import DeviceError
 
 CPU, CUDA, MPS = (torch.device(name) for name in ("cpu", "cuda", "mps"))
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from backbone.devices import has_bf16_units
 from backbone.errors import DeviceError
-from backbone.runtime import Backend, Runner, choose_backend, even_batches
-from backbone.selfcheck import cosines, probe_crops, sample_crops
+from backbone.runtime.devices import has_bf16_units
+from backbone.runtime.runner import Backend, Runner, choose_backend, even_batches
+from backbone.runtime.self_check import cosines, probe_crops, sample_crops
 from backbone.weights.known_files import CHECKPOINT_FOLDER, IR50_RECORD, MOBILEFACENET_RECORD
 from backbone.weights.loading import load_weights
 from tests.helpers.checkpoints import write_ir50_checkpoint

@@ -18,7 +18,7 @@ class MallInfo2(ctypes.Structure):
 library = ctypes.CDLL(None)
 library.mallinfo2.restype = MallInfo2
 if sys.argv[1] == "keep":
-    from backbone.memory import keep_freed_memory
+    from backbone.runtime.memory import keep_freed_memory
     assert keep_freed_memory()
 before = library.mallinfo2()
 tensors = [torch.ones(2200, 2200) for _ in range(4)]

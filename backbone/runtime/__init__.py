@@ -1,0 +1,1 @@
+"""A network on a device: precision, batches, self-check, memory."""
