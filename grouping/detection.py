@@ -1,7 +1,7 @@
 """The MTCNN cascade: pyramid, P-Net, R-Net, O-Net, non-maximum suppression.
 
-Zhang et al. 2016, arXiv:1604.02878, over the networks of :mod:`backbone.networks.mtcnn`. What differs
-from the usual transcriptions, and why:
+Zhang et al. 2016, arXiv:1604.02878, over the networks of :mod:`backbone.networks.mtcnn`. What
+differs from the usual transcriptions, and why:
 
 - One detector for all photos. Photos come in small batches; the candidates of a whole batch
   pass R-Net and O-Net together.

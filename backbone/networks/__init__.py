@@ -1,1 +1,1 @@
-"""Architectures as torch modules; the keys of their state dicts are those of the published files."""
+"""Architectures as torch modules; their state dicts have the keys of the published files."""
