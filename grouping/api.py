@@ -15,7 +15,7 @@ from grouping.pipeline import GroupingPipeline
 from grouping.records import UInt8
 from grouping.response import build_response
 from grouping.sources import SourceOptions, photos_from_entries
-from grouping.writing import make_folder, write_image
+from grouping.storage.atomic_files import make_folder, write_image
 
 
 def face_recognition(

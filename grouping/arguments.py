@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from grouping.cache_file import CACHE_NAME
 from grouping.config import AUTO, CLUSTER_METHODS, FOLDER_MODES, PRECISIONS, GroupingConfig
 from grouping.http_source import HttpOptions
 from grouping.s3_source import S3Options
 from grouping.sources import SourceOptions
+from grouping.storage.cache_database import CACHE_NAME
 from grouping.version import __version__
 
 EPILOG = """\

@@ -25,19 +25,19 @@ from grouping.arguments import (
     config_from,
     source_options_from,
 )
-from grouping.cache import Cache
-from grouping.cache_file import CACHE_NAME
 from grouping.correction_links import Entry
 from grouping.corrections import load_all_corrections
 from grouping.errors import CacheError, FailureRateError, GroupingError
 from grouping.identity import assign_ids
-from grouping.locations import printable
 from grouping.overrides import in_order
 from grouping.pipeline import GroupingPipeline, Interrupted
 from grouping.progress import PhotoProgress, note, set_up_logging
 from grouping.results import GROUPS_FILE, read_document, summary, write_extras, write_results
-from grouping.sinks import Sink, open_sink
 from grouping.sources import list_sources, photos_from_entries
+from grouping.storage.cache import Cache
+from grouping.storage.cache_database import CACHE_NAME
+from grouping.storage.destinations import Sink, open_sink
+from grouping.storage.locations import printable
 
 DONE, KNOWN_ERROR, USAGE, TOO_MANY_FAILURES, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 CORRECTIONS_NAME = "corrections.toml"

@@ -17,10 +17,10 @@ from grouping.album import Album, one_line
 from grouping.config import FOLDER_MODES
 from grouping.errors import ConfigError, FetchError
 from grouping.filenames import distinct_name, safe_name
-from grouping.locations import local_path, scheme_of
+from grouping.storage.atomic_files import cannot_write, make_folder, write_bytes
+from grouping.storage.locations import local_path, scheme_of
 from grouping.tables import write_tables
 from grouping.thumbnails import OpenPhoto, Progress
-from grouping.writing import cannot_write, make_folder, write_bytes
 from grouping.xmp import write_sidecars
 
 PEOPLE_FOLDER = "people"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grouping.errors import SourceError
-from grouping.locations import printable
+from grouping.storage.locations import printable
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Self
 from grouping.addresses import AddressPolicy
 from grouping.errors import ConfigError, FetchError
 from grouping.photo import MAX_PHOTO_BYTES, Fingerprint, Photo, too_large
-from grouping.retry import Deadline, ThrottledError, with_retries
+from grouping.storage.retry import Deadline, ThrottledError, with_retries
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse

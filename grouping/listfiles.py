@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from grouping.errors import SourceError
-from grouping.locations import printable, shown_url
+from grouping.storage.locations import printable, shown_url
 
 
 class Listed(NamedTuple):

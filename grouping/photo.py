@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from grouping.errors import FetchError, InputError
-from grouping.locations import file_key, printable
+from grouping.storage.locations import file_key, printable
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -19,11 +19,11 @@ from grouping.prefetch import prefetch
 from grouping.records import FaceSet, Failure, PhotoFaces, UInt8
 
 if TYPE_CHECKING:
-    from grouping.cache import Cache
     from grouping.calibration import Calibration
     from grouping.clustering import Grouping
     from grouping.correction_links import AppliedCorrections, Entry
     from grouping.embedding import ModelInfo
+    from grouping.storage.cache import Cache
 
 CHUNK = 4  # photos a worker takes at once
 AHEAD = 32  # photos read but not yet worked on

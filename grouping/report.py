@@ -20,8 +20,8 @@ from grouping.plot_data import plot_data
 from grouping.plots import tsne_figure
 from grouping.sheets import contact_sheets, iter_sheets
 from grouping.similarity_plot import similarity_figure
+from grouping.storage.atomic_files import make_folder, write_bytes, write_image
 from grouping.thumbnails import OpenPhoto, Progress, Thumbnails
-from grouping.writing import make_folder, write_bytes, write_image
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from grouping.errors import InputError
 from grouping.progress import StageProgress
-from grouping.writing import write_bytes
+from grouping.storage.atomic_files import write_bytes
 
 if TYPE_CHECKING:
     import argparse

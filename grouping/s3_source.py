@@ -1,7 +1,7 @@
 """Photos in S3 and what speaks its protocol (MinIO, R2, Ceph), through boto3.
 
 Credentials, region and profile are the user's ordinary ones. Listings and uploads are retried
-by botocore; downloads by :mod:`grouping.retry`, since botocore stops retrying where many
+by botocore; downloads by :mod:`grouping.storage.retry`, since botocore stops retrying where many
 requests fail (its retry quota) and begins with longer pauses. A body that breaks off is
 continued from where it broke off.
 """
@@ -17,9 +17,9 @@ from typing import Any, NoReturn
 
 from grouping.errors import ConfigError, FetchError, SourceError
 from grouping.folders import is_hidden_or_junk, is_photo_name
-from grouping.locations import printable
 from grouping.photo import MAX_PHOTO_BYTES, Fingerprint, Photo, too_large
-from grouping.retry import Deadline, with_retries
+from grouping.storage.locations import printable
+from grouping.storage.retry import Deadline, with_retries
 
 CHUNK_BYTES = 256 * 1024
 MAX_CONNECTIONS = 32

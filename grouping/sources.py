@@ -20,7 +20,6 @@ from grouping.errors import InputError, SourceError
 from grouping.folders import photos_in_folder
 from grouping.http_source import HttpOptions, HttpPhoto
 from grouping.listfiles import is_list_file, read_list
-from grouping.locations import local_path, printable, scheme_of, shown_url
 from grouping.photo import (
     MAX_PHOTO_BYTES,
     Fingerprint,
@@ -30,6 +29,7 @@ from grouping.photo import (
     RefusedPhoto,
 )
 from grouping.s3_source import S3Options, photos_in_bucket, s3_photo
+from grouping.storage.locations import local_path, printable, scheme_of, shown_url
 
 __all__ = [
     "Fingerprint",

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from grouping.album import Album, Face
-from grouping.locations import printable
-from grouping.writing import write_bytes
+from grouping.storage.atomic_files import write_bytes
+from grouping.storage.locations import printable
 
 FACE_COLUMNS = (
     *("face_idx", "photo_id", "photo_url", "group_idx", "group_id", "name", "similarity"),

@@ -20,7 +20,7 @@ from PIL import Image
 
 from grouping.album import Album, Face, one_line
 from grouping.errors import PhotoError
-from grouping.writing import make_folder, write_image
+from grouping.storage.atomic_files import make_folder, write_image
 
 OpenPhoto = Callable[[int], bytes]
 Progress = Callable[[str, int, int], None]

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from grouping.cache import Cache
+from grouping.storage.cache import Cache
 from tests.helpers.paths import PHOTOS, ROOT
 
 BUNDLED = ROOT / "checkpoint" / "mobilefacenet_arcface_512.pth"

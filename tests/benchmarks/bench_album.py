@@ -30,12 +30,12 @@ import numpy as np
 
 from grouping import GroupingConfig, GroupingPipeline, GroupingResult
 from grouping.boxes import overlap
-from grouping.cache import Cache
 from grouping.clustering import group_faces
 from grouping.identity import assign_ids
 from grouping.members import group_members
 from grouping.response import build_document
 from grouping.sources import list_sources
+from grouping.storage.cache import Cache
 from tests.helpers.vectors import bcubed, pairwise
 
 LEAST_OVERLAP = 0.2

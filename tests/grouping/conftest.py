@@ -6,7 +6,7 @@ import random
 import boto3
 import pytest
 
-from grouping.cache import Cache
+from grouping.storage.cache import Cache
 from tests.helpers.servers import s3_server
 
 

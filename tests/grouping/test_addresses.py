@@ -7,7 +7,7 @@ import pytest
 from grouping.addresses import AddressPolicy, is_public
 from grouping.errors import ConfigError, FetchError
 from grouping.http_source import HttpOptions, fetch
-from grouping.locations import shown_url
+from grouping.storage.locations import shown_url
 from tests.helpers.servers import FaultyServer, redirects, sends
 
 BODY = b"photo"

@@ -7,7 +7,7 @@ import pytest
 
 from grouping.errors import FetchError
 from grouping.http_source import HttpOptions, HttpPhoto, fetch
-from grouping.locations import shown_url
+from grouping.storage.locations import shown_url
 from tests.helpers.servers import (
     FaultyServer,
     drips,

@@ -11,12 +11,12 @@ import threading
 import pytest
 from PIL import Image, ImageEnhance
 
-from grouping.cache import Cache
+from grouping.storage.cache import Cache
 from tests.helpers.paths import PHOTOS, ROOT
 
 RUN = """
 import json, sys
-from grouping.cache import Cache
+from grouping.storage.cache import Cache
 from grouping.config import GroupingConfig
 from grouping.pipeline import GroupingPipeline
 from grouping.sources import list_sources

@@ -8,7 +8,7 @@ import pytest
 
 from grouping.errors import OutputError
 from grouping.s3_source import S3Options
-from grouping.sinks import open_sink
+from grouping.storage.destinations import open_sink
 from tests.helpers.servers import FaultyServer, drops, forwards, s3_server, sends
 
 pytestmark = pytest.mark.usefixtures("s3_credentials")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from grouping.cache import Cache
 from grouping.errors import CacheError
 from grouping.photo import Fingerprint
+from grouping.storage.cache import Cache
 from tests.helpers.cache import assert_same, digest, result_for
 from tests.helpers.paths import ROOT
 
@@ -185,7 +185,7 @@ def test_processes_that_make_the_file_at_the_same_moment(tmp_path):
 WRITER = """
 import sys
 from tests.helpers.cache import result_for
-from grouping.cache import Cache
+from grouping.storage.cache import Cache
 with Cache.open({path!r}) as cache:
     for number in range(10**6):
         cache.store(result_for(str(number)), "mtcnn", "small")

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from grouping.errors import CacheError
-from grouping.locations import printable
+from grouping.storage.locations import printable
 
 log = logging.getLogger(__name__)
 

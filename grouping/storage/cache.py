@@ -23,8 +23,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from grouping.cache_file import cannot_use, is_damage, move_aside, open_database, scrub
-from grouping.cache_rows import (
+from grouping.errors import InputError
+from grouping.photo import Fingerprint
+from grouping.records import FaceSet, PhotoFaces
+from grouping.storage.cache_database import cannot_use, is_damage, move_aside, open_database, scrub
+from grouping.storage.cache_rows import (
     DETECTION_COLUMNS,
     DetectedPhoto,
     checksum,
@@ -33,10 +36,7 @@ from grouping.cache_rows import (
     to_array,
     to_blob,
 )
-from grouping.errors import InputError
-from grouping.locations import place_key
-from grouping.photo import Fingerprint
-from grouping.records import FaceSet, PhotoFaces
+from grouping.storage.locations import place_key
 
 T = TypeVar("T")
 Row = Sequence[Any]

@@ -3,7 +3,7 @@
 Results are always written to a local folder first. ``open_sink`` finds out before the work
 whether they can be written; ``publish`` brings them to their place.
 
-* In a folder, every file is written aside and renamed (:mod:`grouping.writing`).
+* In a folder, every file is written aside and renamed (:mod:`grouping.storage.atomic_files`).
 * In S3, everything is uploaded under ``prefix/.incomplete-.../`` (multipart where large), then
   copied to its place within S3, the index file last, and removed from the temporary place.
 """
@@ -22,9 +22,9 @@ from types import TracebackType
 from typing import Self
 
 from grouping.errors import FetchError, OutputError
-from grouping.locations import printable, scheme_of
 from grouping.s3_source import S3Options, explained, s3_client, split_url
-from grouping.writing import cannot_write, make_folder
+from grouping.storage.atomic_files import cannot_write, make_folder
+from grouping.storage.locations import printable, scheme_of
 
 INDEX_NAME = "groups.json"
 MULTIPART_BYTES = 8 * 2**20

@@ -1,0 +1,1 @@
+"""Bytes on disk and in S3: files, destinations of results, the cache."""
