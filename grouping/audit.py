@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grouping.members import group_members, group_sums, own_products
 from grouping.records import FaceSet, Float32, Int64
-from grouping.similarity import cosine_graph
+from grouping.similarity.cosine_graph import cosine_graph
+from grouping.similarity.group_sums import group_members, group_sums, own_products
 
 # A face whose average similarity to the rest of its group lies this far below the threshold is
 # as likely wrong as right, and the odds grow by e with each PURITY_SCALE above. Set by hand on

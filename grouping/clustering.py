@@ -1,7 +1,7 @@
 """Faces to people.
 
 :func:`group_faces` is the one entry: faces in, :class:`Grouping` out. No I/O, and torch only for
-more vectors than an album has (see :mod:`grouping.products`).
+more vectors than an album has (see :mod:`grouping.similarity.inner_products`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from grouping.audit import MergeSuggestion, evidence, expected_purity, merge_sug
 from grouping.clusterers import CLUSTERERS, by_size
 from grouping.constraints import Constraints, content_rank, same_photo_pairs
 from grouping.errors import InputError
-from grouping.members import group_sums, own_products
 from grouping.pairs import dissolve_unclear_pairs
 from grouping.records import FaceSet, Float32, Int64
+from grouping.similarity.group_sums import group_sums, own_products
 from grouping.vertices import Vertices, vertices_of
 
 # Faces of lower quality make no groups and are only attached to them: they are blurred, tiny

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from grouping.errors import InputError
 from grouping.records import FaceSet, Float32, Int32, Int64
-from grouping.similarity import pair_similarity
+from grouping.similarity.cosine_graph import pair_similarity
 
 # Two boxes of one photo that share this much of the smaller one are one face detected twice.
 SAME_FACE_OVERLAP = 0.5

@@ -21,7 +21,7 @@ from scipy.sparse import coo_matrix
 from grouping.linkage import average_linkage
 from grouping.must_links import components
 from grouping.records import Int64
-from grouping.similarity import CosineGraph
+from grouping.similarity.cosine_graph import CosineGraph
 from grouping.vertices import MAX_EDGES, Vertices, graph_of
 
 MIN_CLUSTER_SIZE = 2

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from grouping.products import pair_products
 from grouping.records import Float32, Float64, Int64
+from grouping.similarity.inner_products import pair_products
 
 Index = npt.NDArray[np.intp]
 

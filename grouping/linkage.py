@@ -47,8 +47,8 @@ from grouping.edges import (
 )
 from grouping.levels import EdgesByLevel, Similarities
 from grouping.must_links import components
-from grouping.products import pair_products
 from grouping.records import Float32, Float64, Int64
+from grouping.similarity.inner_products import pair_products
 
 # Asked before clusters merge: (inner, sizes, low, high, similarity) -> one bool a pair, where
 # ``inner`` is the sum of the similarities of all pairs of vectors within each cluster.

@@ -20,8 +20,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from grouping.edges import distinct_pairs
-from grouping.members import group_sums, own_products
 from grouping.records import Float32, Int64
+from grouping.similarity.group_sums import group_sums, own_products
 
 
 def components(pairs: Int64, n: int) -> Int64:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 
 from grouping.attachment import TABLE
-from grouping.products import pair_products
 from grouping.records import Float32, Int64
+from grouping.similarity.inner_products import pair_products
 from grouping.spread import PAIR_MARGIN
 from grouping.vertices import Vertices
 

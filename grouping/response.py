@@ -31,8 +31,8 @@ import numpy as np
 
 from grouping.clustering import previous_faces
 from grouping.identity import Changes, assign_ids
-from grouping.members import group_members
 from grouping.records import Int64
+from grouping.similarity.group_sums import group_members
 from grouping.version import __version__
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _faces(result: GroupingResult) -> list[Json]:
         _rounded(faces.scores, 4),
         _rounded(faces.quality, 4),
         grouping.labels.tolist(),
-        _rounded(grouping.similarity, 4),
+        _rounded(grouping.similarity.cosine_graph, 4),
         grouping.evidence.tolist(),
         _rounded(grouping.evidence_similarity, 4),
         strict=True,

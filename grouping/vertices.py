@@ -14,10 +14,15 @@ import numpy.typing as npt
 from grouping.constraints import Constraints, content_rank
 from grouping.edges import distinct_pairs
 from grouping.linkage import Accept, average_linkage
-from grouping.members import group_sums
 from grouping.must_links import components, spread_over_mates
 from grouping.records import Float32, Int64
-from grouping.similarity import CosineGraph, GraphTooLargeError, check_vectors, cosine_graph
+from grouping.similarity.cosine_graph import (
+    CosineGraph,
+    GraphTooLargeError,
+    check_vectors,
+    cosine_graph,
+)
+from grouping.similarity.group_sums import group_sums
 
 # Bounds the memory of one graph: about 40 bytes an edge while it is clustered.
 MAX_EDGES = 40_000_000

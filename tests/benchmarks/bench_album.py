@@ -32,8 +32,8 @@ from grouping import GroupingConfig, GroupingPipeline, GroupingResult
 from grouping.boxes import overlap
 from grouping.clustering import group_faces
 from grouping.identity import assign_ids
-from grouping.members import group_members
 from grouping.response import build_document
+from grouping.similarity.group_sums import group_members
 from grouping.sources import list_sources
 from grouping.storage.cache import Cache
 from tests.helpers.vectors import bcubed, pairwise

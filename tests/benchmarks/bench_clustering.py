@@ -79,7 +79,7 @@ def dense_hdbscan(faces: Any, min_samples: float) -> np.ndarray:
 def _distances(faces: Any, threshold: float) -> Any:
     from scipy.sparse import coo_matrix
 
-    from grouping.similarity import cosine_graph
+    from grouping.similarity.cosine_graph import cosine_graph
 
     graph = cosine_graph(faces.embeddings, threshold)
     near = np.maximum(1 - graph.similarity, 1e-6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from grouping.levels import EdgesByLevel, SeenKeys
-from grouping.similarity import cosine_graph
+from grouping.similarity.cosine_graph import cosine_graph
 from tests.helpers.vectors import hard_vectors
 
 

@@ -11,8 +11,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from grouping.constraints import Constraints
 from grouping.linkage import average_linkage
-from grouping.members import group_sums
-from grouping.similarity import cosine_graph
+from grouping.similarity.cosine_graph import cosine_graph
+from grouping.similarity.group_sums import group_sums
 from grouping.vertices import Vertices, link, vertices_of
 from tests.helpers.vectors import hard_vectors, unit
 

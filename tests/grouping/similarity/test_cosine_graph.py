@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grouping.candidates import BF16_MARGIN, Int8Candidates, fastest, first_pass
 from grouping.errors import InputError
-from grouping.products import FEW_VECTORS, MANY_PAIRS, pair_products
-from grouping.similarity import (
+from grouping.similarity.candidate_pairs import BF16_MARGIN, Int8Candidates, fastest, first_pass
+from grouping.similarity.cosine_graph import (
     CosineGraph,
     GraphTooLargeError,
     cosine_graph,
     pair_similarity,
 )
+from grouping.similarity.inner_products import FEW_VECTORS, MANY_PAIRS, pair_products
 from tests.helpers.vectors import hard_vectors, unit
 
 
@@ -88,7 +88,7 @@ def test_dense_and_sparse_blocks_are_settled_alike(monkeypatch: pytest.MonkeyPat
     vectors, _ = hard_vectors(400, seed=6)
     found = []
     for share in (0.0, 1.0):
-        monkeypatch.setattr("grouping.similarity.DENSE_SHARE", share)
+        monkeypatch.setattr("grouping.similarity.cosine_graph.DENSE_SHARE", share)
         found.append(cosine_graph(vectors, 0.1))
     assert edges(found[0]) == edges(found[1])
     assert np.allclose(found[0].similarity, found[1].similarity, atol=1e-6)

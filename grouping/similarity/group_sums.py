@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_array
 
-from grouping.products import pair_products
 from grouping.records import Float32, Int64
+from grouping.similarity.inner_products import pair_products
 
 
 def group_members(labels: Int64) -> list[Int64]:

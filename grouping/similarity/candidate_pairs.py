@@ -24,8 +24,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from grouping.products import FEW_VECTORS, pair_products, sampled_products, torch_for_products
 from grouping.records import Float32
+from grouping.similarity.inner_products import (
+    FEW_VECTORS,
+    pair_products,
+    sampled_products,
+    torch_for_products,
+)
 
 BF16_MARGIN = 2.0**-6
 FLOAT32_MARGIN = 1e-5

@@ -1,7 +1,7 @@
 """Vectors to their sparse similarity graph: every pair at or above a threshold, exactly.
 
 The pairs are found block by block with a low-precision matrix product that misses none (see
-:mod:`grouping.candidates`) and settled in the same loop: computed again in float32, and what
+:mod:`grouping.similarity.candidate_pairs`) and settled in the same loop: computed again in float32, and what
 then lies within ``FLOAT32_MARGIN`` of the threshold once more in float64. The full n x n matrix
 never exists: memory is the vectors, a copy in low precision, a block and the edges.
 """
@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grouping.candidates import (
+from grouping.errors import GroupingError, InputError
+from grouping.records import Float32, Int32
+from grouping.similarity.candidate_pairs import (
     FLOAT32_MARGIN,
     PASSES,
     Candidates,
@@ -24,9 +26,7 @@ from grouping.candidates import (
     first_pass,
     workers,
 )
-from grouping.errors import GroupingError, InputError
-from grouping.products import pair_products
-from grouping.records import Float32, Int32
+from grouping.similarity.inner_products import pair_products
 
 # The product of two blocks stays in the cache of its core: larger ones take twice the time.
 BLOCK_ROWS = 1024
