@@ -146,7 +146,7 @@ def _faces(result: GroupingResult) -> list[Json]:
         _rounded(faces.scores, 4),
         _rounded(faces.quality, 4),
         grouping.labels.tolist(),
-        _rounded(grouping.similarity.cosine_graph, 4),
+        _rounded(grouping.similarity, 4),
         grouping.evidence.tolist(),
         _rounded(grouping.evidence_similarity, 4),
         strict=True,

@@ -1,9 +1,10 @@
 """Vectors to their sparse similarity graph: every pair at or above a threshold, exactly.
 
 The pairs are found block by block with a low-precision matrix product that misses none (see
-:mod:`grouping.similarity.candidate_pairs`) and settled in the same loop: computed again in float32, and what
-then lies within ``FLOAT32_MARGIN`` of the threshold once more in float64. The full n x n matrix
-never exists: memory is the vectors, a copy in low precision, a block and the edges.
+:mod:`grouping.similarity.candidate_pairs`) and settled in the same loop: computed again in
+float32, and what then lies within ``FLOAT32_MARGIN`` of the threshold once more in float64. The
+full n x n matrix never exists: memory is the vectors, a copy in low precision, a block and the
+edges.
 """
 
 from __future__ import annotations
