@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from grouping.clustering.micro_clusters import Vertices
 from grouping.records import Float32, Int64
-from grouping.vertices import Vertices
 
 # How much more similar a face must be to its group than to the next one.
 MARGIN = 0.05

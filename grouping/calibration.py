@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grouping.constraints import content_rank
+from grouping.clustering.constraints import content_rank
 from grouping.records import FaceSet, Float32
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from grouping.boxes import overlap
-from grouping.constraints import Constraints
+from grouping.clustering.constraints import Constraints
 from grouping.errors import CorrectionsError
 from grouping.records import FaceSet, Int64
 
@@ -70,7 +70,7 @@ class AppliedCorrections:
     """Corrections found again among the faces of a run.
 
     Attributes:
-        constraints: for :func:`grouping.clustering.group_faces`.
+        constraints: for :func:`grouping.people.group_faces.group_faces`.
         names: name of each named face, by its index.
         warnings: one line for each face that is not there any more.
     """

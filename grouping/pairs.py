@@ -12,10 +12,10 @@ from __future__ import annotations
 import numpy as np
 
 from grouping.attachment import TABLE
+from grouping.clustering.merge_rule import PAIR_MARGIN
+from grouping.clustering.micro_clusters import Vertices
 from grouping.records import Float32, Int64
 from grouping.similarity.inner_products import pair_products
-from grouping.spread import PAIR_MARGIN
-from grouping.vertices import Vertices
 
 # The most similar others. Their mean similarity, each taken as the threshold at least, has to be
 # led by PAIR_MARGIN.

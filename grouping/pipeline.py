@@ -20,9 +20,9 @@ from grouping.records import FaceSet, Failure, PhotoFaces, UInt8
 
 if TYPE_CHECKING:
     from grouping.calibration import Calibration
-    from grouping.clustering import Grouping
     from grouping.correction_links import AppliedCorrections, Entry
     from grouping.embedding import ModelInfo
+    from grouping.people.group_faces import Grouping
     from grouping.storage.cache import Cache
 
 CHUNK = 4  # photos a worker takes at once
@@ -116,8 +116,8 @@ class GroupingPipeline:
         return self._grouped(collected, corrections)
 
     def _grouped(self, collected: _Collector, entries: Sequence[Entry]) -> GroupingResult:
-        from grouping.clustering import group_faces
         from grouping.correction_links import apply_corrections
+        from grouping.people.group_faces import group_faces
 
         outcomes = tuple(collected.outcomes[i] for i in range(len(collected.photos)))
         faces = FaceSet.concatenate([outcome.faces for outcome in outcomes])

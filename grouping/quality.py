@@ -1,7 +1,7 @@
 """How far one face can be trusted: size, sharpness, pose, landmarks -> one number in [0, 1].
 
 The number is a product of factors in [0, 1], each 1 for a good face, so that one serious fault
-is enough to keep a face from founding a group (see :mod:`grouping.clustering`):
+is enough to keep a face from founding a group (see :mod:`grouping.people.group_faces`):
 
 ====================  ===================================================================
 detector score        ``(score - 0.5) / 0.5``

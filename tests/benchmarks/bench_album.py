@@ -30,8 +30,8 @@ import numpy as np
 
 from grouping import GroupingConfig, GroupingPipeline, GroupingResult
 from grouping.boxes import overlap
-from grouping.clustering import group_faces
 from grouping.identity import assign_ids
+from grouping.people.group_faces import group_faces
 from grouping.response import build_document
 from grouping.similarity.group_sums import group_members
 from grouping.sources import list_sources

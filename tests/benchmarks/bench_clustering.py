@@ -42,19 +42,19 @@ Labels = Callable[[Any, float], np.ndarray]
 
 
 def ours(faces: Any, threshold: float) -> np.ndarray:
-    from grouping.clustering import group_faces
+    from grouping.people.group_faces import group_faces
 
     return group_faces(faces, threshold=threshold).labels
 
 
 def plain_linkage(faces: Any, threshold: float) -> np.ndarray:
-    from grouping.clusterers import AverageLinkage
+    from grouping.clustering.clusterers import AverageLinkage
 
     return AverageLinkage(threshold, judged=False).fit_predict(faces.embeddings)
 
 
 def sparse_hdbscan(faces: Any, threshold: float) -> np.ndarray:
-    from grouping.clusterers import Hdbscan
+    from grouping.clustering.clusterers import Hdbscan
 
     return Hdbscan(threshold).fit_predict(faces.embeddings)
 
@@ -193,8 +193,8 @@ def measure_parts(sources: list[str]) -> dict[str, dict[int, float]]:
     The sizes take turns, so that a machine that is slower for a while is so for all of them.
     """
     from backbone.runtime.memory import keep_freed_memory
-    from grouping import vertices
-    from grouping.clustering import group_faces
+    from grouping.people.group_faces import group_faces
+    from grouping.people.group_faces import micro_clusters as vertices
 
     keep_freed_memory()  # as run_grouping.py does
     # Imports torch and tries it: once in a process, whatever the number of faces.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from grouping.audit import SUGGESTION_MARGIN, evidence, expected_purity, merge_suggestions
-from grouping.spread import MAX_GAP, PAIR_MARGIN, TYPICAL, SpreadRule, within
+from grouping.clustering.merge_rule import MAX_GAP, PAIR_MARGIN, TYPICAL, SpreadRule, within
 from tests.helpers.vectors import face_set, hard_vectors, unit
 
 NO_PAIRS = np.zeros((0, 2), np.int64)
@@ -40,7 +40,7 @@ def test_a_face_alone_is_a_pure_group() -> None:
 
 def test_purity_tells_right_from_wrong_on_hard_faces() -> None:
     """The expected share of right faces is that found, within a few per cent."""
-    from grouping.clustering import group_faces
+    from grouping.people.group_faces import group_faces
 
     vectors, person = hard_vectors(2500, seed=9)
     result = group_faces(face_set(vectors), threshold=0.40)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from grouping.clustering import group_faces
 from grouping.correction_links import apply_corrections
 from grouping.corrections import load_corrections, parse_corrections
 from grouping.errors import CorrectionsError
+from grouping.people.group_faces import group_faces
 from tests.helpers.vectors import face_set, unit
 
 A, B, C, D = ("".join([digit] * 64) for digit in "abcd")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from grouping import pairs
-from grouping.clustering import group_faces
-from grouping.constraints import Constraints
+from grouping.clustering.constraints import Constraints
+from grouping.clustering.merge_rule import PAIR_MARGIN
+from grouping.clustering.micro_clusters import Vertices
 from grouping.pairs import dissolve_unclear_pairs
-from grouping.spread import PAIR_MARGIN
-from grouping.vertices import Vertices
+from grouping.people.group_faces import group_faces
 from tests.helpers.vectors import face_set, unit
 
 THRESHOLD = 0.38

@@ -9,11 +9,11 @@ import pytest
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import adjusted_rand_score
 
-from grouping.constraints import Constraints
-from grouping.linkage import average_linkage
+from grouping.clustering.average_linkage import average_linkage
+from grouping.clustering.constraints import Constraints
+from grouping.clustering.micro_clusters import Vertices, link, vertices_of
 from grouping.similarity.cosine_graph import cosine_graph
 from grouping.similarity.group_sums import group_sums
-from grouping.vertices import Vertices, link, vertices_of
 from tests.helpers.vectors import hard_vectors, unit
 
 NO_PAIRS = (np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -185,7 +185,7 @@ def test_parts_lose_little_against_the_whole(monkeypatch: pytest.MonkeyPatch) ->
     vectors, _ = hard_vectors(3000, seed=7)
     vertices, _ = vertices_of(vectors, Constraints())
     whole = link(vertices, 0.4)
-    monkeypatch.setattr("grouping.vertices.MAX_AT_ONCE", 800)
+    monkeypatch.setattr("grouping.clustering.micro_clusters.MAX_AT_ONCE", 800)
     in_parts = link(vertices, 0.4)
     assert adjusted_rand_score(whole, in_parts) > 0.99
 
@@ -195,7 +195,9 @@ def test_too_many_edges_are_clustered_in_parts(monkeypatch: pytest.MonkeyPatch) 
     people = unit(rng.standard_normal((3, 64)))
     vectors = unit(people[np.arange(900) % 3] * 2 + unit(rng.standard_normal((900, 64))))
     vertices, member = vertices_of(vectors, Constraints())
-    monkeypatch.setattr("grouping.vertices.MAX_EDGES", 20_000)  # the whole has 130,000
+    monkeypatch.setattr(
+        "grouping.clustering.micro_clusters.MAX_EDGES", 20_000
+    )  # the whole has 130,000
     labels = link(vertices, 0.4)[member]
     assert parts(labels) == {frozenset(range(k, 900, 3)) for k in range(3)}
 

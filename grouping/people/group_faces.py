@@ -12,13 +12,13 @@ import numpy as np
 
 from grouping.attachment import attach
 from grouping.audit import MergeSuggestion, evidence, expected_purity, merge_suggestions
-from grouping.clusterers import CLUSTERERS, by_size
-from grouping.constraints import Constraints, content_rank, same_photo_pairs
+from grouping.clustering.clusterers import CLUSTERERS, by_size
+from grouping.clustering.constraints import Constraints, content_rank, same_photo_pairs
+from grouping.clustering.micro_clusters import Vertices, vertices_of
 from grouping.errors import InputError
 from grouping.pairs import dissolve_unclear_pairs
 from grouping.records import FaceSet, Float32, Int64
 from grouping.similarity.group_sums import group_sums, own_products
-from grouping.vertices import Vertices, vertices_of
 
 # Faces of lower quality make no groups and are only attached to them: they are blurred, tiny
 # or seen from behind, and resemble each other more than the people they belong to.
@@ -80,7 +80,7 @@ def group_faces(
         threshold: smallest average cosine similarity of two clusters that are merged.
         min_photos: a group needs faces in this many different photos.
         one_face_per_photo: two faces of one photo never share a group.
-        allow_same_face: unless they are one face seen twice, see :mod:`grouping.constraints`.
+        allow_same_face: unless they are one face seen twice, see :mod:`grouping.clustering.constraints`.
         core_quality: faces of lower quality make no groups and are only attached to them.
         constraints: what is known beforehand.
 

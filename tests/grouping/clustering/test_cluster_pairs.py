@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grouping.edges import (
+from grouping.clustering.cluster_pairs import (
     ClusterEdges,
     ascending,
     compacted,

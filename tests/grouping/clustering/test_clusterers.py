@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from grouping.clusterers import AverageLinkage, Clusterer, Hdbscan
-from grouping.constraints import Constraints
+from grouping.clustering.clusterers import AverageLinkage, Clusterer, Hdbscan
+from grouping.clustering.constraints import Constraints
 from grouping.errors import InputError
 from tests.helpers.vectors import bcubed, hard_vectors, unit
 

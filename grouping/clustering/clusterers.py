@@ -13,12 +13,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from grouping.constraints import Constraints, content_rank
-from grouping.density import hdbscan_labels
-from grouping.must_links import join_clusters
+from grouping.clustering.constraints import Constraints, content_rank
+from grouping.clustering.hdbscan_graph import hdbscan_labels
+from grouping.clustering.merge_rule import SpreadRule
+from grouping.clustering.micro_clusters import Vertices, link, vertices_of
+from grouping.clustering.must_links import join_clusters
 from grouping.records import Float32, Int64
-from grouping.spread import SpreadRule
-from grouping.vertices import Vertices, link, vertices_of
 
 
 class Clusterer:
@@ -57,7 +57,7 @@ class AverageLinkage(Clusterer):
 
     Attributes:
         threshold: smallest average similarity of a merge.
-        judged: refuse merges by :class:`grouping.spread.SpreadRule`; without it the result is
+        judged: refuse merges by :class:`grouping.clustering.merge_rule.SpreadRule`; without it the result is
             that of plain average linkage.
     """
 

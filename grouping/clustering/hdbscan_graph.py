@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_matrix
 
-from grouping.linkage import average_linkage
-from grouping.must_links import components
+from grouping.clustering.average_linkage import average_linkage
+from grouping.clustering.micro_clusters import MAX_EDGES, Vertices, graph_of
+from grouping.clustering.must_links import components
 from grouping.records import Int64
 from grouping.similarity.cosine_graph import CosineGraph
-from grouping.vertices import MAX_EDGES, Vertices, graph_of
 
 MIN_CLUSTER_SIZE = 2
 MIN_SAMPLES = 1
@@ -34,7 +34,7 @@ def hdbscan_labels(vertices: Vertices, threshold: float) -> Int64:
     """Label vertices by HDBSCAN.
 
     Args:
-        vertices: see :mod:`grouping.vertices`.
+        vertices: see :mod:`grouping.clustering.micro_clusters`.
         threshold: similarity below which two faces are not neighbours.
 
     Returns:

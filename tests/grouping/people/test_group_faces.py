@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from grouping.clustering import group_faces, previous_faces
 from grouping.errors import InputError
+from grouping.people.group_faces import group_faces, previous_faces
 from tests.helpers.paths import ROOT
 from tests.helpers.vectors import bcubed, face_set, hard_vectors, unit
 
@@ -178,7 +178,7 @@ def test_unknown_method_is_refused() -> None:
 
 
 def test_previous_faces_by_their_definition(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("grouping.clustering.BLOCK", 7 * 25)
+    monkeypatch.setattr("grouping.people.group_faces.BLOCK", 7 * 25)
     vectors, _ = hard_vectors(40, seed=6)
     members = np.random.default_rng(0).permutation(40)[:25]
     nearest, similarity = previous_faces(vectors, members)
@@ -193,7 +193,7 @@ def test_no_network_library_is_imported_to_group_an_album() -> None:
     code = (
         "import sys\n"
         "from tests.helpers.vectors import face_set, hard_vectors\n"
-        "from grouping.clustering import group_faces\n"
+        "from grouping.people.group_faces import group_faces\n"
         "assert group_faces(face_set(hard_vectors(2000)[0]), threshold=0.4).labels.max() > 9\n"
         "print('torch' in sys.modules)"
     )

@@ -7,9 +7,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from grouping.clustering import group_faces
-from grouping.constraints import Constraints, content_rank, same_photo_pairs
+from grouping.clustering.constraints import Constraints, content_rank, same_photo_pairs
 from grouping.errors import InputError
+from grouping.people.group_faces import group_faces
 from tests.helpers.vectors import face_set, hard_vectors, unit
 
 

@@ -7,9 +7,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from grouping.clustering import group_faces
-from grouping.constraints import Constraints
-from grouping.must_links import join_clusters, spread_over_mates
+from grouping.clustering.constraints import Constraints
+from grouping.clustering.must_links import join_clusters, spread_over_mates
+from grouping.people.group_faces import group_faces
 from tests.helpers.vectors import face_set, unit
 
 NO_PAIRS = np.zeros((0, 2), np.int64)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from grouping.edges import distinct_pairs
+from grouping.clustering.cluster_pairs import distinct_pairs
 from grouping.records import Float32, Int64
 from grouping.similarity.group_sums import group_sums, own_products
 
@@ -62,7 +62,7 @@ def join_clusters(
     one: there the vertices that are linked move alone, to the cluster that most of them are in.
 
     Args:
-        sums, sizes: of the vertices, see :mod:`grouping.vertices`.
+        sums, sizes: of the vertices, see :mod:`grouping.clustering.micro_clusters`.
         labels: (m,) int64 from 0, -1 for none.
         must_link, cannot_link: pairs of vertices; a cannot-link is there for all that are linked
             to either end, see :func:`spread_over_mates`.

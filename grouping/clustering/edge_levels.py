@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
-from grouping.edges import ClusterEdges, joined, no_edges, ordered
+from grouping.clustering.cluster_pairs import ClusterEdges, joined, no_edges, ordered
 from grouping.records import Int64
 
 # Clusters are merged down to these similarities in turn: multiples of LEVEL_STEP from LEVELS_FROM

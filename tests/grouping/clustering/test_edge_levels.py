@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grouping.levels import EdgesByLevel, SeenKeys
+from grouping.clustering.edge_levels import EdgesByLevel, SeenKeys
 from grouping.similarity.cosine_graph import cosine_graph
 from tests.helpers.vectors import hard_vectors
 
@@ -19,7 +19,7 @@ def sets(parts: list[tuple[np.ndarray, ...]]) -> set[tuple[float, ...]]:
 def test_each_edge_is_there_once_at_the_first_level_that_it_reaches(
     threshold: float, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("grouping.levels.EDGE_CHUNK", chunk)
+    monkeypatch.setattr("grouping.clustering.edge_levels.EDGE_CHUNK", chunk)
     similarity = np.random.default_rng(0).uniform(threshold, 1, 5000).astype(np.float32)
     exact = np.arange(-6, 33, dtype=np.float32) / 32  # on the levels themselves
     similarity = np.append(similarity, exact[exact >= threshold])

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from grouping.edges import (
+from grouping.clustering.cluster_pairs import (
     ClusterEdges,
     Index,
     compacted,
@@ -45,8 +45,8 @@ from grouping.edges import (
     reaching,
     reciprocal_best,
 )
-from grouping.levels import EdgesByLevel, Similarities
-from grouping.must_links import components
+from grouping.clustering.edge_levels import EdgesByLevel, Similarities
+from grouping.clustering.must_links import components
 from grouping.records import Float32, Float64, Int64
 from grouping.similarity.inner_products import pair_products
 

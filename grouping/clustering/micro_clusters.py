@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from grouping.constraints import Constraints, content_rank
-from grouping.edges import distinct_pairs
-from grouping.linkage import Accept, average_linkage
-from grouping.must_links import components, spread_over_mates
+from grouping.clustering.average_linkage import Accept, average_linkage
+from grouping.clustering.cluster_pairs import distinct_pairs
+from grouping.clustering.constraints import Constraints, content_rank
+from grouping.clustering.must_links import components, spread_over_mates
 from grouping.records import Float32, Int64
 from grouping.similarity.cosine_graph import (
     CosineGraph,
@@ -41,7 +41,7 @@ class Vertices:
         sums: (m, d) float32, sum of the unit vectors of each.
         sizes: (m,) int64, how many vectors each sum holds.
         cannot_link: (c, 2) int64, pairs that must stay apart.
-        must_link: (l, 2) int64, pairs that end in one cluster, see :mod:`grouping.must_links`.
+        must_link: (l, 2) int64, pairs that end in one cluster, see :mod:`grouping.clustering.must_links`.
     """
 
     sums: Float32
@@ -144,7 +144,7 @@ def link(
     Args:
         vertices: what to cluster.
         threshold: smallest average similarity of a merge.
-        accept: see :func:`grouping.linkage.average_linkage`.
+        accept: see :func:`grouping.clustering.average_linkage.average_linkage`.
         part_threshold: the threshold within parts.
 
     Returns:

@@ -1,0 +1,1 @@
+"""Vectors and constraints to labels; knows no photos."""
