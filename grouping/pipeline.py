@@ -19,9 +19,9 @@ from grouping.prefetch import prefetch
 from grouping.records import FaceSet, Failure, PhotoFaces, UInt8
 
 if TYPE_CHECKING:
-    from grouping.calibration import Calibration
     from grouping.correction_links import AppliedCorrections, Entry
     from grouping.embedding import ModelInfo
+    from grouping.people.calibration import Calibration
     from grouping.people.group_faces import Grouping
     from grouping.storage.cache import Cache
 
@@ -159,7 +159,7 @@ class GroupingPipeline:
     def _calibration(self, faces: FaceSet) -> Calibration | None:
         if self.config.threshold != AUTO:
             return None
-        from grouping.calibration import calibrate_threshold
+        from grouping.people.calibration import calibrate_threshold
 
         return calibrate_threshold(faces, self.engine.default_threshold)
 

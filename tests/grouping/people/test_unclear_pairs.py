@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grouping import pairs
 from grouping.clustering.constraints import Constraints
 from grouping.clustering.merge_rule import PAIR_MARGIN
 from grouping.clustering.micro_clusters import Vertices
-from grouping.pairs import dissolve_unclear_pairs
+from grouping.people import unclear_pairs as pairs
 from grouping.people.group_faces import group_faces
+from grouping.people.unclear_pairs import dissolve_unclear_pairs
 from tests.helpers.vectors import face_set, unit
 
 THRESHOLD = 0.38

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grouping.audit import SUGGESTION_MARGIN, evidence, expected_purity, merge_suggestions
 from grouping.clustering.merge_rule import MAX_GAP, PAIR_MARGIN, TYPICAL, SpreadRule, within
+from grouping.people.review import SUGGESTION_MARGIN, evidence, expected_purity, merge_suggestions
 from tests.helpers.vectors import face_set, hard_vectors, unit
 
 NO_PAIRS = np.zeros((0, 2), np.int64)
@@ -132,5 +132,5 @@ def test_of_many_suggestions_the_likeliest_are_made(monkeypatch):
     every = merge_suggestions(faces, labels, 0.38, NO_PAIRS)
     similarity = vectors @ vectors.T
     assert len(every) == np.count_nonzero(np.triu(similarity >= 0.38 - SUGGESTION_MARGIN, 1))
-    monkeypatch.setattr("grouping.audit.MOST_SUGGESTIONS", 5)
+    monkeypatch.setattr("grouping.people.review.MOST_SUGGESTIONS", 5)
     assert merge_suggestions(faces, labels, 0.38, NO_PAIRS) == every[:5]

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from grouping.calibration import (
+from grouping.people.calibration import (
     FALSE_MATCH_RATE,
     LEAST_PAIRS,
     PRIOR_FACES,

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from grouping.attachment import TABLE
 from grouping.clustering.merge_rule import PAIR_MARGIN
 from grouping.clustering.micro_clusters import Vertices
+from grouping.people.weak_faces import TABLE
 from grouping.records import Float32, Int64
 from grouping.similarity.inner_products import pair_products
 
