@@ -14,7 +14,7 @@ from grouping.identity import assign_ids
 from grouping.pipeline import GroupingPipeline
 from grouping.records import UInt8
 from grouping.response import build_response
-from grouping.sources import SourceOptions, photos_from_entries
+from grouping.sources.entries import SourceOptions, photos_from_entries
 from grouping.storage.atomic_files import make_folder, write_image
 
 

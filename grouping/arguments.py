@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from grouping.config import AUTO, CLUSTER_METHODS, FOLDER_MODES, PRECISIONS, GroupingConfig
-from grouping.http_source import HttpOptions
-from grouping.s3_source import S3Options
-from grouping.sources import SourceOptions
+from grouping.sources.entries import SourceOptions
+from grouping.sources.http_photo import HttpOptions
+from grouping.sources.s3_photo import S3Options
 from grouping.storage.cache_database import CACHE_NAME
 from grouping.version import __version__
 

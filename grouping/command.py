@@ -33,7 +33,7 @@ from grouping.overrides import in_order
 from grouping.pipeline import GroupingPipeline, Interrupted
 from grouping.progress import PhotoProgress, note, set_up_logging
 from grouping.results import GROUPS_FILE, read_document, summary, write_extras, write_results
-from grouping.sources import list_sources, photos_from_entries
+from grouping.sources.entries import list_sources, photos_from_entries
 from grouping.storage.cache import Cache
 from grouping.storage.cache_database import CACHE_NAME
 from grouping.storage.destinations import Sink, open_sink

@@ -14,9 +14,9 @@ import numpy as np
 from grouping.config import AUTO, GroupingConfig
 from grouping.engine import Engine, PhotoWork, shared_engine
 from grouping.errors import PhotoError
-from grouping.photo import Fingerprint, MemoryPhoto, Photo
 from grouping.prefetch import prefetch
 from grouping.records import FaceSet, Failure, PhotoFaces, UInt8
+from grouping.sources.photo import Fingerprint, MemoryPhoto, Photo
 
 if TYPE_CHECKING:
     from grouping.correction_links import AppliedCorrections, Entry

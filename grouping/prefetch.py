@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from typing import Generic, TypeVar
 
 from grouping.errors import ConfigError, PhotoError
-from grouping.photo import Photo
+from grouping.sources.photo import Photo
 
 NAME = "prefetch"
 STOP_SECONDS = 0.2  # the longest that a stop goes unnoticed

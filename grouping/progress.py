@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from grouping.photo import Photo
 from grouping.records import PhotoFaces
+from grouping.sources.photo import Photo
 
 LOG_SECONDS = 15.0  # between two lines where no bar can be drawn
 

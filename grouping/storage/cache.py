@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from grouping.errors import InputError
-from grouping.photo import Fingerprint
 from grouping.records import FaceSet, PhotoFaces
+from grouping.sources.photo import Fingerprint
 from grouping.storage.cache_database import cannot_use, is_damage, move_aside, open_database, scrub
 from grouping.storage.cache_rows import (
     DETECTION_COLUMNS,

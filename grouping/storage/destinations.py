@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Self
 
 from grouping.errors import FetchError, OutputError
-from grouping.s3_source import S3Options, explained, s3_client, split_url
+from grouping.sources.s3_photo import S3Options, explained, s3_client, split_url
 from grouping.storage.atomic_files import cannot_write, make_folder
 from grouping.storage.locations import printable, scheme_of
 

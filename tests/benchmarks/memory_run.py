@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from grouping.config import GroupingConfig
-from grouping.photo import Photo
 from grouping.pipeline import GroupingPipeline
+from grouping.sources.photo import Photo
 
 SIZE = (4000, 3000)
 SECONDS_BETWEEN = 0.2

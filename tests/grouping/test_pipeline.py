@@ -13,7 +13,7 @@ from PIL import Image
 
 from grouping import GroupingPipeline, face_recognition
 from grouping.errors import ConfigError, CorrectionsError, InputError, ModelError, OutputError
-from grouping.sources import photos_from_entries
+from grouping.sources.entries import photos_from_entries
 from tests.helpers.checkpoints import write_ir50_checkpoint
 from tests.helpers.paths import PHOTOS
 

@@ -11,9 +11,9 @@ from operator import methodcaller
 import pytest
 
 from grouping.errors import ConfigError, FetchError
-from grouping.http_source import HttpOptions, HttpPhoto
-from grouping.photo import MemoryPhoto, RefusedPhoto
 from grouping.prefetch import NAME, prefetch
+from grouping.sources.http_photo import HttpOptions, HttpPhoto
+from grouping.sources.photo import MemoryPhoto, RefusedPhoto
 from tests.helpers.paths import ROOT
 from tests.helpers.servers import FaultyServer, drops, first, sends, stalls
 
@@ -165,9 +165,9 @@ def test_one_request_in_five_failing_loses_nothing():
 
 FIRST_USE = """
 import sys
-from grouping.http_source import HttpOptions, HttpPhoto
+from grouping.sources.http_photo import HttpOptions, HttpPhoto
 from grouping.prefetch import prefetch
-from grouping.s3_source import S3Options, S3Photo
+from grouping.sources.s3_photo import S3Options, S3Photo
 http = HttpOptions(allowed=("127.0.0.1",))
 s3 = S3Options(endpoint_url=sys.argv[1], anonymous=True)
 photos = [HttpPhoto(0, "", sys.argv[1] + "/b/k", http), S3Photo(1, "", "b", "k", s3)] * 8
@@ -190,7 +190,7 @@ def test_libraries_may_be_first_used_by_many_threads_at_once():
 
 INTERRUPTED = """
 import sys
-from grouping.http_source import HttpOptions, HttpPhoto
+from grouping.sources.http_photo import HttpOptions, HttpPhoto
 from operator import methodcaller
 from grouping.prefetch import prefetch
 READ = methodcaller("read")

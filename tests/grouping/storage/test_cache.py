@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from grouping.errors import InputError
-from grouping.photo import Fingerprint, LocalPhoto
 from grouping.records import Failure, PhotoFaces
+from grouping.sources.photo import Fingerprint, LocalPhoto
 from grouping.storage.cache import Cache
 from tests.helpers.cache import assert_same, digest, result_for
 from tests.helpers.paths import ROOT
@@ -99,7 +99,7 @@ def test_a_thousand_known_photos_are_looked_up_in_no_time(tmp_path):
 
 def test_importing_the_cache_does_not_load_the_networks():
     code = (
-        "import sys, grouping.storage.cache, grouping.sources, grouping.prefetch;"
+        "import sys, grouping.storage.cache, grouping.sources.entries, grouping.prefetch;"
         "print([m for m in ('torch', 'boto3', 'sklearn', 'PIL', 'urllib3') if m in sys.modules])"
     )
     run = subprocess.run(

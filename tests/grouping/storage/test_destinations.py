@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grouping.errors import OutputError
-from grouping.s3_source import S3Options
+from grouping.sources.s3_photo import S3Options
 from grouping.storage.destinations import open_sink
 from tests.helpers.servers import FaultyServer, drops, forwards, s3_server, sends
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from grouping.errors import FetchError
-from grouping.http_source import HttpOptions, HttpPhoto, fetch
+from grouping.sources.http_photo import HttpOptions, HttpPhoto, fetch
 from grouping.storage.locations import shown_url
 from tests.helpers.servers import (
     FaultyServer,

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from grouping.errors import InputError, SourceError
-from grouping.folders import photos_in_folder
-from grouping.http_source import HttpOptions, HttpPhoto
-from grouping.listfiles import is_list_file, read_list
-from grouping.photo import (
+from grouping.sources.folders import photos_in_folder
+from grouping.sources.http_photo import HttpOptions, HttpPhoto
+from grouping.sources.list_files import is_list_file, read_list
+from grouping.sources.photo import (
     MAX_PHOTO_BYTES,
     Fingerprint,
     LocalPhoto,
@@ -28,7 +28,7 @@ from grouping.photo import (
     Photo,
     RefusedPhoto,
 )
-from grouping.s3_source import S3Options, photos_in_bucket, s3_photo
+from grouping.sources.s3_photo import S3Options, photos_in_bucket, s3_photo
 from grouping.storage.locations import local_path, printable, scheme_of, shown_url
 
 __all__ = [
@@ -93,7 +93,7 @@ def list_sources(
     """The photos of every source in turn, found while they are asked for.
 
     Args:
-        sources: folders (recursive, by name), files, list files (:mod:`grouping.listfiles`),
+        sources: folders (recursive, by name), files, list files (:mod:`grouping.sources.list_files`),
             ``http(s)://`` addresses, ``s3://bucket/prefix``. A photo's id is its location,
             unless a list gives another.
         out: folder or ``s3://`` address of results, left out where it lies inside a source.

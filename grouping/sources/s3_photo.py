@@ -16,8 +16,8 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 from grouping.errors import ConfigError, FetchError, SourceError
-from grouping.folders import is_hidden_or_junk, is_photo_name
-from grouping.photo import MAX_PHOTO_BYTES, Fingerprint, Photo, too_large
+from grouping.sources.folders import is_hidden_or_junk, is_photo_name
+from grouping.sources.photo import MAX_PHOTO_BYTES, Fingerprint, Photo, too_large
 from grouping.storage.locations import printable
 from grouping.storage.retry import Deadline, with_retries
 
@@ -132,7 +132,7 @@ def photos_in_bucket(
 
     The prefix is a folder: ``s3://b/2024`` holds ``2024/a.jpg`` and not ``2024-private/a.jpg``.
     It may also be one object, whatever its name. Hidden keys and junk are left out as in
-    :func:`grouping.folders.photos_in_folder`.
+    :func:`grouping.sources.folders.photos_in_folder`.
 
     Args:
         url: where to look.
@@ -184,7 +184,7 @@ _lock = threading.RLock()
 
 
 def _libraries() -> tuple[Any, Any]:
-    """boto3 and botocore; one thread at a time, as for urllib3 in :mod:`grouping.http_source`."""
+    """boto3 and botocore; one thread at a time, as for urllib3 in :mod:`grouping.sources.http_photo`."""
     with _lock:
         import urllib3  # noqa: F401 - as a whole, before botocore asks for parts of it
 

@@ -4,9 +4,9 @@ import ipaddress
 
 import pytest
 
-from grouping.addresses import AddressPolicy, is_public
 from grouping.errors import ConfigError, FetchError
-from grouping.http_source import HttpOptions, fetch
+from grouping.sources.allowed_addresses import AddressPolicy, is_public
+from grouping.sources.http_photo import HttpOptions, fetch
 from grouping.storage.locations import shown_url
 from tests.helpers.servers import FaultyServer, redirects, sends
 

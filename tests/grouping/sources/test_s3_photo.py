@@ -9,8 +9,8 @@ import pytest
 
 from grouping.errors import ConfigError, FetchError, SourceError
 from grouping.prefetch import prefetch
-from grouping.s3_source import S3Options, S3Photo, photos_in_bucket, split_url
-from grouping.sources import SourceOptions, list_sources, photos_from_entries
+from grouping.sources.entries import SourceOptions, list_sources, photos_from_entries
+from grouping.sources.s3_photo import S3Options, S3Photo, photos_in_bucket, split_url
 from tests.helpers.paths import ROOT
 from tests.helpers.servers import (
     FaultyServer,
@@ -222,7 +222,7 @@ def test_addresses_are_split(url, parts):
 
 
 def test_presigned_addresses_work_and_stay_secret(client, bucket):
-    from grouping.http_source import HttpOptions
+    from grouping.sources.http_photo import HttpOptions
 
     put(client, bucket, "a.jpg")
     url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a.jpg"})
@@ -274,7 +274,7 @@ LIST_MANY = """
 import resource, sys, time
 from itertools import islice
 from grouping.prefetch import prefetch
-from grouping.s3_source import S3Options, S3Photo, photos_in_bucket
+from grouping.sources.s3_photo import S3Options, S3Photo, photos_in_bucket
 start = time.monotonic()
 photos = photos_in_bucket("s3://many", S3Options(endpoint_url=sys.argv[1]))
 results = prefetch(photos, S3Photo.read)

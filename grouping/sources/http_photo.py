@@ -1,7 +1,7 @@
 """Photos over http and https, from addresses and servers that may be hostile.
 
 Every request, also after a redirect, goes to an address checked by
-:mod:`grouping.addresses`; the name is used only for the Host header and the certificate.
+:mod:`grouping.sources.allowed_addresses`; the name is used only for the Host header and the certificate.
 Size, time and redirects are limited. Proxies of the environment are not used: behind one the
 address connected to could not be checked.
 
@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Self
 
-from grouping.addresses import AddressPolicy
 from grouping.errors import ConfigError, FetchError
-from grouping.photo import MAX_PHOTO_BYTES, Fingerprint, Photo, too_large
+from grouping.sources.allowed_addresses import AddressPolicy
+from grouping.sources.photo import MAX_PHOTO_BYTES, Fingerprint, Photo, too_large
 from grouping.storage.retry import Deadline, ThrottledError, with_retries
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from grouping.errors import DecodeError, FetchError, InputError, SourceError
-from grouping.folders import photos_in_folder
-from grouping.photo import LocalPhoto, MemoryPhoto
-from grouping.sources import SourceOptions, list_sources, photos_from_entries
+from grouping.sources.entries import SourceOptions, list_sources, photos_from_entries
+from grouping.sources.folders import photos_in_folder
+from grouping.sources.photo import LocalPhoto, MemoryPhoto
 
 NAMES = ["가족 사진.jpg", "with space.JPG", "party 🎉.png", "two\nlines.webp", "é.heic"]
 

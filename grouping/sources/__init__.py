@@ -1,0 +1,1 @@
+"""Folders, lists, addresses and buckets to photos."""
