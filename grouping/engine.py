@@ -21,12 +21,12 @@ from backbone.runtime.memory import keep_freed_memory
 from backbone.weights.digests import file_digest, mtcnn_digest
 from backbone.weights.known_files import default_checkpoint, known_record
 from grouping.config import AUTO, GroupingConfig
-from grouping.embedding import ModelInfo, model_info
 from grouping.errors import GroupingError, ModelError
+from grouping.faces.embedding import ModelInfo, model_info
 from grouping.records import Failure, PhotoFaces, UInt8
 
 if TYPE_CHECKING:
-    from grouping.analysis import PhotoAnalyser
+    from grouping.faces.photo_analyser import PhotoAnalyser
     from grouping.workers import Work
 
 # Part of every cache key: raise it when a change of the code changes what a photo gives.
@@ -194,9 +194,9 @@ def load_analyser(config: GroupingConfig) -> PhotoAnalyser:
     """
     from backbone.errors import BackboneError
     from backbone.networks.mtcnn import load_mtcnn
-    from grouping.analysis import AnalysisSettings, PhotoAnalyser
-    from grouping.detection import Detector
-    from grouping.embedding import load_embedder
+    from grouping.faces.detection import Detector
+    from grouping.faces.embedding import load_embedder
+    from grouping.faces.photo_analyser import AnalysisSettings, PhotoAnalyser
 
     embedder = load_embedder(
         Path(config.checkpoint) if config.checkpoint else None,

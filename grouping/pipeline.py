@@ -20,7 +20,7 @@ from grouping.sources.photo import Fingerprint, MemoryPhoto, Photo
 
 if TYPE_CHECKING:
     from grouping.correction_links import AppliedCorrections, Entry
-    from grouping.embedding import ModelInfo
+    from grouping.faces.embedding import ModelInfo
     from grouping.people.calibration import Calibration
     from grouping.people.group_faces import Grouping
     from grouping.storage.cache import Cache

@@ -87,7 +87,7 @@ class FaceSet:
         boxes: (n, 4) float32 xyxy.
         scores: (n,) float32, the detector's.
         landmarks: (n, 5, 2) float32.
-        quality: (n,) float32 in [0, 1], see :mod:`grouping.quality`.
+        quality: (n,) float32 in [0, 1], see :mod:`grouping.faces.quality`.
         measures: (n, 6) float32, columns ``QUALITY_MEASURES``.
         embeddings: (n, d) float32, rows of unit length.
 

@@ -126,8 +126,8 @@ class Thumbnails:
         return data
 
     def _cut(self, photo: int, data: bytes) -> None:
-        from grouping.alignment import align_faces
-        from grouping.decoding import decode_photo
+        from grouping.faces.alignment import align_faces
+        from grouping.faces.decoding import decode_photo
 
         faces = self._album.faces_in(photo)
         decoded = decode_photo(data, max_side=self._useful_side(photo))

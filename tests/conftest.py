@@ -35,7 +35,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def detector():
     from backbone.networks.mtcnn import load_mtcnn
-    from grouping.detection import Detector
+    from grouping.faces.detection import Detector
 
     return Detector(load_mtcnn())
 

@@ -146,7 +146,7 @@ class MemoryPhoto(Photo):
         """
         if self.image is None:
             return self.array
-        from grouping.decoding import upright_pixels
+        from grouping.faces.decoding import upright_pixels
 
         return upright_pixels(self.image)
 

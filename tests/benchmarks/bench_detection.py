@@ -121,8 +121,8 @@ def start_worker(threads: int):
 
     from backbone.networks.mtcnn import load_mtcnn
     from backbone.runtime.memory import keep_freed_memory
-    from grouping.analysis import PhotoAnalyser
-    from grouping.detection import Detector
+    from grouping.faces.detection import Detector
+    from grouping.faces.photo_analyser import PhotoAnalyser
 
     keep_freed_memory()  # as the worker processes of a run do
     torch.set_num_threads(threads)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grouping.decoding import decode_photo, photo_size
 from grouping.errors import DecodeError
+from grouping.faces.decoding import decode_photo, photo_size
 from tests.helpers.files import colour_files, grey_files
 
 FILES = {**colour_files(), **grey_files()}

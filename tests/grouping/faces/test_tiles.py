@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from grouping import analysis as analysis_module
-from grouping import crowds as module
-from grouping.analysis import AnalysisSettings, PhotoAnalyser
-from grouping.crowds import CROWD_COUNT, TILE, TILE_OVERLAP, is_crowd, search_tiles
-from grouping.decoding import DecodedPhoto
+from grouping.faces import photo_analyser as analysis_module
+from grouping.faces import tiles as module
+from grouping.faces.decoding import DecodedPhoto
+from grouping.faces.photo_analyser import AnalysisSettings, PhotoAnalyser
+from grouping.faces.tiles import CROWD_COUNT, TILE, TILE_OVERLAP, is_crowd, search_tiles
 from grouping.records import Detections
 
 SIZES = [(100, 80), (1024, 1024), (1025, 700), (1600, 900), (4000, 3000), (1921, 5000)]

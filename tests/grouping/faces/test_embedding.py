@@ -13,9 +13,9 @@ from PIL import Image
 
 from backbone.runtime.devices import has_bf16_units
 from backbone.weights.known_files import CHECKPOINT_FOLDER, IR50_RECORD, MOBILEFACENET_RECORD
-from grouping.alignment import align_faces
-from grouping.embedding import load_embedder
 from grouping.errors import InputError, ModelError
+from grouping.faces.alignment import align_faces
+from grouping.faces.embedding import load_embedder
 from tests.helpers.checkpoints import write_ir50_checkpoint
 from tests.helpers.paths import PHOTOS, SHARED_DATA
 
@@ -34,7 +34,7 @@ def embedder():
 @pytest.fixture(scope="module")
 def detector():
     from backbone.networks.mtcnn import load_mtcnn
-    from grouping.detection import CascadeSettings, Detector
+    from grouping.faces.detection import CascadeSettings, Detector
 
     detect = Detector(load_mtcnn())
     return lambda picture: detect([picture], [CascadeSettings()])[0]

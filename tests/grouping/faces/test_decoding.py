@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from grouping.decoding import decode_photo, decoded_from_array, photo_size, reduce_to
 from grouping.errors import DecodeError
+from grouping.faces.decoding import decode_photo, decoded_from_array, photo_size, reduce_to
 from tests.helpers.files import (
     SIZE,
     STORED,

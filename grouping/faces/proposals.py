@@ -3,7 +3,7 @@
 The two largest levels hold three quarters of the cells and few faces. A face that shows in one
 of them shows in the next smaller level too, if less clearly, so they are looked at in small
 windows around what the level before has seen, and not at all elsewhere. The others are looked
-at whole: hints of hints would miss faces. (``tests/grouping/test_proposals.py`` compares the
+at whole: hints of hints would miss faces. (``tests/grouping/faces/test_proposals.py`` compares the
 faces with those found by looking at all.)
 
 P-Net runs over strips of fixed height and a width rounded up, or over many windows of one size:
@@ -21,7 +21,7 @@ from scipy.ndimage import maximum_filter1d
 
 from backbone.networks.mtcnn import PNET_CELL, PNET_STRIDE
 from grouping.boxes import corrected, squared, suppress
-from grouping.pyramid import Pyramid
+from grouping.faces.pyramid import Pyramid
 from grouping.records import Float32, Int64
 
 STRIP_ROWS = 64  # rows of P-Net cells computed at once, at most

@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image
 
 from grouping.boxes import suppress
-from grouping.decoding import DecodedPhoto
-from grouping.detection import CascadeSettings, Detector
+from grouping.faces.decoding import DecodedPhoto
+from grouping.faces.detection import CascadeSettings, Detector
 from grouping.records import Detections
 
 TILE = 1024  # px a side

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from grouping.alignment import TEMPLATE, similarity_transforms
+from grouping.faces.alignment import TEMPLATE, similarity_transforms
 from grouping.records import Detections, Float32, Float64, UInt8
 
 GOOD_SIZE = 64.0  # px

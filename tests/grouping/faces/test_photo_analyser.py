@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from grouping.analysis import AnalysisSettings, PhotoAnalyser
-from grouping.decoding import FORMATS
+from grouping.faces.decoding import FORMATS
+from grouping.faces.photo_analyser import AnalysisSettings, PhotoAnalyser
 from tests.helpers.files import STORED, turned_file
 
 CHUNK = 4

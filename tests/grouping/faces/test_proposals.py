@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from grouping import proposals
 from grouping.boxes import overlap
-from grouping.detection import CascadeSettings
-from grouping.proposals import WINDOW, Level, _cover, _same_place
-from grouping.pyramid import Pyramid
+from grouping.faces import proposals
+from grouping.faces.detection import CascadeSettings
+from grouping.faces.proposals import WINDOW, Level, _cover, _same_place
+from grouping.faces.pyramid import Pyramid
 
 
 def load(path, side=1600):

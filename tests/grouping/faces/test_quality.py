@@ -6,8 +6,8 @@ from PIL import Image, ImageFilter
 from scipy.ndimage import laplace
 from scipy.spatial.transform import Rotation
 
-from grouping.alignment import TEMPLATE, align_faces
-from grouping.quality import HEAD, face_quality, head_pose, plausible, sharpness
+from grouping.faces.alignment import TEMPLATE, align_faces
+from grouping.faces.quality import HEAD, face_quality, head_pose, plausible, sharpness
 from grouping.records import QUALITY_MEASURES, Detections
 
 
@@ -118,7 +118,7 @@ def test_the_smaller_the_worse():
 
 
 def test_blur_lowers_the_quality_of_a_real_face(photos, detector):
-    from grouping.detection import CascadeSettings
+    from grouping.faces.detection import CascadeSettings
 
     image = Image.open(photos / "president_biden.jpg").convert("RGB")
     faces = detector([image], [CascadeSettings()])[0][:1]

@@ -13,14 +13,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from grouping.alignment import CROP_SIDE, align_faces, similarity_transforms
 from grouping.boxes import overlap
-from grouping.crowds import is_crowd, search_tiles
-from grouping.decoding import DecodedPhoto, decode_photo, decoded_from_array, photo_size, reduce_to
-from grouping.detection import PYRAMID_FACTOR, CascadeSettings, Detector
-from grouping.embedding import Embedder
 from grouping.errors import PhotoError
-from grouping.quality import face_quality
+from grouping.faces.alignment import CROP_SIDE, align_faces, similarity_transforms
+from grouping.faces.decoding import (
+    DecodedPhoto,
+    decode_photo,
+    decoded_from_array,
+    photo_size,
+    reduce_to,
+)
+from grouping.faces.detection import PYRAMID_FACTOR, CascadeSettings, Detector
+from grouping.faces.embedding import Embedder
+from grouping.faces.quality import face_quality
+from grouping.faces.tiles import is_crowd, search_tiles
 from grouping.records import Detections, FaceSet, Failure, Float32, PhotoFaces, UInt8
 
 SEARCH_PIXELS = 2e6  # of the image that the cascade searches; a smaller photo is searched whole

@@ -1,0 +1,1 @@
+"""One photo to its faces: decode, detect, align, judge, embed."""
