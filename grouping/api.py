@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from grouping.config import GroupingConfig
-from grouping.corrections import load_corrections
+from grouping.corrections.toml_file import load_corrections
 from grouping.errors import ConfigError, InputError
 from grouping.identity import assign_ids
 from grouping.pipeline import GroupingPipeline
@@ -43,7 +43,7 @@ def face_recognition(
             ``crop_path_list`` then holds their paths.
         config: settings of the run.
         options: limits of the fetching.
-        corrections: a file of corrections, see :mod:`grouping.corrections`.
+        corrections: a file of corrections, see :mod:`grouping.corrections.toml_file`.
         previous: the parsed ``groups.json`` of an earlier run; people who are still there keep
             their ``group_id`` and name.
         **settings: single fields of :class:`grouping.config.GroupingConfig`, by name.

@@ -25,11 +25,11 @@ from grouping.arguments import (
     config_from,
     source_options_from,
 )
-from grouping.correction_links import Entry
-from grouping.corrections import load_all_corrections
+from grouping.corrections.apply import Entry
+from grouping.corrections.overrides import in_order
+from grouping.corrections.toml_file import load_all_corrections
 from grouping.errors import CacheError, FailureRateError, GroupingError
 from grouping.identity import assign_ids
-from grouping.overrides import in_order
 from grouping.pipeline import GroupingPipeline, Interrupted
 from grouping.progress import PhotoProgress, note, set_up_logging
 from grouping.results import GROUPS_FILE, read_document, summary, write_extras, write_results

@@ -19,7 +19,7 @@ from grouping.records import FaceSet, Failure, PhotoFaces, UInt8
 from grouping.sources.photo import Fingerprint, MemoryPhoto, Photo
 
 if TYPE_CHECKING:
-    from grouping.correction_links import AppliedCorrections, Entry
+    from grouping.corrections.apply import AppliedCorrections, Entry
     from grouping.faces.embedding import ModelInfo
     from grouping.people.calibration import Calibration
     from grouping.people.group_faces import Grouping
@@ -102,7 +102,7 @@ class GroupingPipeline:
             photos: asked for one at a time; may be a listing of millions.
             keep_crops: keep the aligned crops (38 kB a face).
             on_photo: called as each photo is done, in no particular order.
-            corrections: what a person knows better, see :mod:`grouping.corrections`.
+            corrections: what a person knows better, see :mod:`grouping.corrections.toml_file`.
 
         Raises:
             ModelError: a checkpoint or device cannot be used.
@@ -116,7 +116,7 @@ class GroupingPipeline:
         return self._grouped(collected, corrections)
 
     def _grouped(self, collected: _Collector, entries: Sequence[Entry]) -> GroupingResult:
-        from grouping.correction_links import apply_corrections
+        from grouping.corrections.apply import apply_corrections
         from grouping.people.group_faces import group_faces
 
         outcomes = tuple(collected.outcomes[i] for i in range(len(collected.photos)))

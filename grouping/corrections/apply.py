@@ -1,6 +1,6 @@
 """Entries of a corrections file to constraints on faces, and their contradictions.
 
-The format is described in :mod:`grouping.corrections`.
+The format is described in :mod:`grouping.corrections.toml_file`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Entry:
         line: the line its ``[[kind]]`` stands on, from 1.
         faces: the faces it is about.
         name: of a person.
-        overrides, formerly: see :mod:`grouping.overrides`.
+        overrides, formerly: see :mod:`grouping.corrections.overrides`.
         file: the file's name, where several were read.
     """
 

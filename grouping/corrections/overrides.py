@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from grouping.correction_links import (
+from grouping.corrections.apply import (
     FEWEST_FACES,
     TOGETHER,
     Entry,

@@ -58,9 +58,9 @@ from typing import Any
 
 import numpy as np
 
-from grouping.correction_links import FEWEST_FACES, Entry, FaceReference, links_of, same_references
+from grouping.corrections.apply import FEWEST_FACES, Entry, FaceReference, links_of, same_references
+from grouping.corrections.overrides import settled
 from grouping.errors import CorrectionsError
-from grouping.overrides import settled
 
 VERSION = 1
 REASONS = ("not a face", "stranger")

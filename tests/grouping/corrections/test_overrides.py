@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from grouping.correction_links import Entry
-from grouping.corrections import load_all_corrections
+from grouping.corrections.apply import Entry
+from grouping.corrections.overrides import in_order
+from grouping.corrections.toml_file import load_all_corrections
 from grouping.errors import CorrectionsError
-from grouping.overrides import in_order
 
 OVERRIDES = "overrides = true"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from grouping.correction_links import apply_corrections
-from grouping.corrections import load_corrections, parse_corrections
+from grouping.corrections.apply import apply_corrections
+from grouping.corrections.toml_file import load_corrections, parse_corrections
 from grouping.errors import CorrectionsError
 from grouping.people.group_faces import group_faces
 from tests.helpers.vectors import face_set, unit
@@ -31,9 +31,9 @@ def file(*entries: str) -> str:
 
 
 def test_the_example_of_the_documentation_is_read() -> None:
-    import grouping.corrections
+    import grouping.corrections.toml_file
 
-    text = grouping.corrections.__doc__.split("::\n", 1)[1].split("Rules, in full", 1)[0]
+    text = grouping.corrections.toml_file.__doc__.split("::\n", 1)[1].split("Rules, in full", 1)[0]
     for short in ("5f2c…", "9d01…", "77ab…", "cc10…"):
         text = text.replace(short, short[:4] * 16)
     entries = parse_corrections(text)
