@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grouping.config import AUTO, GroupingConfig
-from grouping.engine import Engine, PhotoWork, shared_engine
 from grouping.errors import PhotoError
-from grouping.prefetch import prefetch
+from grouping.execution.face_models import Engine, PhotoWork, shared_engine
+from grouping.execution.read_ahead import prefetch
 from grouping.records import FaceSet, Failure, PhotoFaces, UInt8
 from grouping.sources.photo import Fingerprint, MemoryPhoto, Photo
 

@@ -130,7 +130,7 @@ def start_worker(threads: int):
 
 
 def pool_of(cores: int):
-    from grouping.workers import WorkerPool
+    from grouping.execution.process_pool import WorkerPool
 
     return WorkerPool(partial(start_worker, 1), cores, RuntimeError)
 

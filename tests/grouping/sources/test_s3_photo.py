@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from grouping.errors import ConfigError, FetchError, SourceError
-from grouping.prefetch import prefetch
+from grouping.execution.read_ahead import prefetch
 from grouping.sources.entries import SourceOptions, list_sources, photos_from_entries
 from grouping.sources.s3_photo import S3Options, S3Photo, photos_in_bucket, split_url
 from tests.helpers.paths import ROOT
@@ -273,7 +273,7 @@ def test_one_failing_request_in_ten_costs_little_time(client, bucket, proxy):
 LIST_MANY = """
 import resource, sys, time
 from itertools import islice
-from grouping.prefetch import prefetch
+from grouping.execution.read_ahead import prefetch
 from grouping.sources.s3_photo import S3Options, S3Photo, photos_in_bucket
 start = time.monotonic()
 photos = photos_in_bucket("s3://many", S3Options(endpoint_url=sys.argv[1]))

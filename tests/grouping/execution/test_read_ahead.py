@@ -11,7 +11,7 @@ from operator import methodcaller
 import pytest
 
 from grouping.errors import ConfigError, FetchError
-from grouping.prefetch import NAME, prefetch
+from grouping.execution.read_ahead import NAME, prefetch
 from grouping.sources.http_photo import HttpOptions, HttpPhoto
 from grouping.sources.photo import MemoryPhoto, RefusedPhoto
 from tests.helpers.paths import ROOT
@@ -166,7 +166,7 @@ def test_one_request_in_five_failing_loses_nothing():
 FIRST_USE = """
 import sys
 from grouping.sources.http_photo import HttpOptions, HttpPhoto
-from grouping.prefetch import prefetch
+from grouping.execution.read_ahead import prefetch
 from grouping.sources.s3_photo import S3Options, S3Photo
 http = HttpOptions(allowed=("127.0.0.1",))
 s3 = S3Options(endpoint_url=sys.argv[1], anonymous=True)
@@ -192,7 +192,7 @@ INTERRUPTED = """
 import sys
 from grouping.sources.http_photo import HttpOptions, HttpPhoto
 from operator import methodcaller
-from grouping.prefetch import prefetch
+from grouping.execution.read_ahead import prefetch
 READ = methodcaller("read")
 options = HttpOptions(allowed=("127.0.0.1",), read_timeout=60)
 urls = [sys.argv[1] + ("/quick" if n < 3 else "/silent") for n in range(99)]

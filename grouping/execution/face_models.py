@@ -26,8 +26,8 @@ from grouping.faces.embedding import ModelInfo, model_info
 from grouping.records import Failure, PhotoFaces, UInt8
 
 if TYPE_CHECKING:
+    from grouping.execution.process_pool import Work
     from grouping.faces.photo_analyser import PhotoAnalyser
-    from grouping.workers import Work
 
 # Part of every cache key: raise it when a change of the code changes what a photo gives.
 DETECTION_VERSION = 3
@@ -155,7 +155,7 @@ class Engine:
         first = next(source, None)
         if first is None:
             return  # all of it was in the cache: no process is started
-        from grouping.workers import WorkerPool
+        from grouping.execution.process_pool import WorkerPool
 
         with WorkerPool(partial(_start_worker, self.config), workers, _given_up) as pool:
             yield from pool.map(chain([first], source))

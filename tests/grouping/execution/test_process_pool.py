@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from grouping import workers as module
 from grouping.errors import GroupingError, ModelError
-from grouping.workers import WorkerPool
+from grouping.execution import process_pool as module
+from grouping.execution.process_pool import WorkerPool
 from tests.helpers import work
 from tests.helpers.paths import ROOT
 
@@ -154,7 +154,7 @@ def test_workers_leave_ctrl_c_to_the_parent():
 PROGRAM = """
 import sys
 from tests.helpers import work
-from grouping.workers import WorkerPool
+from grouping.execution.process_pool import WorkerPool
 
 if __name__ == "__main__":
     try:
