@@ -10,10 +10,10 @@ from typing import Any
 from grouping.config import GroupingConfig
 from grouping.corrections.toml_file import load_corrections
 from grouping.errors import ConfigError, InputError
-from grouping.identity import assign_ids
 from grouping.pipeline import GroupingPipeline
 from grouping.records import UInt8
-from grouping.response import build_response
+from grouping.results.person_ids import assign_ids
+from grouping.results.response import build_response
 from grouping.sources.entries import SourceOptions, photos_from_entries
 from grouping.storage.atomic_files import make_folder, write_image
 
@@ -50,7 +50,7 @@ def face_recognition(
 
     Returns:
         ``groups``: one dictionary a person, largest first; ``images``: one dictionary a photo,
-        in the order given. The keys are listed in :mod:`grouping.response`.
+        in the order given. The keys are listed in :mod:`grouping.results.response`.
 
     Raises:
         InputError: ``images`` holds something else.

@@ -25,14 +25,14 @@ from grouping.arguments import (
     config_from,
     source_options_from,
 )
+from grouping.cli.outputs import GROUPS_FILE, read_document, summary, write_extras, write_results
 from grouping.corrections.apply import Entry
 from grouping.corrections.overrides import in_order
 from grouping.corrections.toml_file import load_all_corrections
 from grouping.errors import CacheError, FailureRateError, GroupingError
-from grouping.identity import assign_ids
 from grouping.pipeline import GroupingPipeline, Interrupted
 from grouping.progress import PhotoProgress, note, set_up_logging
-from grouping.results import GROUPS_FILE, read_document, summary, write_extras, write_results
+from grouping.results.person_ids import assign_ids
 from grouping.sources.entries import list_sources, photos_from_entries
 from grouping.storage.cache import Cache
 from grouping.storage.cache_database import CACHE_NAME

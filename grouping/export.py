@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grouping.album import Album, one_line
 from grouping.config import FOLDER_MODES
 from grouping.errors import ConfigError, FetchError
 from grouping.filenames import distinct_name, safe_name
+from grouping.results.album import Album, one_line
 from grouping.storage.atomic_files import cannot_write, make_folder, write_bytes
 from grouping.storage.locations import local_path, scheme_of
 from grouping.tables import write_tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from grouping.album import one_line
+from grouping.results.album import one_line
 
 MAX_BYTES = 120
 # What Windows forbids in a name, or takes for a device.

@@ -14,8 +14,8 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from grouping.album import UNREADABLE, Album, Face, one_line
 from grouping.palette import COLOURS
+from grouping.results.album import UNREADABLE, Album, Face, one_line
 from grouping.thumbnails import Thumbnails
 
 PAGE_FOLDER = Path(__file__).parent / "gallery_page"

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from grouping.album import STRANGER, Album, Face
 from grouping.lettering import draw_text
 from grouping.palette import FAINT, INK, colour_of, count
 from grouping.placement import snap_to_grid
+from grouping.results.album import STRANGER, Album, Face
 
 # Free cells let groups stand apart; pictures stay below about 20 megapixels.
 CELLS_PER_FACE = 2.6

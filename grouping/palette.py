@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grouping.album import STRANGER
+from grouping.results.album import STRANGER
 
 # Paul Tol's "muted" scheme: distinct to colour-blind eyes (SRON/EPS/TN/09-002, 2021).
 COLOURS = (

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from grouping.album import STRANGER, Album, Face
 from grouping.figure_text import headline, model_line
 from grouping.lettering import fit_text, font_families
 from grouping.palette import FAINT, INK, colour_of, count, marker_of
 from grouping.placement import place_labels
 from grouping.records import Float64
+from grouping.results.album import STRANGER, Album, Face
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

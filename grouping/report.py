@@ -13,11 +13,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grouping.album import Album
 from grouping.gallery import gallery_page
 from grouping.mosaic import faces_picture
 from grouping.plot_data import plot_data
 from grouping.plots import tsne_figure
+from grouping.results.album import Album
 from grouping.sheets import contact_sheets, iter_sheets
 from grouping.similarity_plot import similarity_figure
 from grouping.storage.atomic_files import make_folder, write_bytes, write_image

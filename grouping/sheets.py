@@ -13,9 +13,9 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from grouping.album import Album, Face
 from grouping.lettering import draw_text, fit_text
 from grouping.palette import FAINT, INK, colour_of, count
+from grouping.results.album import Album, Face
 from grouping.thumbnails import CROP_SIDE, OpenPhoto, Thumbnails
 
 PAGE = (1240, 1754)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from grouping.album import Album, Face
+from grouping.results.album import Album, Face
 from grouping.storage.atomic_files import write_bytes
 from grouping.storage.locations import printable
 

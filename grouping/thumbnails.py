@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from grouping.album import Album, Face, one_line
 from grouping.errors import PhotoError
+from grouping.results.album import Album, Face, one_line
 from grouping.storage.atomic_files import make_folder, write_image
 
 OpenPhoto = Callable[[int], bytes]

@@ -4,9 +4,9 @@ from hashlib import sha256
 
 import pytest
 
-from grouping.album import Album
 from grouping.gallery import gallery_data, gallery_page
 from grouping.report import write_report
+from grouping.results.album import Album
 from grouping.thumbnails import Thumbnails
 from tests.helpers.album import album
 from tests.helpers.gallery import gallery_album

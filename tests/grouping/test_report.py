@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from grouping.album import one_line
 from grouping.errors import FetchError, OutputError
 from grouping.report import write_report
+from grouping.results.album import one_line
 from grouping.storage.atomic_files import write_bytes
 from tests.helpers.album import album
 from tests.helpers.paths import ROOT

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from grouping.album import Album
 from grouping.errors import FetchError
 from grouping.lettering import draw_text, fit_text, text_width
+from grouping.results.album import Album
 from grouping.sheets import BOX, HEADER_HEIGHT, PAGE, contact_sheets
 from tests.helpers.album import BACKGROUND, album, colour_of_person
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from grouping.album import Album
 from grouping.errors import FetchError
+from grouping.results.album import Album
 from grouping.xmp import TOOLKIT, sidecar, stored_area, stored_orientation, write_sidecars
 from tests.helpers.album import album
 

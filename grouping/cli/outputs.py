@@ -39,7 +39,7 @@ def write_results(
     Raises:
         OutputError: a file cannot be written; earlier results stay whole.
     """
-    from grouping.response import build_document
+    from grouping.results.response import build_document
 
     document = build_document(result, previous)
     if not arguments.no_plots:

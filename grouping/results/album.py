@@ -1,6 +1,6 @@
 """A ``groups.json`` as reports and exports read it: faces by number, people by name.
 
-The counterpart of :mod:`grouping.response`, which writes those keys.
+The counterpart of :mod:`grouping.results.response`, which writes those keys.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from grouping.errors import InputError
-from grouping.identity import assign_ids
+from grouping.results.person_ids import assign_ids
 
 Album = dict[str, list[int]]
 

@@ -29,9 +29,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grouping.identity import Changes, assign_ids
 from grouping.people.group_faces import previous_faces
 from grouping.records import Int64
+from grouping.results.person_ids import Changes, assign_ids
 from grouping.similarity.group_sums import group_members
 from grouping.version import __version__
 

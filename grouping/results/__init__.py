@@ -1,0 +1,1 @@
+"""What is written and handed back: groups and images, groups.json, ids that persist."""
