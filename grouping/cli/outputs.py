@@ -65,11 +65,11 @@ def write_extras(
 
             write_report(document, folder, open_photo, progress)
         if (arguments.folders, arguments.zip, arguments.xmp) == ("none", False, False):
-            from grouping.tables import write_tables
+            from grouping.export.tables import write_tables
 
             write_tables(document, folder)
             return []
-        from grouping.export import export
+        from grouping.export.people_folders import export
 
         exported = export(
             document,
@@ -150,7 +150,7 @@ def _more(count: int, what: str) -> list[str]:
 
 
 def _failures(result: GroupingResult) -> bytes:
-    from grouping.tables import table_bytes
+    from grouping.export.tables import table_bytes
 
     rows = (
         iter((photo.location, failure.stage, failure.reason, "yes" if failure.retryable else "no"))

@@ -18,7 +18,7 @@ from xml.sax.saxutils import quoteattr
 from PIL import ExifTags, Image
 
 from grouping.errors import FetchError
-from grouping.filenames import distinct_name, safe_name
+from grouping.export.safe_names import distinct_name, safe_name
 from grouping.results.album import Album, Face, one_line
 from grouping.storage.atomic_files import make_folder, write_bytes
 from grouping.storage.locations import local_path, scheme_of

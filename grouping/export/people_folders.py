@@ -15,13 +15,13 @@ from typing import Any
 
 from grouping.config import FOLDER_MODES
 from grouping.errors import ConfigError, FetchError
-from grouping.filenames import distinct_name, safe_name
+from grouping.export.safe_names import distinct_name, safe_name
+from grouping.export.tables import write_tables
+from grouping.export.xmp_sidecars import write_sidecars
 from grouping.results.album import Album, one_line
 from grouping.storage.atomic_files import cannot_write, make_folder, write_bytes
 from grouping.storage.locations import local_path, scheme_of
-from grouping.tables import write_tables
 from grouping.thumbnails import OpenPhoto, Progress
-from grouping.xmp import write_sidecars
 
 PEOPLE_FOLDER = "people"
 ARCHIVE = "people.zip"
@@ -63,7 +63,7 @@ def export(
             :class:`grouping.errors.FetchError`.
         folders: ``"link"`` or ``"copy"`` makes :func:`write_folders`.
         archive: True makes :func:`write_archive`.
-        sidecars: True makes :func:`grouping.xmp.write_sidecars` in ``out/sidecars``.
+        sidecars: True makes :func:`grouping.export.xmp_sidecars.write_sidecars` in ``out/sidecars``.
         progress: called with a stage, how many photos are done and how many there are.
 
     Raises:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grouping.errors import ConfigError, FetchError
-from grouping.export import export, write_archive, write_folders
-from grouping.filenames import MAX_BYTES, distinct_name, safe_name
-from grouping.tables import write_tables
+from grouping.export.people_folders import export, write_archive, write_folders
+from grouping.export.safe_names import MAX_BYTES, distinct_name, safe_name
+from grouping.export.tables import write_tables
 from tests.helpers.album import album
 
 PHOTOS = [[0, 1], [0], [1, -1], [], [0, 1]]

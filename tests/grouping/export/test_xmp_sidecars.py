@@ -12,8 +12,14 @@ import pytest
 from PIL import Image, ImageOps
 
 from grouping.errors import FetchError
+from grouping.export.xmp_sidecars import (
+    TOOLKIT,
+    sidecar,
+    stored_area,
+    stored_orientation,
+    write_sidecars,
+)
 from grouping.results.album import Album
-from grouping.xmp import TOOLKIT, sidecar, stored_area, stored_orientation, write_sidecars
 from tests.helpers.album import album
 
 needs_exiftool = pytest.mark.skipif(

@@ -1,0 +1,1 @@
+"""Tables, a folder a person, zip and XMP sidecars."""
