@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
 
     from grouping.pipeline import GroupingResult
-    from grouping.thumbnails import OpenPhoto
+    from grouping.report.thumbnails import OpenPhoto
 
 GROUPS_FILE = "groups.json"
 FAILURES_FILE = "failures.csv"
@@ -43,7 +43,7 @@ def write_results(
 
     document = build_document(result, previous)
     if not arguments.no_plots:
-        from grouping.plot_data import plot_data
+        from grouping.report.plots.plot_data import plot_data
 
         document["plots"] = plot_data(result.faces, result.grouping.labels, result.threshold)
     write_bytes(folder / FAILURES_FILE, _failures(result))
@@ -61,7 +61,7 @@ def write_extras(
     """
     with StageProgress() as progress:
         if not arguments.no_plots:
-            from grouping.report import write_report
+            from grouping.report.report import write_report
 
             write_report(document, folder, open_photo, progress)
         if (arguments.folders, arguments.zip, arguments.xmp) == ("none", False, False):

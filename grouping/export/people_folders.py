@@ -18,10 +18,10 @@ from grouping.errors import ConfigError, FetchError
 from grouping.export.safe_names import distinct_name, safe_name
 from grouping.export.tables import write_tables
 from grouping.export.xmp_sidecars import write_sidecars
+from grouping.report.thumbnails import OpenPhoto, Progress
 from grouping.results.album import Album, one_line
 from grouping.storage.atomic_files import cannot_write, make_folder, write_bytes
 from grouping.storage.locations import local_path, scheme_of
-from grouping.thumbnails import OpenPhoto, Progress
 
 PEOPLE_FOLDER = "people"
 ARCHIVE = "people.zip"

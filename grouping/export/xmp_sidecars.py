@@ -19,10 +19,10 @@ from PIL import ExifTags, Image
 
 from grouping.errors import FetchError
 from grouping.export.safe_names import distinct_name, safe_name
+from grouping.report.thumbnails import OpenPhoto
 from grouping.results.album import Album, Face, one_line
 from grouping.storage.atomic_files import make_folder, write_bytes
 from grouping.storage.locations import local_path, scheme_of
-from grouping.thumbnails import OpenPhoto
 
 TOOLKIT = "photo-album-face-grouping"
 SUFFIX = ".xmp"

@@ -21,8 +21,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from grouping.export.people_folders import export
-from grouping.plot_data import plot_data
-from grouping.report import write_report
+from grouping.report.plots.plot_data import plot_data
+from grouping.report.report import write_report
 from tests.helpers.album import BACKGROUND, TEMPLATE, album, colour_of_person, face_set
 
 

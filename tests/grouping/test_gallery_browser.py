@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from grouping.corrections.toml_file import load_corrections
-from grouping.report import write_report
+from grouping.report.report import write_report
 from tests.helpers.gallery import gallery_album
 
 CHROMIUM = next(

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from grouping.errors import FetchError
-from grouping.plot_data import plot_data
 from grouping.records import FaceSet
+from grouping.report.plots.plot_data import plot_data
 
 BACKGROUND = (40, 60, 90)
 PERSON_COLOURS = ((220, 40, 40), (40, 200, 60), (230, 200, 30), (200, 60, 220), (30, 190, 210))

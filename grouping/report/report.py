@@ -13,15 +13,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grouping.gallery import gallery_page
-from grouping.mosaic import faces_picture
-from grouping.plot_data import plot_data
-from grouping.plots import tsne_figure
+from grouping.report.contact_sheets import contact_sheets, iter_sheets
+from grouping.report.gallery import gallery_page
+from grouping.report.plots.face_mosaic import faces_picture
+from grouping.report.plots.plot_data import plot_data
+from grouping.report.plots.similarity_plot import similarity_figure
+from grouping.report.plots.tsne_plot import tsne_figure
+from grouping.report.thumbnails import OpenPhoto, Progress, Thumbnails
 from grouping.results.album import Album
-from grouping.sheets import contact_sheets, iter_sheets
-from grouping.similarity_plot import similarity_figure
 from grouping.storage.atomic_files import make_folder, write_bytes, write_image
-from grouping.thumbnails import OpenPhoto, Progress, Thumbnails
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

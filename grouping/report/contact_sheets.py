@@ -13,10 +13,10 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from grouping.lettering import draw_text, fit_text
-from grouping.palette import FAINT, INK, colour_of, count
+from grouping.report.style import FAINT, INK, colour_of, count
+from grouping.report.text import draw_text, fit_text
+from grouping.report.thumbnails import CROP_SIDE, OpenPhoto, Thumbnails
 from grouping.results.album import Album, Face
-from grouping.thumbnails import CROP_SIDE, OpenPhoto, Thumbnails
 
 PAGE = (1240, 1754)
 MARGIN = 44

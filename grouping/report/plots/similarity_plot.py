@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grouping.figure_text import headline, model_line
-from grouping.palette import COLOURS, FAINT, INK, colour_of, count
+from grouping.report.figure_text import headline, model_line
+from grouping.report.style import COLOURS, FAINT, INK, colour_of, count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

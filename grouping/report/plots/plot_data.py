@@ -32,7 +32,7 @@ def plot_data(
     max_faces: int = DEFAULT_MAX_FACES,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """What :mod:`grouping.plots` draws, as JSON values.
+    """What :mod:`grouping.report.plots.tsne_plot` draws, as JSON values.
 
     Args:
         faces: n faces; row ``i`` is the face with number ``i``.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from grouping.lettering import font_families
-from grouping.palette import FAINT, INK
+from grouping.report.style import FAINT, INK
+from grouping.report.text import font_families
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

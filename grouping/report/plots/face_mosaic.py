@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from grouping.lettering import draw_text
-from grouping.palette import FAINT, INK, colour_of, count
-from grouping.placement import snap_to_grid
+from grouping.report.plots.label_placement import snap_to_grid
+from grouping.report.style import FAINT, INK, colour_of, count
+from grouping.report.text import draw_text
 from grouping.results.album import STRANGER, Album, Face
 
 # Free cells let groups stand apart; pictures stay below about 20 megapixels.

@@ -4,10 +4,10 @@ from hashlib import sha256
 
 import pytest
 
-from grouping.gallery import gallery_data, gallery_page
-from grouping.report import write_report
+from grouping.report.gallery import gallery_data, gallery_page
+from grouping.report.report import write_report
+from grouping.report.thumbnails import Thumbnails
 from grouping.results.album import Album
-from grouping.thumbnails import Thumbnails
 from tests.helpers.album import album
 from tests.helpers.gallery import gallery_album
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from grouping.errors import FetchError, OutputError
-from grouping.report import write_report
+from grouping.report.report import write_report
 from grouping.results.album import one_line
 from grouping.storage.atomic_files import write_bytes
 from tests.helpers.album import album
@@ -123,7 +123,7 @@ from pathlib import Path
 sys.path[:0] = sys.argv[2:4]
 from tests.helpers.album import album
 from grouping.errors import OutputError
-from grouping.report import write_report
+from grouping.report.report import write_report
 result, open_photo = album([[0, 1, 2, 3]] * 30)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))

@@ -8,12 +8,12 @@ from PIL import Image
 from scipy.spatial.distance import pdist
 
 from grouping.errors import InputError
-from grouping.mosaic import faces_picture
-from grouping.palette import COLOURS, MARKERS, colour_of, marker_of
-from grouping.placement import place_labels, snap_to_grid
-from grouping.plot_data import fair_sample, plot_data
-from grouping.plots import tsne_figure
-from grouping.similarity_plot import similarity_figure
+from grouping.report.plots.face_mosaic import faces_picture
+from grouping.report.plots.label_placement import place_labels, snap_to_grid
+from grouping.report.plots.plot_data import fair_sample, plot_data
+from grouping.report.plots.similarity_plot import similarity_figure
+from grouping.report.plots.tsne_plot import tsne_figure
+from grouping.report.style import COLOURS, MARKERS, colour_of, marker_of
 from tests.helpers.album import album, face_set, unit_vectors
 
 
@@ -74,7 +74,7 @@ def test_histogram_counts_every_pair_of_grouped_faces_once():
 
 
 def test_pairs_are_counted_across_blocks_too(monkeypatch):
-    monkeypatch.setattr("grouping.plot_data._BLOCK", 40)
+    monkeypatch.setattr("grouping.report.plots.plot_data._BLOCK", 40)
     n = 100
     counts = computed([0] * n, noise=0.5)["histogram"]
     assert sum(counts["same"]) == n * (n - 1) // 2

@@ -1,6 +1,6 @@
 """The map of faces: t-SNE of the embeddings.
 
-Drawn from ``result["plots"]`` (see :mod:`grouping.plot_data`) with matplotlib's Figure
+Drawn from ``result["plots"]`` (see :mod:`grouping.report.plots.plot_data`) with matplotlib's Figure
 object alone; pyplot and its global state are not touched.
 """
 
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from grouping.figure_text import headline, model_line
-from grouping.lettering import fit_text, font_families
-from grouping.palette import FAINT, INK, colour_of, count, marker_of
-from grouping.placement import place_labels
 from grouping.records import Float64
+from grouping.report.figure_text import headline, model_line
+from grouping.report.plots.label_placement import place_labels
+from grouping.report.style import FAINT, INK, colour_of, count, marker_of
+from grouping.report.text import fit_text, font_families
 from grouping.results.album import STRANGER, Album, Face
 
 if TYPE_CHECKING:

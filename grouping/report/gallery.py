@@ -14,9 +14,9 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from grouping.palette import COLOURS
+from grouping.report.style import COLOURS
+from grouping.report.thumbnails import Thumbnails
 from grouping.results.album import UNREADABLE, Album, Face, one_line
-from grouping.thumbnails import Thumbnails
 
 PAGE_FOLDER = Path(__file__).parent / "gallery_page"
 SCRIPTS = ("model", "corrections", "parts", "views", "viewer", "map", "main")

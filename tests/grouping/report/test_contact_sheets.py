@@ -3,9 +3,9 @@ import pytest
 from PIL import Image
 
 from grouping.errors import FetchError
-from grouping.lettering import draw_text, fit_text, text_width
+from grouping.report.contact_sheets import BOX, HEADER_HEIGHT, PAGE, contact_sheets
+from grouping.report.text import draw_text, fit_text, text_width
 from grouping.results.album import Album
-from grouping.sheets import BOX, HEADER_HEIGHT, PAGE, contact_sheets
 from tests.helpers.album import BACKGROUND, album, colour_of_person
 
 BOX_RGB = tuple(bytes.fromhex(BOX[1:]))

@@ -1,0 +1,1 @@
+"""Pictures of all faces: t-SNE, similarity, faces in their places."""
