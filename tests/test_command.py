@@ -101,7 +101,7 @@ def test_no_plots_leaves_them_out_and_files_are_accepted(tmp_path):
 
 def test_help_and_usage_errors_need_no_torch(tmp_path):
     code = (
-        "import sys\nfrom grouping.command import main\n"
+        "import sys\nfrom grouping.cli.main import main\n"
         "try:\n    main(sys.argv[1:])\nexcept SystemExit as end:\n"
         "    print('torch' in sys.modules, end.code)"
     )

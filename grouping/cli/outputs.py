@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from grouping.cli.progress import StageProgress
 from grouping.errors import InputError
-from grouping.progress import StageProgress
 from grouping.storage.atomic_files import write_bytes
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from grouping.sources.photo import Photo
 
 LOG_SECONDS = 15.0  # between two lines where no bar can be drawn
 
-log = logging.getLogger("grouping.progress")
+log = logging.getLogger("grouping.cli.progress")
 
 
 class JsonFormatter(logging.Formatter):

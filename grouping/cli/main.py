@@ -19,19 +19,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from grouping.arguments import (
+from grouping.cli.options import (
     build_parser,
     build_report_parser,
     config_from,
     source_options_from,
 )
 from grouping.cli.outputs import GROUPS_FILE, read_document, summary, write_extras, write_results
+from grouping.cli.progress import PhotoProgress, note, set_up_logging
 from grouping.corrections.apply import Entry
 from grouping.corrections.overrides import in_order
 from grouping.corrections.toml_file import load_all_corrections
 from grouping.errors import CacheError, FailureRateError, GroupingError
 from grouping.pipeline import GroupingPipeline, Interrupted
-from grouping.progress import PhotoProgress, note, set_up_logging
 from grouping.results.person_ids import assign_ids
 from grouping.sources.entries import list_sources, photos_from_entries
 from grouping.storage.cache import Cache
