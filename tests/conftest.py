@@ -1,6 +1,8 @@
 """Fixtures shared by all tests."""
 
+import functools
 import os
+import random
 import signal
 from pathlib import Path
 
@@ -50,3 +52,44 @@ def facenet():
     except ReferenceUnavailableError as error:
         pytest.skip(str(error))
     return load_facenet_mtcnn
+
+
+@pytest.fixture
+def s3_credentials(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+
+
+@functools.cache
+def made_client():
+    """A client of moto's server, which runs in another process."""
+    import boto3
+
+    from tests.helpers.servers import s3_server
+
+    return boto3.client("s3", endpoint_url=s3_server())
+
+
+@pytest.fixture
+def client(s3_credentials):
+    return made_client()
+
+
+@pytest.fixture
+def bucket(client):
+    name = f"bucket-{random.randrange(10**12)}"
+    client.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def cache(tmp_path):
+    """An empty cache."""
+    from grouping.storage.cache import Cache
+
+    with Cache.open(tmp_path / "store" / "cache.sqlite") as opened:
+        yield opened

@@ -57,8 +57,8 @@ class AverageLinkage(Clusterer):
 
     Attributes:
         threshold: smallest average similarity of a merge.
-        judged: refuse merges by :class:`grouping.clustering.merge_rule.SpreadRule`; without it the result is
-            that of plain average linkage.
+        judged: refuse merges by :class:`grouping.clustering.merge_rule.SpreadRule`; without it
+            the result is that of plain average linkage.
     """
 
     threshold: float

@@ -32,7 +32,7 @@ TYPICAL = 0.75
 
 @dataclass(frozen=True)
 class SpreadRule:
-    """The rule above for one threshold, as :func:`grouping.clustering.average_linkage.average_linkage` asks it.
+    """The rule above for one threshold, as :mod:`grouping.clustering.average_linkage` asks it.
 
     Attributes:
         threshold: similarity at which the clusters are cut.

@@ -41,7 +41,8 @@ class Vertices:
         sums: (m, d) float32, sum of the unit vectors of each.
         sizes: (m,) int64, how many vectors each sum holds.
         cannot_link: (c, 2) int64, pairs that must stay apart.
-        must_link: (l, 2) int64, pairs that end in one cluster, see :mod:`grouping.clustering.must_links`.
+        must_link: (l, 2) int64, pairs that end in one cluster, see
+            :mod:`grouping.clustering.must_links`.
     """
 
     sums: Float32

@@ -63,7 +63,7 @@ def export(
             :class:`grouping.errors.FetchError`.
         folders: ``"link"`` or ``"copy"`` makes :func:`write_folders`.
         archive: True makes :func:`write_archive`.
-        sidecars: True makes :func:`grouping.export.xmp_sidecars.write_sidecars` in ``out/sidecars``.
+        sidecars: True makes XMP files in ``out/sidecars``.
         progress: called with a stage, how many photos are done and how many there are.
 
     Raises:

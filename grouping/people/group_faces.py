@@ -80,7 +80,7 @@ def group_faces(
         threshold: smallest average cosine similarity of two clusters that are merged.
         min_photos: a group needs faces in this many different photos.
         one_face_per_photo: two faces of one photo never share a group.
-        allow_same_face: unless they are one face seen twice, see :mod:`grouping.clustering.constraints`.
+        allow_same_face: unless they are one face seen twice.
         core_quality: faces of lower quality make no groups and are only attached to them.
         constraints: what is known beforehand.
 

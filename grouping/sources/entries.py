@@ -93,8 +93,8 @@ def list_sources(
     """The photos of every source in turn, found while they are asked for.
 
     Args:
-        sources: folders (recursive, by name), files, list files (:mod:`grouping.sources.list_files`),
-            ``http(s)://`` addresses, ``s3://bucket/prefix``. A photo's id is its location,
+        sources: folders (recursive, by name), files, list files
+            (:mod:`grouping.sources.list_files`), ``http(s)://`` addresses, ``s3://bucket/prefix``. A photo's id is its location,
             unless a list gives another.
         out: folder or ``s3://`` address of results, left out where it lies inside a source.
         options: limits of the fetching.

@@ -1,9 +1,9 @@
 """Photos over http and https, from addresses and servers that may be hostile.
 
 Every request, also after a redirect, goes to an address checked by
-:mod:`grouping.sources.allowed_addresses`; the name is used only for the Host header and the certificate.
-Size, time and redirects are limited. Proxies of the environment are not used: behind one the
-address connected to could not be checked.
+:mod:`grouping.sources.allowed_addresses`; the name is used only for the Host header and the
+certificate. Size, time and redirects are limited. Proxies of the environment are not used: behind
+one the address connected to could not be checked.
 
 urllib3 is imported where it is needed, and always as a whole: a thread that imports a part of
 it while another thread is in the middle of importing it can find that part unfinished.

@@ -184,7 +184,7 @@ _lock = threading.RLock()
 
 
 def _libraries() -> tuple[Any, Any]:
-    """boto3 and botocore; one thread at a time, as for urllib3 in :mod:`grouping.sources.http_photo`."""
+    """boto3 and botocore; one thread at a time, as for urllib3 in ``http_photo``."""
     with _lock:
         import urllib3  # noqa: F401 - as a whole, before botocore asks for parts of it
 

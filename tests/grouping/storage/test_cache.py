@@ -99,7 +99,8 @@ def test_a_thousand_known_photos_are_looked_up_in_no_time(tmp_path):
 
 def test_importing_the_cache_does_not_load_the_networks():
     code = (
-        "import sys, grouping.storage.cache, grouping.sources.entries, grouping.execution.read_ahead;"
+        "import sys, grouping.storage.cache, grouping.sources.entries\n"
+        "import grouping.execution.read_ahead\n"
         "print([m for m in ('torch', 'boto3', 'sklearn', 'PIL', 'urllib3') if m in sys.modules])"
     )
     run = subprocess.run(
