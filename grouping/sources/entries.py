@@ -94,8 +94,8 @@ def list_sources(
 
     Args:
         sources: folders (recursive, by name), files, list files
-            (:mod:`grouping.sources.list_files`), ``http(s)://`` addresses, ``s3://bucket/prefix``. A photo's id is its location,
-            unless a list gives another.
+            (:mod:`grouping.sources.list_files`), ``http(s)://`` addresses, ``s3://bucket/prefix``.
+            A photo's id is its location, unless a list gives another.
         out: folder or ``s3://`` address of results, left out where it lies inside a source.
         options: limits of the fetching.
 
