@@ -1,4 +1,4 @@
-"""The command line's options, and the settings they make."""
+"""The options of each command, and the settings they make."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from grouping.cli.outputs import OutputOptions
 from grouping.config import AUTO, CLUSTER_METHODS, FOLDER_MODES, PRECISIONS, GroupingConfig
 from grouping.sources.entries import SourceOptions
 from grouping.sources.http_photo import HttpOptions
@@ -14,62 +15,65 @@ from grouping.sources.s3_photo import S3Options
 from grouping.storage.cache_database import CACHE_NAME
 from grouping.version import __version__
 
-EPILOG = """\
-examples:
-  python run_grouping.py ~/Pictures/wedding --out result
-  python run_grouping.py party/ extra.jpg list.csv https://example.org/p.jpg --out result
-  python run_grouping.py s3://bucket/event --out s3://bucket/people --cache event.sqlite
-  python run_grouping.py album --out result --corrections corrections.toml
-  python run_grouping.py report result      pictures and page again, without detection
-
-The same command again continues where the last one ended: photos that are in the cache
-(--cache, by default in the output folder) cost no time, and people keep their group_id.
-
-exit codes: 0 done (photos that failed are listed), 1 known error, 2 usage, 3 more photos
-failed than --max-failures (results are saved), 4 a bug of ours, 130 interrupted
-"""
+VERSION = f"group-faces {__version__}"
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the main command."""
-    parser = argparse.ArgumentParser(
-        prog="run_grouping.py",
-        description="Find out who is in which photo: faces are detected, compared and grouped by "
-        "person. SOURCE is a folder (with all below it), a file, a list of photos (.txt, .csv, "
-        ".json, .jsonl), an http(s):// address or s3://bucket/prefix.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_group_options(parser: argparse.ArgumentParser) -> None:
+    """Options of ``group``, which is done when no command is named."""
     add = parser.add_argument
-    add("sources", nargs="*", metavar="SOURCE", help="where the photos are")
-    add("--out", required=True, metavar="DIR", help="folder or s3://bucket/prefix for results")
-    add("--version", action="version", version=f"%(prog)s {__version__}")
-    add("-v", "--verbose", action="store_true", help="tell more; show where an error came from")
-    add("--log-json", action="store_true", help="log one JSON object a line instead of bars")
+    add("sources", nargs="*", type=_not_empty, metavar="SOURCE", help="where the photos are")
+    add(
+        "--out",
+        required=True,
+        type=_not_empty,
+        metavar="DIR",
+        help="folder or s3://bucket/prefix for results",
+    )
+    add("--version", action="version", version=VERSION)
+    _add_common(parser)
     _add_model(parser)
     _add_detection(parser)
     _add_people(parser)
     _add_results(parser)
     _add_sources(parser)
     _add_cache(parser)
-    return parser
 
 
-def build_report_parser() -> argparse.ArgumentParser:
-    """Return the parser of ``run_grouping.py report``."""
-    parser = argparse.ArgumentParser(
-        prog="run_grouping.py report",
-        description="Make the pictures, the page and the exports of a result again, from its "
-        "groups.json and the photos alone; nothing is detected.",
-    )
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """Options of ``report``."""
     parser.add_argument("out", metavar="DIR", help="folder that holds groups.json")
-    parser.add_argument(
-        "-v", "--verbose", action="store_true", help="show where an error came from"
-    )
-    parser.add_argument("--log-json", action="store_true", help="log one JSON object a line")
+    _add_common(parser)
     _add_results(parser)
     _add_sources(parser)
-    return parser
+
+
+def add_forget_options(parser: argparse.ArgumentParser) -> None:
+    """Options of ``forget``."""
+    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="path or address of a photo")
+    _add_cache_place(parser)
+    _add_common(parser)
+
+
+def add_erase_options(parser: argparse.ArgumentParser) -> None:
+    """Options of ``erase``."""
+    _add_cache_place(parser)
+    _add_common(parser)
+
+
+def command_of(arguments: argparse.Namespace) -> str:
+    """Return the command that was meant: ``--forget`` and ``--erase`` are older than commands.
+
+    Raises:
+        ValueError: the arguments do not go together; the message is for the user.
+    """
+    if arguments.command != "group":
+        return str(arguments.command)
+    old = "erase" if arguments.erase else "forget" if arguments.photos else None
+    if old and arguments.sources:
+        raise ValueError("--forget and --erase take no SOURCE")
+    if not old and not arguments.sources:
+        raise ValueError("name at least one SOURCE; a folder called like a command is ./COMMAND")
+    return old or "group"
 
 
 def config_from(arguments: argparse.Namespace) -> GroupingConfig:
@@ -90,12 +94,21 @@ def source_options_from(arguments: argparse.Namespace) -> SourceOptions:
         ConfigError: an option cannot be understood.
     """
     return SourceOptions(
-        http=HttpOptions(allowed=tuple(arguments.allow_host)), s3=s3_options_from(arguments)
+        http=HttpOptions(allowed=tuple(arguments.allow_host)), s3=_s3_options_from(arguments)
     )
 
 
-def s3_options_from(arguments: argparse.Namespace) -> S3Options:
-    """Return how S3 is reached."""
+def output_options_from(arguments: argparse.Namespace) -> OutputOptions:
+    """Return what is written beside ``groups.json`` and the tables."""
+    return OutputOptions(
+        plots=not arguments.no_plots,
+        folders=arguments.folders,
+        archive=arguments.zip,
+        sidecars=arguments.xmp,
+    )
+
+
+def _s3_options_from(arguments: argparse.Namespace) -> S3Options:
     return S3Options(
         endpoint_url=arguments.s3_endpoint_url,
         region=arguments.s3_region,
@@ -103,6 +116,12 @@ def s3_options_from(arguments: argparse.Namespace) -> S3Options:
         anonymous=arguments.s3_anonymous,
         requester_pays=arguments.s3_requester_pays,
     )
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("-v", "--verbose", action="store_true", help="tell more; show where an error came from")
+    add("--log-json", action="store_true", help="log one JSON object a line instead of bars")
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -240,13 +259,8 @@ def _add_cache(parser: argparse.ArgumentParser) -> None:
         help=f"results of photos for the next run (default: {CACHE_NAME} in the output folder)",
     )
     add("--no-cache", action="store_true", help="keep nothing")
-    add(
-        "--forget",
-        nargs="+",
-        metavar="PHOTO",
-        help="remove photos from the cache for good",
-    )
-    add("--erase", action="store_true", help="remove all from the cache for good")
+    add("--forget", nargs="+", dest="photos", metavar="PHOTO", help="the same as forget PHOTO...")
+    add("--erase", action="store_true", help="the same as erase")
     add(
         "--max-failures",
         type=float,
@@ -254,6 +268,22 @@ def _add_cache(parser: argparse.ArgumentParser) -> None:
         metavar="PERCENT",
         help="more failed photos make the exit code 3 (default %(default)g)",
     )
+
+
+def _add_cache_place(parser: argparse.ArgumentParser) -> None:
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument(
+        "--out", type=_not_empty, metavar="DIR", help=f"folder of results that holds {CACHE_NAME}"
+    )
+    place.add_argument(
+        "--cache", type=Path, metavar="FILE", help="the cache, where it is elsewhere"
+    )
+
+
+def _not_empty(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; is a variable not set?")
+    return text
 
 
 def _threshold(text: str) -> float | str:

@@ -1,34 +1,55 @@
-"""Everything a run writes into its folder, and the summary it prints."""
+"""Everything a run writes into its folder."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grouping.cli.progress import StageProgress
+from grouping.config import FOLDER_MODES
 from grouping.errors import InputError
 from grouping.storage.atomic_files import write_bytes
 
 if TYPE_CHECKING:
-    import argparse
-
     from grouping.pipeline import GroupingResult
     from grouping.report.thumbnails import OpenPhoto
 
 GROUPS_FILE = "groups.json"
 FAILURES_FILE = "failures.csv"
-LISTED_FAILURES = 10
-LISTED_PEOPLE = 10
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What is written beside ``groups.json`` and the tables.
+
+    Attributes:
+        plots: pictures, contact sheets and the gallery page.
+        folders: how photos are put into a folder a person, one of
+            :data:`grouping.config.FOLDER_MODES`.
+        archive: the same folders as ``people.zip``.
+        sidecars: XMP files with the regions of the faces.
+    """
+
+    plots: bool = True
+    folders: str = FOLDER_MODES[0]
+    archive: bool = False
+    sidecars: bool = False
+
+    @property
+    def hands_on_photos(self) -> bool:
+        """Whether photos are put somewhere, not only described."""
+        return self.folders != FOLDER_MODES[0] or self.archive or self.sidecars
 
 
 def write_results(
     result: GroupingResult,
     folder: Path,
-    arguments: argparse.Namespace,
+    options: OutputOptions,
     previous: Mapping[str, Any] | None,
 ) -> tuple[Json, list[str]]:
     """Write ``groups.json``, ``failures.csv`` and what the options ask for.
@@ -42,29 +63,29 @@ def write_results(
     from grouping.results.response import build_document
 
     document = build_document(result, previous)
-    if not arguments.no_plots:
+    if options.plots:
         from grouping.report.plots.plot_data import plot_data
 
         document["plots"] = plot_data(result.faces, result.grouping.labels, result.threshold)
     write_bytes(folder / FAILURES_FILE, _failures(result))
     write_bytes(folder / GROUPS_FILE, encoded(document))
-    problems = write_extras(document, folder, arguments, lambda i: result.photos[i].read())
+    problems = write_extras(document, folder, options, lambda i: result.photos[i].read())
     return document, problems
 
 
 def write_extras(
-    document: Json, folder: Path, arguments: argparse.Namespace, open_photo: OpenPhoto
+    document: Json, folder: Path, options: OutputOptions, open_photo: OpenPhoto
 ) -> list[str]:
     """Write pictures, page and exports; return a line for each photo not handed on.
 
     Pillow and matplotlib are imported only where something is drawn or handed on.
     """
     with StageProgress() as progress:
-        if not arguments.no_plots:
+        if options.plots:
             from grouping.report.report import write_report
 
             write_report(document, folder, open_photo, progress)
-        if (arguments.folders, arguments.zip, arguments.xmp) == ("none", False, False):
+        if not options.hands_on_photos:
             from grouping.export.tables import write_tables
 
             write_tables(document, folder)
@@ -75,9 +96,9 @@ def write_extras(
             document,
             folder,
             open_photo,
-            folders=arguments.folders,
-            archive=arguments.zip,
-            sidecars=arguments.xmp,
+            folders=options.folders,
+            archive=options.archive,
+            sidecars=options.sidecars,
             progress=progress,
         )
     return exported.problems
@@ -108,45 +129,6 @@ def read_document(path: Path) -> Json:
     if not (isinstance(document, dict) and {"groups", "images"} <= set(document)):
         raise InputError(f"{path} is not a groups.json of this program")
     return document
-
-
-def summary(result: GroupingResult, document: Json) -> str:
-    """Return the short table that a run ends with."""
-    images, groups = document["images"], document["groups"]
-    failed = [image for image in images if "error" in image]
-    without = sum(not image["faces"] for image in images) - len(failed)
-    lines = [
-        f"network    {result.model['name']}, threshold {result.threshold:.2f}",
-        f"photos     {len(images)} ({without} without a face, {len(failed)} failed)",
-        f"faces      {len(result.faces)} ({int((result.grouping.labels >= 0).sum())} in groups)",
-        f"people     {len(groups)}",
-    ]
-    lines += [_person(group) for group in groups[:LISTED_PEOPLE]]
-    lines += _more(len(groups) - LISTED_PEOPLE, "  ...")
-    lines += [f"failed     {i['url']!r}: {i['error']}" for i in failed[:LISTED_FAILURES]]
-    lines += _more(len(failed) - LISTED_FAILURES, f"failed     see {FAILURES_FILE} for")
-    lines += [f"note       {warning}" for warning in document["corrections"]]
-    if document["merge_suggestions"]:
-        pairs = len(document["merge_suggestions"])
-        groups_are = "pair of groups" if pairs == 1 else "pairs of groups"
-        place = "index.html" if document.get("plots") else f"merge_suggestions in {GROUPS_FILE}"
-        lines.append(f"review     {pairs} {groups_are} may be one person, see {place}")
-    if document["changes"] is not None:
-        changes = ", ".join(f"{len(who)} {what}" for what, who in document["changes"].items())
-        lines.append(f"changes    {changes} since the run before")
-    return "\n".join(lines)
-
-
-def _person(group: Json) -> str:
-    name = group["name"] or f"person {group['group_idx']:03d}"
-    return (
-        f"  {name:<12} {len(group['image_ids']):5d} photos {len(group['face2_idx_list']):5d} faces"
-        f"  cohesion {group['cohesion']:.2f}"
-    )
-
-
-def _more(count: int, what: str) -> list[str]:
-    return [f"{what} {count} more"] if count > 0 else []
 
 
 def _failures(result: GroupingResult) -> bytes:

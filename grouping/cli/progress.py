@@ -1,50 +1,20 @@
-"""How far a run is: bars for people, lines for logs."""
+"""How far a run is: bars on a terminal, log lines elsewhere."""
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from grouping.cli.logs import logs_json, note
 from grouping.records import PhotoFaces
 from grouping.sources.photo import Photo
 
 LOG_SECONDS = 15.0  # between two lines where no bar can be drawn
-
-log = logging.getLogger("grouping.cli.progress")
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line; what a record carries as ``fields`` becomes keys."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """See :meth:`logging.Formatter.format`."""
-        time_ = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line = {"time": time_, "level": record.levelname.lower(), "event": record.getMessage()}
-        return json.dumps(line | getattr(record, "fields", {}))
-
-
-def set_up_logging(*, as_json: bool, verbose: bool) -> None:
-    """Log to the standard error, as text or as JSON lines."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter() if as_json else logging.Formatter("%(message)s"))
-    level = logging.INFO if verbose or as_json else logging.WARNING
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("grouping").setLevel(logging.INFO)
-    handler.setLevel(logging.INFO)
-
-
-def note(event: str, level: int = logging.INFO, **fields: Any) -> None:
-    """Log one event; with text logging the fields follow the event."""
-    shown = "  ".join(f"{name} {value}" for name, value in fields.items())
-    structured = isinstance(_formatter(), JsonFormatter)
-    log.log(level, event if structured else f"{event}  {shown}".rstrip(), extra={"fields": fields})
 
 
 class PhotoProgress:
@@ -62,10 +32,8 @@ class PhotoProgress:
         self.done = self.faces = self.failed = 0
         self._started = self._logged = time.monotonic()
         self._total: int | None = None
-        structured = isinstance(_formatter(), JsonFormatter)
-        hidden = structured or not sys.stderr.isatty()
-        self._bar = tqdm(desc="photos", unit="photo", smoothing=0.05, disable=hidden)
-        self._hidden = hidden
+        self._hidden = _no_bars()
+        self._bar = tqdm(desc="photos", unit="photo", smoothing=0.05, disable=self._hidden)
         threading.Thread(target=self._count, args=(count,), daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -137,8 +105,7 @@ class StageProgress:
 
         if stage != self._stage:
             self._close()
-            hidden = isinstance(_formatter(), JsonFormatter) or not sys.stderr.isatty()
-            self._bar, self._stage = tqdm(desc=stage, total=total, disable=hidden), stage
+            self._bar, self._stage = tqdm(desc=stage, total=total, disable=_no_bars()), stage
         self._bar.update(done - self._bar.n)
 
     def _close(self) -> None:
@@ -146,6 +113,6 @@ class StageProgress:
             self._bar.close()
 
 
-def _formatter() -> logging.Formatter | None:
-    handlers = logging.getLogger().handlers
-    return handlers[0].formatter if handlers else None
+def _no_bars() -> bool:
+    """Whether a bar would spoil a log, or end in a file."""
+    return logs_json() or not sys.stderr.isatty()
