@@ -17,7 +17,8 @@ def _log_as_before():
     log = logging.getLogger()
     handlers, level = log.handlers[:], log.level
     yield
-    log.handlers[:], log.level = handlers, level
+    log.handlers[:] = handlers
+    log.setLevel(level)
 
 
 def parsed(*words):
