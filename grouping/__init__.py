@@ -3,19 +3,48 @@
 ``from grouping import face_recognition`` is all that most callers need::
 
     groups, images = face_recognition([{"id": 1, "url": "https://example.org/a.jpg"}, ...])
+
+Who calls whom: the command line (:mod:`grouping.cli`) and :mod:`grouping.api` build a
+:class:`GroupingPipeline`, which wires the stages together. A photo travels ``sources -> faces
+(within execution) -> people (similarity, clustering) -> results -> report, export``; what a
+person knows better comes in from ``corrections``, and what was found once stays in ``storage``.
+
+In the words of this package, a *pipeline* is the whole job, the *analyser* finds the faces of one
+photo, a *runner* is one network on one device; *outcomes* are what photos gave, the *result* is
+everything a run found and the *document* its form as ``groups.json``. A *micro-cluster* holds equal
+or must-link faces, *clusters* grow from them, *groups* are what is handed out: one a person.
 """
 
 from grouping.api import face_recognition
 from grouping.config import GroupingConfig
-from grouping.errors import GroupingError
-from grouping.pipeline import GroupingPipeline, GroupingResult
+from grouping.errors import (
+    ConfigError,
+    CorrectionsError,
+    GroupingError,
+    InputError,
+    ModelError,
+    OutputError,
+)
+from grouping.pipeline import GroupingPipeline, GroupingResult, Interrupted
+from grouping.sources.entries import SourceOptions
+from grouping.sources.http_photo import HttpOptions
+from grouping.sources.s3_photo import S3Options
 from grouping.version import __version__
 
 __all__ = [
+    "ConfigError",
+    "CorrectionsError",
     "GroupingConfig",
     "GroupingError",
     "GroupingPipeline",
     "GroupingResult",
+    "HttpOptions",
+    "InputError",
+    "Interrupted",
+    "ModelError",
+    "OutputError",
+    "S3Options",
+    "SourceOptions",
     "__version__",
     "face_recognition",
 ]
