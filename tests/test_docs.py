@@ -1,0 +1,40 @@
+"""What the pages for people name is there."""
+
+import re
+
+import pytest
+
+from grouping.cli.main import build_parser
+from tests.helpers.paths import ROOT
+
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "checkpoint" / "README.md"]
+LINK = re.compile(r"\]\(([^)#]+)\)")
+SOURCE_FILE = re.compile(r"(?:grouping|backbone|tests)/[\w/]+\.py")
+BENCHMARK = re.compile(r"`(bench_\w+)")
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
+# Options of the benchmarks.
+OF_OTHERS = {"--largest", "--megapixels", "--memory", "--methods", "--parts", "--per-photo"}
+OF_OTHERS |= {"--photos", "--rounds", "--threads", "--timed"}
+
+
+@pytest.fixture(params=PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def page(request):
+    return request.param
+
+
+def test_links_lead_somewhere(page):
+    links = [link for link in LINK.findall(page.read_text()) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_files_and_benchmarks_exist(page):
+    text = page.read_text()
+    files = SOURCE_FILE.findall(text)
+    files += [f"tests/benchmarks/{name}.py" for name in BENCHMARK.findall(text)]
+    assert [path for path in files if not (ROOT / path).exists()] == []
+
+
+def test_options_exist(page):
+    options = set(OPTION.findall(page.read_text())) - OF_OTHERS
+    known = build_parser().format_help()
+    assert sorted(option for option in options if option not in known) == []
