@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers.paths import PHOTOS, ROOT
 
-BUNDLED = "mobilefacenet_arcface_512.pth"
+BUNDLED = ("mobilefacenet_arcface_512.pth", "README.md")  # the network, its origin and licence
 OF_A_BUILD = ("pyproject.toml", "requirements.txt", "README.md", "LICENSE")
 
 
@@ -24,7 +24,8 @@ def wheel(tmp_path_factory):
     for name in ("grouping", "backbone"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     (tree / "checkpoint").mkdir()
-    shutil.copy(ROOT / "checkpoint" / BUNDLED, tree / "checkpoint")
+    for name in BUNDLED:
+        shutil.copy(ROOT / "checkpoint" / name, tree / "checkpoint")
     (tree / "checkpoint" / "mine.pth").write_bytes(b"not to be handed on")
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q"]
     subprocess.run([*command, "-w", tree / "wheels", tree], check=True, capture_output=True)
@@ -51,9 +52,11 @@ def files_below(folder):
 
 
 def test_the_wheel_holds_all_files_and_the_bundled_network(unpacked):
-    assert files_below(unpacked) == files_below(ROOT) | {f"backbone/weights/bundled/{BUNDLED}"}
-    bundled = unpacked / "backbone" / "weights" / "bundled" / BUNDLED
-    assert bundled.read_bytes() == (ROOT / "checkpoint" / BUNDLED).read_bytes()
+    bundled = "backbone/weights/bundled"
+    assert files_below(unpacked) == files_below(ROOT) | {f"{bundled}/{name}" for name in BUNDLED}
+    for name in BUNDLED:
+        there = (unpacked / bundled / name).read_bytes()
+        assert there == (ROOT / "checkpoint" / name).read_bytes()
 
 
 def test_the_metadata_names_dependencies_and_the_command(unpacked):
