@@ -10,8 +10,8 @@ from typing import Any
 from grouping.config import AUTO, CLUSTER_METHODS, FOLDER_MODES, PRECISIONS, GroupingConfig
 from grouping.sources.entries import SourceOptions
 from grouping.sources.http_photo import HttpOptions
-from grouping.sources.s3_photo import S3Options
 from grouping.storage.cache_database import CACHE_NAME
+from grouping.storage.s3_client import S3Options
 from grouping.version import __version__
 
 EPILOG = """\

@@ -23,8 +23,8 @@ from grouping.report.thumbnails import OpenPhoto
 from grouping.results.album import Album, Face, one_line
 from grouping.storage.atomic_files import make_folder, write_bytes
 from grouping.storage.locations import local_path, scheme_of
+from grouping.version import PRODUCT
 
-TOOLKIT = "photo-album-face-grouping"
 SUFFIX = ".xmp"
 ELSEWHERE = "elsewhere"
 LONGEST_NAME = 255  # bytes, of nearly all file systems
@@ -85,7 +85,7 @@ def sidecar(album: Album, photo: int, orientation: int = 1) -> str:
         width, height = height, width
     regions = "\n".join(_region(album, face, orientation) for face in album.faces_in(photo))
     return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
-<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="{TOOLKIT}">
+<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="{PRODUCT}">
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
   <rdf:Description rdf:about=""
     xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/"
@@ -174,7 +174,7 @@ def _beside(album: Album, photo: int) -> Path:
     if original is None:
         raise FetchError("a sidecar beside it needs a photo on this machine")
     path = original.with_name(original.name + SUFFIX)
-    if path.exists() and TOOLKIT.encode() not in path.read_bytes():
+    if path.exists() and PRODUCT.encode() not in path.read_bytes():
         raise FetchError(f"{path.name} was written by another program and is left as it is")
     return path
 

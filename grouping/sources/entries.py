@@ -28,8 +28,9 @@ from grouping.sources.photo import (
     Photo,
     RefusedPhoto,
 )
-from grouping.sources.s3_photo import S3Options, photos_in_bucket, s3_photo
+from grouping.sources.s3_photo import photos_in_bucket, s3_photo
 from grouping.storage.locations import local_path, printable, scheme_of, shown_url
+from grouping.storage.s3_client import S3Options
 
 __all__ = [
     "Fingerprint",

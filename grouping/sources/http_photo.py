@@ -24,17 +24,22 @@ from typing import TYPE_CHECKING, Self
 from grouping.errors import ConfigError, FetchError
 from grouping.sources.allowed_addresses import AddressPolicy
 from grouping.sources.photo import MAX_PHOTO_BYTES, Fingerprint, Photo, too_large
-from grouping.storage.retry import Deadline, ThrottledError, with_retries
+from grouping.storage.retry import (
+    PASSING_STATUS,
+    Deadline,
+    ThrottledError,
+    check_positive,
+    with_retries,
+)
+from grouping.version import PRODUCT
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
     from urllib3.connection import HTTPConnection
     from urllib3.util import Url
 
-USER_AGENT = "photo-album-face-grouping"
 CHUNK_BYTES = 64 * 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 LONGEST_RETRY_AFTER = 30.0  # seconds; a server that asks for more is tried earlier
 HINTS = {403: "; the address may have expired", 404: "; there is no such photo"}
 
@@ -64,9 +69,7 @@ class HttpOptions:
     ca_file: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("connect_timeout", "read_timeout", "total_timeout", "attempts"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} must be above 0, got {getattr(self, name)}")
+        check_positive(self, "connect_timeout", "read_timeout", "total_timeout", "attempts")
         if self.max_redirects < 0:
             raise ConfigError(f"max_redirects must be at least 0, got {self.max_redirects}")
         _ = self.policy
@@ -170,7 +173,7 @@ def _open(target: Url, options: HttpOptions, deadline: Deadline) -> Iterator[Bas
 def _headers(target: Url) -> dict[str, str]:
     return {
         "Host": target.netloc or "",
-        "User-Agent": USER_AGENT,
+        "User-Agent": PRODUCT,
         "Accept": "image/*,*/*;q=0.5",
         "Accept-Encoding": "identity",
         "Connection": "close",

@@ -22,9 +22,9 @@ from types import TracebackType
 from typing import Self
 
 from grouping.errors import FetchError, OutputError
-from grouping.sources.s3_photo import S3Options, explained, s3_client, split_url
 from grouping.storage.atomic_files import cannot_write, make_folder
 from grouping.storage.locations import printable, scheme_of
+from grouping.storage.s3_client import S3Options, as_fetch_errors, s3_client, split_url
 
 INDEX_NAME = "groups.json"
 MULTIPART_BYTES = 8 * 2**20
@@ -197,7 +197,7 @@ class S3Sink(Sink):
 
         place = printable(f"s3://{self._bucket}/{self._prefix}")
         try:
-            with explained(self._options):
+            with as_fetch_errors(self._options):
                 yield
         except (FetchError, Boto3Error) as error:
             reason = str(error) if isinstance(error, FetchError) else "the upload failed"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from grouping.errors import OutputError
-from grouping.sources.s3_photo import S3Options
 from grouping.storage.destinations import open_sink
+from grouping.storage.s3_client import S3Options
 from tests.helpers.servers import FaultyServer, drops, forwards, s3_server, sends
 
 pytestmark = pytest.mark.usefixtures("s3_credentials")
