@@ -15,8 +15,8 @@ from grouping.config import AUTO, GroupingConfig
 from grouping.errors import PhotoError
 from grouping.execution.face_models import Engine, PhotoWork, shared_engine
 from grouping.execution.read_ahead import prefetch
-from grouping.records import FaceSet, Failure, PhotoFaces, UInt8
-from grouping.sources.photo import Fingerprint, MemoryPhoto, Photo
+from grouping.records import FaceSet, Failure, Fingerprint, PhotoFaces, UInt8
+from grouping.sources.photo import MemoryPhoto, Photo
 
 if TYPE_CHECKING:
     from grouping.corrections.apply import AppliedCorrections, Entry

@@ -25,7 +25,7 @@ from grouping.cli.options import (
     config_from,
     source_options_from,
 )
-from grouping.cli.outputs import GROUPS_FILE, read_document, summary, write_extras, write_results
+from grouping.cli.outputs import read_document, summary, write_extras, write_results
 from grouping.cli.progress import PhotoProgress, note, set_up_logging
 from grouping.corrections.apply import Entry
 from grouping.corrections.overrides import in_order
@@ -35,13 +35,16 @@ from grouping.pipeline import GroupingPipeline, Interrupted
 from grouping.results.person_ids import assign_ids
 from grouping.sources.entries import list_sources, photos_from_entries
 from grouping.storage.cache import Cache
-from grouping.storage.cache_database import CACHE_NAME
-from grouping.storage.destinations import Sink, open_sink
+from grouping.storage.destinations import Destination, open_destination
 from grouping.storage.locations import printable
+from grouping.storage.result_folder import (
+    CACHE_FILE,
+    CORRECTIONS_FILE,
+    CORRECTIONS_PATTERN,
+    GROUPS_FILE,
+)
 
 DONE, KNOWN_ERROR, USAGE, TOO_MANY_FAILURES, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
-CORRECTIONS_NAME = "corrections.toml"
-CORRECTIONS_PATTERN = "corrections*.toml"  # browsers number what is downloaded again
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -94,8 +97,8 @@ def _guarded(work: Any, arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> None:
     config, options = config_from(arguments), source_options_from(arguments)
     with ExitStack() as stack:
-        sink = stack.enter_context(open_sink(arguments.out, options.s3))
-        sink.recall(GROUPS_FILE, CORRECTIONS_NAME)
+        sink = stack.enter_context(open_destination(arguments.out, options.s3))
+        sink.recall(GROUPS_FILE, CORRECTIONS_FILE)
         previous = _previous(arguments, sink)
         entries = _corrections(arguments, sink)
         listed = partial(list_sources, arguments.sources, out=arguments.out, options=options)
@@ -135,7 +138,7 @@ def _print_end(problems: Sequence[str], place: str) -> None:
 
 
 def _forget(arguments: argparse.Namespace) -> None:
-    cache = arguments.cache or Path(arguments.out) / CACHE_NAME
+    cache = arguments.cache or Path(arguments.out) / CACHE_FILE
     if not cache.exists():
         raise CacheError(f"there is no cache {printable(cache)}; name it with --out or --cache")
     with Cache.open(cache) as opened:
@@ -150,7 +153,7 @@ def _forget(arguments: argparse.Namespace) -> None:
         raise CacheError("none of these photos is in the cache; nothing was forgotten")
 
 
-def _previous(arguments: argparse.Namespace, sink: Sink) -> Mapping[str, Any] | None:
+def _previous(arguments: argparse.Namespace, sink: Destination) -> Mapping[str, Any] | None:
     """The result whose people keep their ids; found out to be one before the work."""
     beside = sink.folder / GROUPS_FILE
     path = arguments.previous or (beside if beside.exists() else None)
@@ -161,7 +164,7 @@ def _previous(arguments: argparse.Namespace, sink: Sink) -> Mapping[str, Any] | 
     return document
 
 
-def _corrections(arguments: argparse.Namespace, sink: Sink) -> Sequence[Entry]:
+def _corrections(arguments: argparse.Namespace, sink: Destination) -> Sequence[Entry]:
     """Entries of all files: those named, else those that lie in the output folder."""
     paths = arguments.corrections or in_order([*sink.folder.glob(CORRECTIONS_PATTERN)])
     for path in paths:
@@ -169,14 +172,14 @@ def _corrections(arguments: argparse.Namespace, sink: Sink) -> Sequence[Entry]:
     return load_all_corrections(paths)
 
 
-def _open_cache(arguments: argparse.Namespace, sink: Sink) -> Cache | None:
+def _open_cache(arguments: argparse.Namespace, sink: Destination) -> Cache | None:
     """The cache named, else one in the output folder, if that is on this machine."""
     if arguments.no_cache:
         return None
     if arguments.cache is not None:
         return Cache.open(arguments.cache)
     local = Path(sink.location) == sink.folder
-    return Cache.open(sink.folder / CACHE_NAME) if local else None
+    return Cache.open(sink.folder / CACHE_FILE) if local else None
 
 
 def _check_failures(progress: PhotoProgress, limit: float) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from grouping.config import AUTO, CLUSTER_METHODS, FOLDER_MODES, PRECISIONS, GroupingConfig
 from grouping.sources.entries import SourceOptions
 from grouping.sources.http_photo import HttpOptions
-from grouping.storage.cache_database import CACHE_NAME
+from grouping.storage.result_folder import CACHE_FILE
 from grouping.storage.s3_client import S3Options
 from grouping.version import __version__
 
@@ -237,7 +237,7 @@ def _add_cache(parser: argparse.ArgumentParser) -> None:
         "--cache",
         type=Path,
         metavar="FILE",
-        help=f"results of photos for the next run (default: {CACHE_NAME} in the output folder)",
+        help=f"results of photos for the next run (default: {CACHE_FILE} in the output folder)",
     )
     add("--no-cache", action="store_true", help="keep nothing")
     add(

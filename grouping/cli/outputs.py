@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from grouping.cli.progress import StageProgress
 from grouping.errors import InputError
 from grouping.storage.atomic_files import write_bytes
+from grouping.storage.result_folder import FAILURES_FILE, GROUPS_FILE, PAGE_FILE
 
 if TYPE_CHECKING:
     import argparse
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from grouping.pipeline import GroupingResult
     from grouping.report.thumbnails import OpenPhoto
 
-GROUPS_FILE = "groups.json"
-FAILURES_FILE = "failures.csv"
 LISTED_FAILURES = 10
 LISTED_PEOPLE = 10
 
@@ -129,7 +128,7 @@ def summary(result: GroupingResult, document: Json) -> str:
     if document["merge_suggestions"]:
         pairs = len(document["merge_suggestions"])
         groups_are = "pair of groups" if pairs == 1 else "pairs of groups"
-        place = "index.html" if document.get("plots") else f"merge_suggestions in {GROUPS_FILE}"
+        place = PAGE_FILE if document.get("plots") else f"merge_suggestions in {GROUPS_FILE}"
         lines.append(f"review     {pairs} {groups_are} may be one person, see {place}")
     if document["changes"] is not None:
         changes = ", ".join(f"{len(who)} {what}" for what, who in document["changes"].items())

@@ -20,11 +20,10 @@ from grouping.export.tables import write_tables
 from grouping.export.xmp_sidecars import write_sidecars
 from grouping.report.thumbnails import OpenPhoto, Progress
 from grouping.results.album import Album, one_line
-from grouping.storage.atomic_files import cannot_write, make_folder, write_bytes
+from grouping.storage.atomic_files import make_folder, write_bytes, write_error
 from grouping.storage.locations import local_path, scheme_of
+from grouping.storage.result_folder import PEOPLE_ARCHIVE, PEOPLE_FOLDER, SIDECARS_FOLDER
 
-PEOPLE_FOLDER = "people"
-ARCHIVE = "people.zip"
 # What an export has made, so that the next one can take it away and nothing else.
 CONTENTS = ".contents"
 
@@ -82,7 +81,7 @@ def export(
     if archive:
         parts.append(write_archive(result, out, open_photo, progress=progress))
     if sidecars:
-        parts.append(Exported(*write_sidecars(result, open_photo, out / "sidecars")))
+        parts.append(Exported(*write_sidecars(result, open_photo, out / SIDECARS_FOLDER)))
     for part in parts:
         done.files += part.files
         done.problems += [p for p in part.problems if p not in done.problems]
@@ -137,8 +136,8 @@ def write_archive(
         OutputError: the archive cannot be written; an earlier one is intact.
     """
     album = Album(result)
-    path = out / ARCHIVE
-    aside = path.with_name(f".{ARCHIVE}.{os.getpid()}.part")
+    path = out / PEOPLE_ARCHIVE
+    aside = path.with_name(f".{PEOPLE_ARCHIVE}.{os.getpid()}.part")
     done = Exported(files=[path])
     try:
         # Photos are compressed already.
@@ -149,7 +148,7 @@ def write_archive(
                     progress("archive", photo + 1, len(album.images))
         aside.replace(path)
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise write_error(path, error) from error
     finally:
         aside.unlink(missing_ok=True)
     return done
@@ -203,7 +202,7 @@ def _place(album: Album, photo: int, target: Path, open_photo: OpenPhoto, *, cop
     try:
         shutil.copy2(original, target)
     except OSError as error:
-        raise cannot_write(target, error) from error
+        raise write_error(target, error) from error
     return target
 
 

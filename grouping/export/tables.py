@@ -11,6 +11,7 @@ from typing import Any
 from grouping.results.album import Album, Face
 from grouping.storage.atomic_files import write_bytes
 from grouping.storage.locations import printable
+from grouping.storage.result_folder import FACES_TABLE, GROUPS_TABLE
 
 FACE_COLUMNS = (
     *("face_idx", "photo_id", "photo_url", "group_idx", "group_id", "name", "similarity"),
@@ -37,8 +38,8 @@ def write_tables(result: dict[str, Any], out: Path) -> list[Path]:
     faces = (_face_row(album, face) for face in album.faces.values())
     groups = (_group_row(album, group) for group in album.groups)
     return [
-        write_bytes(out / "faces.csv", table_bytes(FACE_COLUMNS, faces)),
-        write_bytes(out / "groups.csv", table_bytes(GROUP_COLUMNS, groups)),
+        write_bytes(out / FACES_TABLE, table_bytes(FACE_COLUMNS, faces)),
+        write_bytes(out / GROUPS_TABLE, table_bytes(GROUP_COLUMNS, groups)),
     ]
 
 

@@ -22,6 +22,14 @@ from grouping.report.plots.tsne_plot import tsne_figure
 from grouping.report.thumbnails import OpenPhoto, Progress, Thumbnails
 from grouping.results.album import Album
 from grouping.storage.atomic_files import make_folder, write_bytes, write_image
+from grouping.storage.result_folder import (
+    FACES_PICTURE,
+    PAGE_FILE,
+    SHEETS_FOLDER,
+    SIMILARITY_PICTURE,
+    THUMBNAILS_FOLDER,
+    TSNE_PICTURE,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,16 +72,16 @@ def write_report(
     """
     album = Album(result)
     make_folder(out)
-    thumbnails = Thumbnails(album, open_photo, out / "thumbs")
+    thumbnails = Thumbnails(album, open_photo, out / THUMBNAILS_FOLDER)
     thumbnails.prepare(progress)
     written = list(_write_sheets(album, out, thumbnails, progress))
     if plots and result.get("plots"):
-        written.append(_write_figure(out / "tsne.png", tsne_figure(result, thumbnails.crop)))
-        written.append(_write_figure(out / "similarity.png", similarity_figure(result)))
+        written.append(_write_figure(out / TSNE_PICTURE, tsne_figure(result, thumbnails.crop)))
+        written.append(_write_figure(out / SIMILARITY_PICTURE, similarity_figure(result)))
         mosaic = faces_picture(result, thumbnails.crop)
-        written.append(write_image(out / "faces.png", mosaic))
+        written.append(write_image(out / FACES_PICTURE, mosaic))
     page = gallery_page(album, thumbnails).encode("utf-8")
-    written.append(write_bytes(out / "index.html", page))
+    written.append(write_bytes(out / PAGE_FILE, page))
     return written
 
 
@@ -81,7 +89,7 @@ def _write_sheets(
     album: Album, out: Path, thumbnails: Thumbnails, progress: Progress | None
 ) -> Iterator[Path]:
     """``groups/person_000.jpg``, further pages ``person_000_2.jpg``; stale ones are removed."""
-    folder = make_folder(out / "groups")
+    folder = make_folder(out / SHEETS_FOLDER)
     stale = set(folder.glob("person_[0-9]*.jpg"))
     for group_idx in range(len(album.groups)):
         for number, page in enumerate(iter_sheets(album, group_idx, thumbnails), 1):

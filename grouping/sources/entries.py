@@ -22,7 +22,6 @@ from grouping.sources.http_photo import HttpOptions, HttpPhoto
 from grouping.sources.list_files import is_list_file, read_list
 from grouping.sources.photo import (
     MAX_PHOTO_BYTES,
-    Fingerprint,
     LocalPhoto,
     MemoryPhoto,
     Photo,
@@ -31,16 +30,6 @@ from grouping.sources.photo import (
 from grouping.sources.s3_photo import photos_in_bucket, s3_photo
 from grouping.storage.locations import local_path, printable, scheme_of, shown_url
 from grouping.storage.s3_client import S3Options
-
-__all__ = [
-    "Fingerprint",
-    "LocalPhoto",
-    "MemoryPhoto",
-    "Photo",
-    "SourceOptions",
-    "list_sources",
-    "photos_from_entries",
-]
 
 LOCAL_REFUSED = "refused: local paths are read only with allow_local=True"
 

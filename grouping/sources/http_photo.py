@@ -22,8 +22,9 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Self
 
 from grouping.errors import ConfigError, FetchError
+from grouping.records import Fingerprint
 from grouping.sources.allowed_addresses import AddressPolicy
-from grouping.sources.photo import MAX_PHOTO_BYTES, Fingerprint, Photo, too_large
+from grouping.sources.photo import MAX_PHOTO_BYTES, Photo, too_large_error
 from grouping.storage.retry import (
     PASSING_STATUS,
     Deadline,
@@ -165,7 +166,7 @@ def _open(target: Url, options: HttpOptions, deadline: Deadline) -> Iterator[Bas
                 raise
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             if not watchdog.expired:
-                raise _explained(error) from error
+                raise _connection_error(error) from error
         if watchdog.expired:  # a cut within the headers looks like their end
             raise deadline.error()
 
@@ -266,7 +267,7 @@ def _tls_context(ca_file: str | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file)
 
 
-def _explained(error: Exception) -> FetchError:
+def _connection_error(error: Exception) -> FetchError:
     import urllib3
 
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -295,14 +296,14 @@ def _retry_after(response: BaseHTTPResponse) -> float:
 def _body(response: BaseHTTPResponse, max_bytes: int) -> bytes:
     announced = response.headers.get("Content-Length", "")
     if announced.isdecimal() and int(announced) > max_bytes:
-        raise too_large(max_bytes)
+        raise too_large_error(max_bytes)
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise FetchError("the server answered compressed, which it was asked not to")
     body = bytearray()
     for chunk in response.stream(CHUNK_BYTES):
         body += chunk
         if len(body) > max_bytes:
-            raise too_large(max_bytes)
+            raise too_large_error(max_bytes)
     if not body and announced != "0":
         raise FetchError("the connection was dropped before the photo", retryable=True)
     return bytes(body)

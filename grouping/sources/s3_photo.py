@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grouping.errors import FetchError, SourceError
+from grouping.records import Fingerprint
 from grouping.sources.folders import is_hidden_or_junk, is_photo_name
-from grouping.sources.photo import MAX_PHOTO_BYTES, Fingerprint, Photo, too_large
+from grouping.sources.photo import MAX_PHOTO_BYTES, Photo, too_large_error
 from grouping.storage.locations import printable
 from grouping.storage.retry import Deadline, with_retries
 from grouping.storage.s3_client import S3Options, as_fetch_errors, s3_client, split_url
@@ -115,7 +116,7 @@ class _Download:
             self._etag = answer.get("ETag", "")
             if len(self._body) + answer["ContentLength"] > photo.max_bytes:
                 answer["Body"].close()
-                raise too_large(photo.max_bytes)
+                raise too_large_error(photo.max_bytes)
             self._take(answer["Body"])
 
     def _take(self, stream: Any) -> None:

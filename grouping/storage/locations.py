@@ -15,6 +15,14 @@ SECRET_KEY = re.compile(
 )
 
 
+FileIdentity = tuple[int, int]  # device and inode
+
+
+def file_identity(status: os.stat_result) -> FileIdentity:
+    """Return which file it is, under whatever name it was found."""
+    return status.st_dev, status.st_ino
+
+
 def scheme_of(url: str) -> str:
     """In lower case; empty for a path, also for ``C:\\photos``."""
     head, found, _ = url.partition("://")
