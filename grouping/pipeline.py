@@ -247,7 +247,7 @@ class _Collector:
             content = self._cache.content_of(fingerprint)
             if content and (done := self._lookup(content)) is not None:
                 return _Fetched(None, None, done, content)  # nothing new to remember
-        pixels = photo.pixels if isinstance(photo, MemoryPhoto) else None
+        pixels = _pixels(photo) if isinstance(photo, MemoryPhoto) else None
         if pixels is not None:
             return _Fetched(None, PhotoWork(pixels), None, None)
         import hashlib
@@ -288,3 +288,16 @@ class _Collector:
         self.outcomes[position] = result
         if self._on_photo is not None:
             self._on_photo(self.photos[position], result)
+
+
+def _pixels(photo: MemoryPhoto) -> UInt8 | None:
+    """Return a photo's (h, w, 3) uint8 RGB pixels, upright; None where it was given as bytes.
+
+    Raises:
+        DecodeError: its PIL image stands for a file that cannot be decoded.
+    """
+    if photo.image is None:
+        return photo.array
+    from grouping.faces.decoding import upright_pixels
+
+    return upright_pixels(photo.image)

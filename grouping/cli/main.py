@@ -33,7 +33,8 @@ from grouping.corrections.toml_file import load_all_corrections
 from grouping.errors import CacheError, FailureRateError, GroupingError
 from grouping.pipeline import GroupingPipeline, Interrupted
 from grouping.results.person_ids import assign_ids
-from grouping.sources.entries import list_sources, photos_from_entries
+from grouping.sources.entries import photos_from_entries
+from grouping.sources.listing import list_sources
 from grouping.storage.cache import Cache
 from grouping.storage.destinations import Destination, open_destination
 from grouping.storage.locations import printable

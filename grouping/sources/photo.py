@@ -119,24 +119,11 @@ class MemoryPhoto(Photo):
         """The bytes of the image file.
 
         Raises:
-            InputError: the photo was given as pixels; use ``pixels``.
+            InputError: the photo was given as pixels; use ``image`` or ``array``.
         """
         if self.data is None:
-            raise InputError("this photo was given as pixels and has no bytes; use its pixels")
+            raise InputError("this photo was given as pixels; use its image or array")
         return self.data
-
-    @property
-    def pixels(self) -> UInt8 | None:
-        """(H, W, 3) uint8 RGB, upright; None where the photo was given as bytes.
-
-        Raises:
-            DecodeError: the PIL image stands for a file that cannot be decoded.
-        """
-        if self.image is None:
-            return self.array
-        from grouping.faces.decoding import upright_pixels
-
-        return upright_pixels(self.image)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from grouping.people.group_faces import group_faces
 from grouping.results.person_ids import assign_ids
 from grouping.results.response import build_document
 from grouping.similarity.group_sums import group_members
-from grouping.sources.entries import list_sources
+from grouping.sources.listing import list_sources
 from grouping.storage.cache import Cache
 from tests.helpers.vectors import bcubed, pairwise
 

@@ -9,7 +9,8 @@ import pytest
 
 from grouping.errors import ConfigError, FetchError, SourceError
 from grouping.execution.read_ahead import prefetch
-from grouping.sources.entries import SourceOptions, list_sources, photos_from_entries
+from grouping.sources.entries import SourceOptions, photos_from_entries
+from grouping.sources.listing import list_sources
 from grouping.sources.s3_photo import S3Photo, photos_in_bucket
 from grouping.storage.s3_client import S3Options, split_url
 from tests.helpers.paths import ROOT
