@@ -8,7 +8,8 @@
 from grouping.api import face_recognition
 from grouping.config import GroupingConfig
 from grouping.errors import GroupingError
-from grouping.pipeline import GroupingPipeline, GroupingResult
+from grouping.pipeline import GroupingPipeline
+from grouping.results.run_result import GroupingResult
 from grouping.version import __version__
 
 __all__ = [

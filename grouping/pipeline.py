@@ -16,13 +16,12 @@ from grouping.errors import PhotoError
 from grouping.execution.face_models import Engine, PhotoWork, shared_engine
 from grouping.execution.read_ahead import prefetch
 from grouping.records import FaceSet, Failure, Fingerprint, PhotoFaces, UInt8
+from grouping.results.run_result import GroupingResult
 from grouping.sources.photo import MemoryPhoto, Photo
 
 if TYPE_CHECKING:
-    from grouping.corrections.apply import AppliedCorrections, Entry
-    from grouping.faces.embedding import ModelInfo
+    from grouping.corrections.apply import Entry
     from grouping.people.calibration import Calibration
-    from grouping.people.group_faces import Grouping
     from grouping.storage.cache import Cache
 
 CHUNK = 4  # photos a worker takes at once
@@ -35,35 +34,6 @@ OnPhoto = Callable[[Photo, PhotoFaces], None]
 
 class Interrupted(KeyboardInterrupt):
     """The run was asked to stop; photos in flight were finished and kept in the cache."""
-
-
-@dataclass(frozen=True, eq=False)
-class GroupingResult:
-    """Everything a run found.
-
-    Attributes:
-        photos: in the order given.
-        outcomes: what each photo gave; their faces are rows of ``faces``.
-        faces: the faces of all photos, in the order of the photos.
-        crops: (n, 112, 112, 3) uint8 RGB, or None where they were not kept.
-        grouping: who is who.
-        model: which network made the embeddings.
-        threshold: the cosine similarity used.
-        config: the settings.
-        calibration: where the threshold comes from, if it was calibrated on this album.
-        corrections: what a person corrected, found again among these faces.
-    """
-
-    photos: tuple[Photo, ...]
-    outcomes: tuple[PhotoFaces, ...]
-    faces: FaceSet
-    crops: UInt8 | None
-    grouping: Grouping
-    model: ModelInfo
-    threshold: float
-    config: GroupingConfig
-    calibration: Calibration | None = None
-    corrections: AppliedCorrections | None = None
 
 
 class GroupingPipeline:

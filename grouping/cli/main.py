@@ -25,14 +25,15 @@ from grouping.cli.options import (
     config_from,
     source_options_from,
 )
-from grouping.cli.outputs import read_document, summary, write_extras, write_results
+from grouping.cli.outputs import summary, write_extras, write_results
 from grouping.cli.progress import PhotoProgress, note, set_up_logging
 from grouping.corrections.apply import Entry
 from grouping.corrections.overrides import in_order
 from grouping.corrections.toml_file import load_all_corrections
 from grouping.errors import CacheError, FailureRateError, GroupingError
 from grouping.pipeline import GroupingPipeline, Interrupted
-from grouping.results.person_ids import assign_ids
+from grouping.results.document import read_document
+from grouping.results.person_ids import check_previous
 from grouping.sources.entries import photos_from_entries
 from grouping.sources.listing import list_sources
 from grouping.storage.cache import Cache
@@ -161,7 +162,7 @@ def _previous(arguments: argparse.Namespace, sink: Destination) -> Mapping[str, 
     if path is None:
         return None
     document = read_document(path)
-    assign_ids(document, [], 0)
+    check_previous(document)
     return document
 
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grouping.cli.progress import StageProgress
-from grouping.errors import InputError
 from grouping.storage.atomic_files import write_bytes
 from grouping.storage.result_folder import FAILURES_FILE, GROUPS_FILE, PAGE_FILE
 
 if TYPE_CHECKING:
     import argparse
 
-    from grouping.pipeline import GroupingResult
-    from grouping.report.thumbnails import OpenPhoto
+    from grouping.results.album import OpenPhoto
+    from grouping.results.run_result import GroupingResult
+    from grouping.results.schema import Document, GroupEntry
 
 LISTED_FAILURES = 10
 LISTED_PEOPLE = 10
-
-Json = dict[str, Any]
 
 
 def write_results(
@@ -29,7 +26,7 @@ def write_results(
     folder: Path,
     arguments: argparse.Namespace,
     previous: Mapping[str, Any] | None,
-) -> tuple[Json, list[str]]:
+) -> tuple[Document, list[str]]:
     """Write ``groups.json``, ``failures.csv`` and what the options ask for.
 
     Returns:
@@ -38,7 +35,7 @@ def write_results(
     Raises:
         OutputError: a file cannot be written; earlier results stay whole.
     """
-    from grouping.results.response import build_document
+    from grouping.results.document import build_document, encode_document
 
     document = build_document(result, previous)
     if not arguments.no_plots:
@@ -46,13 +43,13 @@ def write_results(
 
         document["plots"] = plot_data(result.faces, result.grouping.labels, result.threshold)
     write_bytes(folder / FAILURES_FILE, _failures(result))
-    write_bytes(folder / GROUPS_FILE, encoded(document))
+    write_bytes(folder / GROUPS_FILE, encode_document(document))
     problems = write_extras(document, folder, arguments, lambda i: result.photos[i].read())
     return document, problems
 
 
 def write_extras(
-    document: Json, folder: Path, arguments: argparse.Namespace, open_photo: OpenPhoto
+    document: Document, folder: Path, arguments: argparse.Namespace, open_photo: OpenPhoto
 ) -> list[str]:
     """Write pictures, page and exports; return a line for each photo not handed on.
 
@@ -82,34 +79,7 @@ def write_extras(
     return exported.problems
 
 
-def encoded(document: Json) -> bytes:
-    """JSON with a line for each group and each photo: quick to write, to read and to compare."""
-    fields = []
-    for name, value in document.items():
-        lines = isinstance(value, list)
-        text = "[\n" + ",\n".join(map(json.dumps, value)) + "\n]" if lines else json.dumps(value)
-        fields.append(f"{json.dumps(name)}: {text}")
-    return ("{\n" + ",\n".join(fields) + "\n}\n").encode()
-
-
-def read_document(path: Path) -> Json:
-    """Read a ``groups.json``.
-
-    Raises:
-        InputError: it is not there or not one of ours.
-    """
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise InputError(f"{path} is not a groups.json: it is damaged or something else") from None
-    if not (isinstance(document, dict) and {"groups", "images"} <= set(document)):
-        raise InputError(f"{path} is not a groups.json of this program")
-    return document
-
-
-def summary(result: GroupingResult, document: Json) -> str:
+def summary(result: GroupingResult, document: Document) -> str:
     """Return the short table that a run ends with."""
     images, groups = document["images"], document["groups"]
     failed = [image for image in images if "error" in image]
@@ -136,7 +106,7 @@ def summary(result: GroupingResult, document: Json) -> str:
     return "\n".join(lines)
 
 
-def _person(group: Json) -> str:
+def _person(group: GroupEntry) -> str:
     name = group["name"] or f"person {group['group_idx']:03d}"
     return (
         f"  {name:<12} {len(group['image_ids']):5d} photos {len(group['face2_idx_list']):5d} faces"

@@ -11,17 +11,15 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from grouping.config import FOLDER_MODES
 from grouping.errors import ConfigError, FetchError
 from grouping.export.safe_names import distinct_name, safe_name
 from grouping.export.tables import write_tables
 from grouping.export.xmp_sidecars import write_sidecars
-from grouping.report.thumbnails import OpenPhoto, Progress
-from grouping.results.album import Album, one_line
+from grouping.results.album import Album, OpenPhoto, Progress, one_line
+from grouping.results.schema import Document
 from grouping.storage.atomic_files import make_folder, write_bytes, write_error
-from grouping.storage.locations import local_path, scheme_of
 from grouping.storage.result_folder import PEOPLE_ARCHIVE, PEOPLE_FOLDER, SIDECARS_FOLDER
 
 # What an export has made, so that the next one can take it away and nothing else.
@@ -44,7 +42,7 @@ class Exported:
 
 
 def export(
-    result: dict[str, Any],
+    document: Document,
     out: Path,
     open_photo: OpenPhoto,
     *,
@@ -56,9 +54,9 @@ def export(
     """Write the tables, and what else is asked for.
 
     Args:
-        result: a parsed ``groups.json``.
+        document: of a run.
         out: the folder for the results.
-        open_photo: gives the bytes of ``result["images"][i]``, raises
+        open_photo: gives the bytes of ``document["images"][i]``, raises
             :class:`grouping.errors.FetchError`.
         folders: ``"link"`` or ``"copy"`` makes :func:`write_folders`.
         archive: True makes :func:`write_archive`.
@@ -72,16 +70,16 @@ def export(
     if folders not in FOLDER_MODES:
         raise ConfigError(f"folders must be one of {', '.join(FOLDER_MODES)}, not {folders!r}")
     make_folder(out)
-    done = Exported(files=write_tables(result, out))
+    done = Exported(files=write_tables(document, out))
     parts = []
     if folders != "none":
         parts.append(
-            write_folders(result, out, open_photo, copy=folders == "copy", progress=progress)
+            write_folders(document, out, open_photo, copy=folders == "copy", progress=progress)
         )
     if archive:
-        parts.append(write_archive(result, out, open_photo, progress=progress))
+        parts.append(write_archive(document, out, open_photo, progress=progress))
     if sidecars:
-        parts.append(Exported(*write_sidecars(result, open_photo, out / SIDECARS_FOLDER)))
+        parts.append(Exported(*write_sidecars(document, open_photo, out / SIDECARS_FOLDER)))
     for part in parts:
         done.files += part.files
         done.problems += [p for p in part.problems if p not in done.problems]
@@ -89,7 +87,7 @@ def export(
 
 
 def write_folders(
-    result: dict[str, Any],
+    document: Document,
     out: Path,
     open_photo: OpenPhoto,
     *,
@@ -106,7 +104,7 @@ def write_folders(
     Raises:
         OutputError: a file cannot be written.
     """
-    album = Album(result)
+    album = Album(document)
     people = make_folder(out / PEOPLE_FOLDER)
     _remove_earlier(people)
     done = Exported()
@@ -124,7 +122,7 @@ def write_folders(
 
 
 def write_archive(
-    result: dict[str, Any],
+    document: Document,
     out: Path,
     open_photo: OpenPhoto,
     *,
@@ -135,7 +133,7 @@ def write_archive(
     Raises:
         OutputError: the archive cannot be written; an earlier one is intact.
     """
-    album = Album(result)
+    album = Album(document)
     path = out / PEOPLE_ARCHIVE
     aside = path.with_name(f".{PEOPLE_ARCHIVE}.{os.getpid()}.part")
     done = Exported(files=[path])
@@ -193,8 +191,7 @@ def person_folder(album: Album, group_idx: int) -> str:
 
 def _place(album: Album, photo: int, target: Path, open_photo: OpenPhoto, *, copy: bool) -> Path:
     target = _free(make_folder(target.parent) / target.name)
-    url = str(album.images[photo].get("url") or "")
-    original = local_path(url) if url and scheme_of(url) in ("", "file") else None
+    original = album.local_path(photo)
     if original is None or not original.is_file():
         return write_bytes(target, open_photo(photo))
     if not copy and _linked(original.resolve(), target):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from grouping.results.album import Album, Face
+from grouping.results.schema import Document, GroupEntry
 from grouping.storage.atomic_files import write_bytes
 from grouping.storage.locations import printable
 from grouping.storage.result_folder import FACES_TABLE, GROUPS_TABLE
@@ -25,7 +26,7 @@ GROUP_COLUMNS = (
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def write_tables(result: dict[str, Any], out: Path) -> list[Path]:
+def write_tables(document: Document, out: Path) -> list[Path]:
     """Write ``faces.csv`` (a row a face) and ``groups.csv`` (a row a person).
 
     UTF-8 with a byte order mark, which Excel needs for names that are not ASCII. Text that a
@@ -34,7 +35,7 @@ def write_tables(result: dict[str, Any], out: Path) -> list[Path]:
     Raises:
         OutputError: a file cannot be written.
     """
-    album = Album(result)
+    album = Album(document)
     faces = (_face_row(album, face) for face in album.faces.values())
     groups = (_group_row(album, group) for group in album.groups)
     return [
@@ -61,14 +62,15 @@ def _cell(value: Any) -> Any:
 
 def _face_row(album: Album, face: Face) -> Iterator[Any]:
     image = album.images[face.photo]
-    group = album.groups[face.group] if face.group >= 0 else {}
+    group = album.groups[face.group] if face.group >= 0 else None
     yield from (face.idx, str(image["id"]), image.get("url"), face.group)
-    yield from (group.get("group_id"), group.get("name"), face.similarity)
+    yield from (group.get("group_id"), group.get("name")) if group else (None, None)
+    yield face.similarity
     yield from face.box
     yield from (face.score, face.quality)
 
 
-def _group_row(album: Album, group: dict[str, Any]) -> Iterator[Any]:
+def _group_row(album: Album, group: GroupEntry) -> Iterator[Any]:
     representative = album.faces[group["representative_face_idx"]]
     yield from (group["group_idx"], group.get("group_id"), group.get("name"))
     yield from (len(group["image_ids"]), len(group["face2_idx_list"]))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from grouping.report.style import FAINT, INK
 from grouping.report.text import font_families
+from grouping.results.schema import Document
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,7 +22,7 @@ def headline(figure: Figure, title: str, subtitle: str) -> None:
     subtitle_text.set_fontfamily(font_families(subtitle))
 
 
-def model_line(result: dict[str, Any]) -> str:
+def model_line(document: Document) -> str:
     """Which network drew the faces apart, and at which threshold."""
-    model = result["model"]
-    return f"{model['name']}, {model['file']}    ·    threshold {result['plots']['threshold']:g}"
+    model = document["model"]
+    return f"{model['name']}, {model['file']}    ·    threshold {document['plots']['threshold']:g}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from grouping.report.contact_sheets import contact_sheets, iter_sheets
 from grouping.report.gallery import gallery_page
@@ -19,8 +19,9 @@ from grouping.report.plots.face_mosaic import faces_picture
 from grouping.report.plots.plot_data import plot_data
 from grouping.report.plots.similarity_plot import similarity_figure
 from grouping.report.plots.tsne_plot import tsne_figure
-from grouping.report.thumbnails import OpenPhoto, Progress, Thumbnails
-from grouping.results.album import Album
+from grouping.report.thumbnails import Thumbnails
+from grouping.results.album import Album, OpenPhoto, Progress
+from grouping.results.schema import Document
 from grouping.storage.atomic_files import make_folder, write_bytes, write_image
 from grouping.storage.result_folder import (
     FACES_PICTURE,
@@ -45,7 +46,7 @@ __all__ = [
 
 
 def write_report(
-    result: dict[str, Any],
+    document: Document,
     out: Path,
     open_photo: OpenPhoto,
     progress: Progress | None = None,
@@ -54,10 +55,10 @@ def write_report(
     """Write every picture of a result into a folder.
 
     Args:
-        result: a parsed ``groups.json``.
+        document: of a run.
         out: the folder; made where it is not there. Each file is written aside and renamed,
             so that an earlier report stays whole where this one fails.
-        open_photo: gives the bytes of ``result["images"][i]``, raises
+        open_photo: gives the bytes of ``document["images"][i]``, raises
             :class:`grouping.errors.FetchError`; called at most once a photo.
         progress: called with the stage (``"thumbnails"``, ``"contact sheets"``), how many
             are done and how many there are.
@@ -70,15 +71,15 @@ def write_report(
     Raises:
         OutputError: a file cannot be written.
     """
-    album = Album(result)
+    album = Album(document)
     make_folder(out)
     thumbnails = Thumbnails(album, open_photo, out / THUMBNAILS_FOLDER)
     thumbnails.prepare(progress)
     written = list(_write_sheets(album, out, thumbnails, progress))
-    if plots and result.get("plots"):
-        written.append(_write_figure(out / TSNE_PICTURE, tsne_figure(result, thumbnails.crop)))
-        written.append(_write_figure(out / SIMILARITY_PICTURE, similarity_figure(result)))
-        mosaic = faces_picture(result, thumbnails.crop)
+    if plots and document.get("plots"):
+        written.append(_write_figure(out / TSNE_PICTURE, tsne_figure(document, thumbnails.crop)))
+        written.append(_write_figure(out / SIMILARITY_PICTURE, similarity_figure(document)))
+        mosaic = faces_picture(document, thumbnails.crop)
         written.append(write_image(out / FACES_PICTURE, mosaic))
     page = gallery_page(album, thumbnails).encode("utf-8")
     written.append(write_bytes(out / PAGE_FILE, page))

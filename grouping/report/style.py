@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grouping.results.album import STRANGER
+from grouping.results.schema import NO_GROUP
 
 # Paul Tol's "muted" scheme: distinct to colour-blind eyes (SRON/EPS/TN/09-002, 2021).
 COLOURS = (
@@ -25,12 +25,12 @@ FAINT = "#6B6B76"
 
 def colour_of(group_idx: int) -> str:
     """The colour of a person, grey for a face without a group."""
-    return GREY if group_idx == STRANGER else COLOURS[group_idx % len(COLOURS)]
+    return GREY if group_idx == NO_GROUP else COLOURS[group_idx % len(COLOURS)]
 
 
 def marker_of(group_idx: int) -> str:
     """The shape of a person's points in matplotlib's code, a disc for a face without a group."""
-    return "o" if group_idx == STRANGER else MARKERS[group_idx // len(COLOURS) % len(MARKERS)]
+    return "o" if group_idx == NO_GROUP else MARKERS[group_idx // len(COLOURS) % len(MARKERS)]
 
 
 def count(number: int, singular: str, plural: str | None = None) -> str:

@@ -10,20 +10,15 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from grouping.errors import PhotoError
-from grouping.results.album import Album, Face, one_line
+from grouping.results.album import Album, Face, OpenPhoto, Progress, one_line
 from grouping.storage.atomic_files import make_folder, write_image
-
-OpenPhoto = Callable[[int], bytes]
-Progress = Callable[[str, int, int], None]
 
 PREVIEW_SIDE = 640
 CROP_SIDE = 112
@@ -120,10 +115,7 @@ class Thumbnails:
         image = self._album.images[photo]
         if image.get("error"):
             raise PhotoError(image["error"])
-        data = self._open(photo)
-        if image.get("sha256") and sha256(data).hexdigest() != image["sha256"]:
-            raise PhotoError("the photo has changed since it was grouped")
-        return data
+        return self._album.read_unchanged(photo, self._open)
 
     def _cut(self, photo: int, data: bytes) -> None:
         from grouping.faces.alignment import align_faces

@@ -72,9 +72,9 @@ def assign_ids(
     """Give each group of this run its id.
 
     Args:
-        previous: the parsed ``groups.json`` of the run before; None for the first run.
-        images: of this run, as in ``groups.json``: ``id``, ``sha256`` and ``faces``, each with
-            ``box`` and ``group_idx``.
+        previous: the document of the run before; None for the first run.
+        images: of this run; of each ``id``, ``sha256`` and of its ``faces`` ``box`` and
+            ``group_idx`` are looked at.
         group_count: how many groups this run has.
 
     Raises:
@@ -90,6 +90,15 @@ def assign_ids(
         ids.append(kept.get(group) or _fresh_id(faces, taken))
         taken.add(ids[-1])
     return Identities(tuple(ids), _names(ids, known, shared), _changes(ids, now, known, shared))
+
+
+def check_previous(document: Mapping[str, Any]) -> None:
+    """Find out, before the work, whether people can keep the ids that a document gave them.
+
+    Raises:
+        InputError: it is not a ``groups.json``.
+    """
+    _read_previous(document)
 
 
 def _groups_of(images: Sequence[Mapping[str, Any]], count: int) -> list[set[FaceKey]]:

@@ -6,12 +6,12 @@ Computed once, while the embeddings are at hand; drawing needs them no more.
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Any
 
 import numpy as np
 
 from grouping.errors import InputError
 from grouping.records import FaceSet, Float32, Float64, Int64
+from grouping.results.schema import HistogramEntry, MatrixEntry, PlotsEntry, TsneEntry
 
 DEFAULT_MAX_FACES = 5000
 PCA_COMPONENTS = 50
@@ -31,7 +31,7 @@ def plot_data(
     *,
     max_faces: int = DEFAULT_MAX_FACES,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> PlotsEntry:
     """What :mod:`grouping.report.plots.tsne_plot` draws, as JSON values.
 
     Args:
@@ -61,7 +61,7 @@ def plot_data(
         "faces_total": len(faces),
         "threshold": float(threshold),
         "seed": seed,
-        "tsne": {"face_idx": drawn.tolist(), **_tsne(vectors, seed)},
+        "tsne": _tsne(vectors, drawn, seed),
         "histogram": _histogram(vectors, people),
         "matrix": _matrix(vectors, people),
     }
@@ -83,13 +83,18 @@ def fair_sample(labels: Int64, size: int, seed: int) -> Int64:
     return np.sort(by_person[np.argsort(pace, kind="stable")[:size]])
 
 
-def _tsne(vectors: Float32, seed: int) -> dict[str, Any]:
+def _tsne(vectors: Float32, face_idx: Int64, seed: int) -> TsneEntry:
     n = len(vectors)
     perplexity = min(PERPLEXITY, max(1.0, (n - 1) / 3))
     apart = np.array([[0.0, 0.0], [1.0, 0.0]])
     points = apart[:n] if n < 3 else _embed(vectors, perplexity, seed)
     x, y = np.round(points, 3).T.tolist() if n else ([], [])
-    return {"perplexity": round(perplexity, 2), "x": x, "y": y}
+    return {
+        "face_idx": face_idx.tolist(),
+        "perplexity": round(perplexity, 2),
+        "x": x,
+        "y": y,
+    }
 
 
 def _embed(vectors: Float32, perplexity: float, seed: int) -> Float64:
@@ -118,7 +123,7 @@ def _principal_components(vectors: Float32) -> Float64:
     return np.asarray(centred @ leading)
 
 
-def _histogram(vectors: Float32, people: Int64) -> dict[str, list[Any]]:
+def _histogram(vectors: Float32, people: Int64) -> HistogramEntry:
     """Numbers of pairs per bin of cosine similarity, each pair counted once."""
     edges = np.linspace(-1.0, 1.0, HISTOGRAM_BINS + 1)
     counts = np.zeros((2, HISTOGRAM_BINS), np.int64)
@@ -139,7 +144,7 @@ def _histogram(vectors: Float32, people: Int64) -> dict[str, list[Any]]:
     }
 
 
-def _matrix(vectors: Float32, people: Int64) -> dict[str, Any]:
+def _matrix(vectors: Float32, people: Int64) -> MatrixEntry:
     """Mean similarity of runs of faces: the mean of a block is the product of the means."""
     order = np.argsort(np.where(people < 0, np.iinfo(np.int64).max, people), kind="stable")
     side = min(MATRIX_SIDE, len(order))
