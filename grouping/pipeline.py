@@ -20,7 +20,7 @@ from grouping.results.run_result import GroupingResult
 from grouping.sources.photo import MemoryPhoto, Photo
 
 if TYPE_CHECKING:
-    from grouping.corrections.apply import Entry
+    from grouping.corrections.entries import Entry
     from grouping.people.calibration import Calibration
     from grouping.storage.cache import Cache
 

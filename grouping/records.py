@@ -163,6 +163,18 @@ class Fingerprint(NamedTuple):
     version: str | None
 
 
+class FaceReference(NamedTuple):
+    """One face by the content of its photo and its place there, the same in every run.
+
+    Attributes:
+        photo: SHA-256 of the photo's bytes, lower-case hex.
+        box: x1, y1, x2, y2 in pixels of the upright photo.
+    """
+
+    photo: str
+    box: tuple[float, float, float, float]
+
+
 @dataclass(frozen=True)
 class Failure:
     """Why one photo could not be used.

@@ -27,8 +27,8 @@ from grouping.cli.options import (
 )
 from grouping.cli.outputs import summary, write_extras, write_results
 from grouping.cli.progress import PhotoProgress, note, set_up_logging
-from grouping.corrections.apply import Entry
-from grouping.corrections.overrides import in_order
+from grouping.corrections.entries import Entry
+from grouping.corrections.overrides import in_download_order
 from grouping.corrections.toml_file import load_all_corrections
 from grouping.errors import CacheError, FailureRateError, GroupingError
 from grouping.pipeline import GroupingPipeline, Interrupted
@@ -168,7 +168,7 @@ def _previous(arguments: argparse.Namespace, sink: Destination) -> Mapping[str, 
 
 def _corrections(arguments: argparse.Namespace, sink: Destination) -> Sequence[Entry]:
     """Entries of all files: those named, else those that lie in the output folder."""
-    paths = arguments.corrections or in_order([*sink.folder.glob(CORRECTIONS_PATTERN)])
+    paths = arguments.corrections or in_download_order([*sink.folder.glob(CORRECTIONS_PATTERN)])
     for path in paths:
         note("corrections", file=str(path))
     return load_all_corrections(paths)
