@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from grouping.config import AUTO, CLUSTER_METHODS, FOLDER_MODES, PRECISIONS, GroupingConfig
+from grouping.config import AUTO, CLUSTER_METHODS, PRECISIONS, GroupingConfig
+from grouping.export.people_folders import FOLDER_MODES
 from grouping.sources.entries import SourceOptions
 from grouping.sources.http_photo import HttpOptions
 from grouping.storage.result_folder import CACHE_FILE

@@ -35,6 +35,7 @@ def write_results(
     Raises:
         OutputError: a file cannot be written; earlier results stay whole.
     """
+    from grouping.export.tables import write_failures
     from grouping.results.document import build_document, encode_document
 
     document = build_document(result, previous)
@@ -42,7 +43,7 @@ def write_results(
         from grouping.report.plots.plot_data import plot_data
 
         document["plots"] = plot_data(result.faces, result.grouping.labels, result.threshold)
-    write_bytes(folder / FAILURES_FILE, _failures(result))
+    write_failures(result, folder)
     write_bytes(folder / GROUPS_FILE, encode_document(document))
     problems = write_extras(document, folder, arguments, lambda i: result.photos[i].read())
     return document, problems
@@ -65,15 +66,13 @@ def write_extras(
 
             write_tables(document, folder)
             return []
-        from grouping.export.people_folders import export
+        from grouping.export.export import ExportOptions, export
 
         exported = export(
             document,
             folder,
             open_photo,
-            folders=arguments.folders,
-            archive=arguments.zip,
-            sidecars=arguments.xmp,
+            ExportOptions(arguments.folders, arguments.zip, arguments.xmp),
             progress=progress,
         )
     return exported.problems
@@ -116,14 +115,3 @@ def _person(group: GroupEntry) -> str:
 
 def _more(count: int, what: str) -> list[str]:
     return [f"{what} {count} more"] if count > 0 else []
-
-
-def _failures(result: GroupingResult) -> bytes:
-    from grouping.export.tables import table_bytes
-
-    rows = (
-        iter((photo.location, failure.stage, failure.reason, "yes" if failure.retryable else "no"))
-        for photo, outcome in zip(result.photos, result.outcomes, strict=True)
-        if (failure := outcome.failure) is not None
-    )
-    return table_bytes(("photo", "stage", "reason", "retry_may_help"), rows)

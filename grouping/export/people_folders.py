@@ -1,4 +1,4 @@
-"""Every person's photos to hand on: folders, an archive, tables and sidecars.
+"""A folder a person with their photos, on disk or in an archive.
 
 The originals are only read and linked to, never written.
 """
@@ -12,20 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grouping.config import FOLDER_MODES
-from grouping.errors import ConfigError, FetchError
+from grouping.errors import FetchError
 from grouping.export.safe_names import distinct_name, safe_name
-from grouping.export.tables import write_tables
-from grouping.export.xmp_sidecars import write_sidecars
 from grouping.results.album import Album, OpenPhoto, Progress, one_line
 from grouping.results.schema import Document
 from grouping.storage.atomic_files import make_folder, write_bytes, write_error
-from grouping.storage.result_folder import PEOPLE_ARCHIVE, PEOPLE_FOLDER, SIDECARS_FOLDER
+from grouping.storage.result_folder import PEOPLE_ARCHIVE, PEOPLE_FOLDER
 
+FOLDER_MODES = ("none", "link", "copy")  # how photos are put into a folder a person
 # What an export has made, so that the next one can take it away and nothing else.
 CONTENTS = ".contents"
-
-__all__ = ["FOLDER_MODES", "Exported", "export", "write_archive", "write_folders", "write_tables"]
 
 
 @dataclass
@@ -39,51 +35,6 @@ class Exported:
 
     files: list[Path] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-
-
-def export(
-    document: Document,
-    out: Path,
-    open_photo: OpenPhoto,
-    *,
-    folders: str = "none",
-    archive: bool = False,
-    sidecars: bool = False,
-    progress: Progress | None = None,
-) -> Exported:
-    """Write the tables, and what else is asked for.
-
-    Args:
-        document: of a run.
-        out: the folder for the results.
-        open_photo: gives the bytes of ``document["images"][i]``, raises
-            :class:`grouping.errors.FetchError`.
-        folders: ``"link"`` or ``"copy"`` makes :func:`write_folders`.
-        archive: True makes :func:`write_archive`.
-        sidecars: True makes XMP files in ``out/sidecars``.
-        progress: called with a stage, how many photos are done and how many there are.
-
-    Raises:
-        ConfigError: ``folders`` is none of ``FOLDER_MODES``.
-        OutputError: a file cannot be written.
-    """
-    if folders not in FOLDER_MODES:
-        raise ConfigError(f"folders must be one of {', '.join(FOLDER_MODES)}, not {folders!r}")
-    make_folder(out)
-    done = Exported(files=write_tables(document, out))
-    parts = []
-    if folders != "none":
-        parts.append(
-            write_folders(document, out, open_photo, copy=folders == "copy", progress=progress)
-        )
-    if archive:
-        parts.append(write_archive(document, out, open_photo, progress=progress))
-    if sidecars:
-        parts.append(Exported(*write_sidecars(document, open_photo, out / SIDECARS_FOLDER)))
-    for part in parts:
-        done.files += part.files
-        done.problems += [p for p in part.problems if p not in done.problems]
-    return done
 
 
 def write_folders(

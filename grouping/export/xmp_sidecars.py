@@ -9,14 +9,12 @@ The orientation is repeated in the sidecar, since some programs turn regions by 
 from __future__ import annotations
 
 import os
-from io import BytesIO
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from PIL import ExifTags, Image
-
 from grouping.errors import FetchError
 from grouping.export.safe_names import distinct_name, safe_name
+from grouping.faces.decoding import stored_orientation
 from grouping.results.album import Album, Face, OpenPhoto, one_line
 from grouping.results.schema import Document
 from grouping.storage.atomic_files import make_folder, write_bytes
@@ -105,19 +103,6 @@ def sidecar(album: Album, photo: int, orientation: int = 1) -> str:
 </x:xmpmeta>
 <?xpacket end="w"?>
 """
-
-
-def stored_orientation(data: bytes) -> int:
-    """Exif orientation 1..8 of a photo's bytes; 1 where there is none or it cannot be read."""
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
-    try:
-        with Image.open(BytesIO(data)) as image:
-            value = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def stored_area(upright: Area, orientation: int) -> Area:

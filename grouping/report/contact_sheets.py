@@ -12,9 +12,10 @@ from tempfile import TemporaryDirectory
 
 from PIL import Image, ImageDraw
 
+from grouping.faces.alignment import CROP_SIDE
 from grouping.report.style import FAINT, INK, colour_of, count
 from grouping.report.text import draw_text, fit_text
-from grouping.report.thumbnails import CROP_SIDE, Thumbnails
+from grouping.report.thumbnails import Thumbnails
 from grouping.results.album import Album, Face, OpenPhoto
 from grouping.results.schema import Document, GroupEntry
 

@@ -1,4 +1,4 @@
-"""Folders with files that nobody opens as photos."""
+"""Folders of files, whatever the files hold."""
 
 from pathlib import Path
 
@@ -9,3 +9,9 @@ def touch(folder: Path, *names: str) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(name.encode())
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """What the files below a folder hold, hidden ones left out, by their path in it."""
+    found = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in found}

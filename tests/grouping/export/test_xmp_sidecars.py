@@ -15,9 +15,9 @@ from grouping.errors import FetchError
 from grouping.export.xmp_sidecars import (
     sidecar,
     stored_area,
-    stored_orientation,
     write_sidecars,
 )
+from grouping.faces.decoding import stored_orientation
 from grouping.results.album import Album
 from grouping.version import PRODUCT
 from tests.helpers.album import album
