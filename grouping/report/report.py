@@ -1,9 +1,8 @@
-"""Pictures and a page made from a ``groups.json`` and its photos alone.
+"""All pictures and the page of a document, made from it and its photos alone.
 
-Nothing is detected or embedded here, so a report can be made again at any time. The single
-pictures come as matplotlib figures and Pillow images from :func:`tsne_figure`,
-:func:`similarity_figure`, :func:`faces_picture` and :func:`contact_sheets`; what they draw
-of the embeddings is computed once by :func:`plot_data` and stored in ``groups.json``.
+Nothing is detected or embedded here, so a report can be made again at any time. What the pictures
+draw of the embeddings is computed once by :func:`grouping.report.plots.plot_data.plot_data` and
+kept in the document.
 """
 
 from __future__ import annotations
@@ -13,10 +12,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grouping.report.contact_sheets import contact_sheets, iter_sheets
+from grouping.report.contact_sheets import iter_sheets
 from grouping.report.gallery import gallery_page
 from grouping.report.plots.face_mosaic import faces_picture
-from grouping.report.plots.plot_data import plot_data
 from grouping.report.plots.similarity_plot import similarity_figure
 from grouping.report.plots.tsne_plot import tsne_figure
 from grouping.report.thumbnails import Thumbnails
@@ -34,15 +32,6 @@ from grouping.storage.result_folder import (
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-__all__ = [
-    "contact_sheets",
-    "faces_picture",
-    "plot_data",
-    "similarity_figure",
-    "tsne_figure",
-    "write_report",
-]
 
 
 def write_report(

@@ -1,8 +1,13 @@
-"""Colours, shapes and phrases that every picture of a result shares."""
+"""What every picture of a result shares: colours, shapes, phrases, the head of a figure."""
 
 from __future__ import annotations
 
-from grouping.results.schema import NO_GROUP
+from typing import TYPE_CHECKING
+
+from grouping.results.schema import NO_GROUP, Document
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Paul Tol's "muted" scheme: distinct to colour-blind eyes (SRON/EPS/TN/09-002, 2021).
 COLOURS = (
@@ -36,3 +41,21 @@ def marker_of(group_idx: int) -> str:
 def count(number: int, singular: str, plural: str | None = None) -> str:
     """``1 face``, ``1,234 faces``."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def headline(figure: Figure, title: str, subtitle: str) -> None:
+    """Title and subtitle at the top left of a figure, as high whatever its height."""
+    from grouping.report.text import font_families
+
+    height = figure.get_size_inches()[1]
+    figure.text(0.02, 1 - 0.48 / height, title, size=19, weight="bold", color=INK)
+    # File and model names are not formulas, whatever dollar signs they hold.
+    subtitle_text = figure.text(0.02, 1 - 0.82 / height, subtitle, size=11, color=FAINT)
+    subtitle_text.set_parse_math(False)
+    subtitle_text.set_fontfamily(font_families(subtitle))
+
+
+def model_line(document: Document) -> str:
+    """Which network drew the faces apart, and at which threshold."""
+    model = document["model"]
+    return f"{model['name']}, {model['file']}    ·    threshold {document['plots']['threshold']:g}"

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grouping.report.figure_text import headline, model_line
-from grouping.report.style import COLOURS, FAINT, INK, colour_of, count
+from grouping.report.style import COLOURS, FAINT, INK, colour_of, count, headline, model_line
 from grouping.results.schema import Document, MatrixEntry, PlotsEntry
 
 if TYPE_CHECKING:

@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from grouping.records import Float64
-from grouping.report.figure_text import headline, model_line
 from grouping.report.plots.label_placement import place_labels
-from grouping.report.style import FAINT, INK, colour_of, count, marker_of
+from grouping.report.style import FAINT, INK, colour_of, count, headline, marker_of, model_line
 from grouping.report.text import fit_text, font_families
 from grouping.results.album import Album, Face
 from grouping.results.schema import NO_GROUP, Document
