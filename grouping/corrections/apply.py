@@ -72,7 +72,13 @@ def _rows_by_digest(faces: FaceSet, photo_sha256: Sequence[str | None]) -> dict[
 
 
 def _faces_meant(ref: FaceReference, rows: Mapping[str, list[Int64]], faces: FaceSet) -> list[int]:
-    """The face of best overlap in each copy of the photo."""
+    """Return the face of best overlap in each copy of the photo.
+
+    Args:
+        ref: a face of the file.
+        rows: for each digest, the (m,) int64 rows of the faces of every copy.
+        faces: all faces of the run.
+    """
     box = np.array([ref.box], np.float32)
     found = []
     for copy in rows.get(ref.photo, []):
@@ -83,7 +89,7 @@ def _faces_meant(ref: FaceReference, rows: Mapping[str, list[Int64]], faces: Fac
 
 
 def _warnings(meant: Sequence[MeantFaces], rows: Mapping[str, list[Int64]]) -> Iterator[str]:
-    """One line for each reference that means no face of this album."""
+    """Yield a line for each reference that means no face; ``rows`` as in :func:`_faces_meant`."""
     for found in meant:
         for ref, copies in zip(found.entry.faces, found.copies_by_reference, strict=True):
             if not copies:

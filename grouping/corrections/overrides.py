@@ -1,4 +1,4 @@
-"""Corrections made later change those made earlier, where they say so.
+"""The order of corrections: later ones change earlier ones, where they say so.
 
 The gallery page knows only the groups as they are, not the entries that made them. So it marks
 what it writes: an entry with ``overrides = true`` wins over entries before it, in its file and in

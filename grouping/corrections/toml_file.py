@@ -1,7 +1,7 @@
-"""What a person knows better than the network, kept in a small file beside the album.
+"""The corrections file: its format, and how it is read and checked.
 
-The file is TOML 1.0, UTF-8, usually called ``corrections.toml``. It is written by hand or by
-the gallery page, and read again on the next run::
+It holds what a person knows better than the network. It is TOML 1.0, UTF-8, usually called
+``corrections.toml``, written by hand or by the gallery page, and read again on the next run::
 
     version = 1                                   # required, always 1
 

@@ -21,14 +21,13 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Self
 
-from grouping.errors import ConfigError, FetchError
+from grouping.errors import ConfigError, FetchError, ThrottledError
 from grouping.records import Fingerprint
 from grouping.sources.allowed_addresses import AddressPolicy
 from grouping.sources.photo import MAX_PHOTO_BYTES, Photo, too_large_error
 from grouping.storage.retry import (
     PASSING_STATUS,
     Deadline,
-    ThrottledError,
     check_positive,
     with_retries,
 )

@@ -1,4 +1,4 @@
-"""Results of photos on disk, so that a second run does no work twice.
+"""The cache: results of photos on disk, so that a second run does no work twice.
 
 Two steps lead from a photo to its results::
 

@@ -1,4 +1,4 @@
-"""Where results go: a folder, or ``s3://bucket/prefix``; a reader never sees half of them.
+"""Destinations of results: a folder, or ``s3://bucket/prefix``; no reader sees half of them.
 
 Results are always written to a local folder first. ``open_destination`` finds out before the work
 whether they can be written; ``publish`` brings them to their place.

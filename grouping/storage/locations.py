@@ -1,4 +1,4 @@
-"""How the place of a photo is written: for people, and as a key that is the same in every run."""
+"""Places of photos and files: as people may see them, and as keys that last from run to run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One way to try again: exponential backoff with jitter inside a total time limit."""
+"""Trying again: what is worth it, and backoff with jitter inside a total time limit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from grouping.errors import ConfigError, FetchError
+from grouping.errors import ConfigError, FetchError, ThrottledError
 
 T = TypeVar("T")
 
@@ -15,18 +15,6 @@ FIRST_PAUSE = 0.2  # seconds; most dropped connections are well again at once
 LONGEST_PAUSE = 10.0
 # HTTP answers after which a later try may succeed, of web servers and of S3.
 PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-
-class ThrottledError(FetchError):
-    """The server asks for a pause.
-
-    Attributes:
-        retry_after: seconds, as the server said; 0 where it did not.
-    """
-
-    def __init__(self, message: str, retry_after: float = 0.0) -> None:
-        super().__init__(message, retryable=True)
-        self.retry_after = retry_after
 
 
 class Deadline:

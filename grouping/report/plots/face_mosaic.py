@@ -1,14 +1,14 @@
-"""The map of faces with the faces themselves as its points, none hidden by another."""
+"""The map of faces as a picture, the faces themselves its points, none hidden by another."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from grouping.records import Float64
 from grouping.report.plots.label_placement import snap_to_grid
 from grouping.report.style import FAINT, INK, colour_of, count
 from grouping.report.text import draw_text
@@ -57,13 +57,13 @@ def faces_picture(document: Document, crop: Callable[[Face], Image.Image]) -> Im
     return page
 
 
-def _unit_square(tsne: TsneEntry) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """(n, 2) places in [0, 1], y down as in pictures."""
+def _unit_square(tsne: TsneEntry) -> Float64:
+    """Return (n, 2) float64 places in [0, 1], y down as in pictures."""
     points = np.array([tsne["x"], tsne["y"]], np.float64).T.reshape(-1, 2)
     if not len(points):
         return points
     low, high = points.min(axis=0), points.max(axis=0)
-    unit: np.ndarray[Any, np.dtype[np.float64]] = (points - low) / np.maximum(high - low, 1e-9)
+    unit: Float64 = (points - low) / np.maximum(high - low, 1e-9)
     # A single line of faces belongs in the middle, not on the edge.
     unit[:, high - low < 1e-9] = 0.5
     unit[:, 1] = 1 - unit[:, 1]

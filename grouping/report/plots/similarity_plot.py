@@ -1,4 +1,4 @@
-"""How well similarity parts people: histogram of pairs, and the matrix ordered by group."""
+"""Similarities as a figure: the histogram of pairs, and the matrix ordered by group."""
 
 from __future__ import annotations
 

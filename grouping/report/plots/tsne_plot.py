@@ -1,4 +1,4 @@
-"""The map of faces: t-SNE of the embeddings.
+"""The map of faces as a figure: t-SNE of the embeddings.
 
 Drawn from ``document["plots"]`` (see :mod:`grouping.report.plots.plot_data`) with matplotlib's
 Figure object alone; pyplot and its global state are not touched.
@@ -10,9 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from grouping.records import Float64
+from grouping.records import Float64, Int64, UInt8
 from grouping.report.plots.label_placement import place_labels
 from grouping.report.style import FAINT, INK, colour_of, count, headline, marker_of, model_line
 from grouping.report.text import fit_text, font_families
@@ -85,13 +84,15 @@ def _tsne_title(album: Album) -> tuple[str, str]:
 
 
 def _frame(axes: Axes, points: Float64) -> None:
+    """Leave a margin around (n, 2) points of the map."""
     low, high = points.min(axis=0), points.max(axis=0)
     margin = 0.06 * np.maximum(high - low, 1.0)
     axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
     axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
 
 
-def _scatter(axes: Axes, points: Float64, people: npt.NDArray[np.int64]) -> None:
+def _scatter(axes: Axes, points: Float64, people: Int64) -> None:
+    """Draw (n, 2) points of the map, each as its person of ``people``, (n,)."""
     area = float(np.clip(24000 / len(points), 14, 110))
     for group_idx in np.unique(people):
         mine = points[people == group_idx]
@@ -112,10 +113,18 @@ def _label_people(
     axes: Axes,
     album: Album,
     points: Float64,
-    people: npt.NDArray[np.int64],
+    people: Int64,
     portrait: Portrait | None,
 ) -> None:
-    """The number of each person beside their points, with a face where there is room."""
+    """Put the number of each person beside their points, with a face where there is room.
+
+    Args:
+        axes: of the map.
+        album: whose faces the points are.
+        points: (n, 2), places in the map.
+        people: (n,), the person of each, -1 for none.
+        portrait: gives the RGB picture of a face.
+    """
     shown = [g for g in np.unique(people).tolist() if g != NO_GROUP]
     if not shown:
         return
@@ -142,6 +151,7 @@ def _portrait_side(people: int) -> int:
 
 
 def _badge(axes: Axes, at: Float64, group_idx: int, *, crowded: bool) -> None:
+    """Write a person's number at a place of the map, (2,)."""
     edge = colour_of(group_idx)
     box = {"boxstyle": f"round,pad={0.15 if crowded else 0.25}", "fc": "white", "ec": edge}
     size = 5.5 if crowded else 8.5
@@ -152,13 +162,14 @@ def _badge(axes: Axes, at: Float64, group_idx: int, *, crowded: bool) -> None:
 
 
 def _draw_portrait(axes: Axes, picture: Image.Image, at: Float64, size: int, colour: str) -> None:
+    """Draw a face as a disc of ``size`` pixels at a place of the map, (2,)."""
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
     image = OffsetImage(_disc(picture, 2 * size, colour), zoom=36 / DPI, resample=True)
     axes.add_artist(AnnotationBbox(image, (at[0], at[1]), frameon=False, pad=0, zorder=5))
 
 
-def _disc(picture: Image.Image, side: int, colour: str) -> npt.NDArray[np.uint8]:
+def _disc(picture: Image.Image, side: int, colour: str) -> UInt8:
     """(side, side, 4) uint8 RGBA: the picture cut to a disc with a coloured rim."""
     from PIL import Image, ImageDraw
 
