@@ -25,10 +25,11 @@ from grouping.errors import (
     ModelError,
     OutputError,
 )
-from grouping.pipeline import GroupingPipeline, GroupingResult, Interrupted
+from grouping.pipeline import GroupingPipeline, Interrupted
+from grouping.results.run_result import GroupingResult
 from grouping.sources.entries import SourceOptions
 from grouping.sources.http_photo import HttpOptions
-from grouping.sources.s3_photo import S3Options
+from grouping.storage.s3_client import S3Options
 from grouping.version import __version__
 
 __all__ = [

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from grouping.config import GroupingConfig
 from grouping.corrections.toml_file import load_corrections
 from grouping.errors import ConfigError, InputError
 from grouping.pipeline import GroupingPipeline
 from grouping.records import UInt8
-from grouping.results.person_ids import assign_ids
+from grouping.results.person_ids import check_previous
 from grouping.results.response import build_response
+from grouping.results.schema import GroupEntry
 from grouping.sources.entries import SourceOptions, photos_from_entries
 from grouping.storage.atomic_files import make_folder, write_image
 
@@ -29,7 +30,7 @@ def face_recognition(
     corrections: Path | str | None = None,
     previous: Mapping[str, Any] | None = None,
     **settings: Any,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> tuple[list[GroupEntry], list[dict[str, Any]]]:
     """Find out who is in which photo.
 
     Args:
@@ -50,7 +51,7 @@ def face_recognition(
 
     Returns:
         ``groups``: one dictionary a person, largest first; ``images``: one dictionary a photo,
-        in the order given. The keys are listed in :mod:`grouping.results.response`.
+        in the order given. The keys are listed in :mod:`grouping.results.schema`.
 
     Raises:
         InputError: ``images`` holds something else.
@@ -64,7 +65,7 @@ def face_recognition(
         raise InputError(f"images must be a list of photos, got {type(images).__name__}")
     entries = list(images)
     if previous is not None:
-        assign_ids(previous, [], 0)  # found out to be no groups.json before the work
+        check_previous(previous)
     if crops_folder is not None:
         make_folder(Path(crops_folder))
     photos = photos_from_entries(entries, allow_local=allow_local, options=options)
@@ -81,7 +82,7 @@ def face_recognition(
     if not crops:
         for group in groups:
             group["face_list"] = []
-    return groups, images
+    return groups, cast(list[dict[str, Any]], images)
 
 
 def _save_crops(crops: UInt8, folder: Path) -> list[str]:

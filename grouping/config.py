@@ -11,7 +11,6 @@ from grouping.errors import ConfigError
 CLUSTER_METHODS = ("agglomerative", "hdbscan")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 AUTO = "auto"
-FOLDER_MODES = ("none", "link", "copy")  # how photos are put into a folder a person
 
 
 @dataclass(frozen=True)

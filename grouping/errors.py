@@ -13,6 +13,7 @@
     ├── FailureRateError (RuntimeError) too many photos failed; results were saved
     └── PhotoError                  one photo; never ends a run
         ├── FetchError  (OSError)    its bytes could not be had
+        │   └── ThrottledError       the server asks for a pause
         └── DecodeError (ValueError) its bytes are not a usable image
 
 Each is also the builtin it resembles, so that callers who know nothing of this module
@@ -75,6 +76,18 @@ class FetchError(PhotoError, OSError):
     """The bytes of a photo could not be had."""
 
     stage = "fetch"
+
+
+class ThrottledError(FetchError):
+    """The server asks for a pause.
+
+    Attributes:
+        retry_after: seconds, as the server said; 0 where it did not.
+    """
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message, retryable=True)
+        self.retry_after = retry_after
 
 
 class DecodeError(PhotoError, ValueError):

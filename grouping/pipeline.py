@@ -15,14 +15,13 @@ from grouping.config import AUTO, GroupingConfig
 from grouping.errors import PhotoError
 from grouping.execution.face_models import Engine, PhotoWork, shared_engine
 from grouping.execution.read_ahead import prefetch
-from grouping.records import FaceSet, Failure, PhotoFaces, UInt8
-from grouping.sources.photo import Fingerprint, MemoryPhoto, Photo
+from grouping.records import FaceSet, Failure, Fingerprint, PhotoFaces, UInt8
+from grouping.results.run_result import GroupingResult
+from grouping.sources.photo import MemoryPhoto, Photo
 
 if TYPE_CHECKING:
-    from grouping.corrections.apply import AppliedCorrections, Entry
-    from grouping.faces.embedding import ModelInfo
+    from grouping.corrections.entries import Entry
     from grouping.people.calibration import Calibration
-    from grouping.people.group_faces import Grouping
     from grouping.storage.cache import Cache
 
 CHUNK = 4  # photos a worker takes at once
@@ -35,35 +34,6 @@ OnPhoto = Callable[[Photo, PhotoFaces], None]
 
 class Interrupted(KeyboardInterrupt):
     """The run was asked to stop; photos in flight were finished and kept in the cache."""
-
-
-@dataclass(frozen=True, eq=False)
-class GroupingResult:
-    """Everything a run found.
-
-    Attributes:
-        photos: in the order given.
-        outcomes: what each photo gave; their faces are rows of ``faces``.
-        faces: the faces of all photos, in the order of the photos.
-        crops: (n, 112, 112, 3) uint8 RGB, or None where they were not kept.
-        grouping: who is who.
-        model: which network made the embeddings.
-        threshold: the cosine similarity used.
-        config: the settings.
-        calibration: where the threshold comes from, if it was calibrated on this album.
-        corrections: what a person corrected, found again among these faces.
-    """
-
-    photos: tuple[Photo, ...]
-    outcomes: tuple[PhotoFaces, ...]
-    faces: FaceSet
-    crops: UInt8 | None
-    grouping: Grouping
-    model: ModelInfo
-    threshold: float
-    config: GroupingConfig
-    calibration: Calibration | None = None
-    corrections: AppliedCorrections | None = None
 
 
 class GroupingPipeline:
@@ -247,7 +217,7 @@ class _Collector:
             content = self._cache.content_of(fingerprint)
             if content and (done := self._lookup(content)) is not None:
                 return _Fetched(None, None, done, content)  # nothing new to remember
-        pixels = photo.pixels if isinstance(photo, MemoryPhoto) else None
+        pixels = _pixels(photo) if isinstance(photo, MemoryPhoto) else None
         if pixels is not None:
             return _Fetched(None, PhotoWork(pixels), None, None)
         import hashlib
@@ -288,3 +258,16 @@ class _Collector:
         self.outcomes[position] = result
         if self._on_photo is not None:
             self._on_photo(self.photos[position], result)
+
+
+def _pixels(photo: MemoryPhoto) -> UInt8 | None:
+    """Return a photo's (h, w, 3) uint8 RGB pixels, upright; None where it was given as bytes.
+
+    Raises:
+        DecodeError: its PIL image stands for a file that cannot be decoded.
+    """
+    if photo.image is None:
+        return photo.array
+    from grouping.faces.decoding import upright_pixels
+
+    return upright_pixels(photo.image)

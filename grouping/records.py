@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -148,6 +148,31 @@ class FaceSet:
         return cls(
             **{f.name: np.concatenate([getattr(p, f.name) for p in full]) for f in fields(cls)}
         )
+
+
+class Fingerprint(NamedTuple):
+    """Tells, without reading a photo, whether it changed since it was last seen.
+
+    Attributes:
+        key: where the photo is, the same in every run.
+        version: changes with the content (size and time of a file, the ETag of an S3 object);
+            None where only reading can tell.
+    """
+
+    key: str
+    version: str | None
+
+
+class FaceReference(NamedTuple):
+    """One face by the content of its photo and its place there, the same in every run.
+
+    Attributes:
+        photo: SHA-256 of the photo's bytes, lower-case hex.
+        box: x1, y1, x2, y2 in pixels of the upright photo.
+    """
+
+    photo: str
+    box: tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)

@@ -27,23 +27,27 @@ from grouping.cli.options import (
     output_options_from,
     source_options_from,
 )
-from grouping.cli.outputs import GROUPS_FILE, read_document, write_extras, write_results
+from grouping.cli.outputs import write_extras, write_results
 from grouping.cli.progress import PhotoProgress
 from grouping.cli.summary import summary
-from grouping.corrections.apply import Entry
-from grouping.corrections.overrides import in_order
+from grouping.corrections.entries import Entry
+from grouping.corrections.overrides import in_download_order
 from grouping.corrections.toml_file import load_all_corrections
 from grouping.errors import CacheError, FailureRateError
 from grouping.pipeline import GroupingPipeline
-from grouping.results.person_ids import assign_ids
-from grouping.sources.entries import list_sources, photos_from_entries
+from grouping.results.document import read_document
+from grouping.results.person_ids import check_previous
+from grouping.sources.entries import photos_from_entries
+from grouping.sources.listing import list_sources
 from grouping.storage.cache import Cache
-from grouping.storage.cache_database import CACHE_NAME
-from grouping.storage.destinations import Sink, open_sink
+from grouping.storage.destinations import Destination, open_destination
 from grouping.storage.locations import printable
-
-CORRECTIONS_NAME = "corrections.toml"
-CORRECTIONS_PATTERN = "corrections*.toml"  # browsers number what is downloaded again
+from grouping.storage.result_folder import (
+    CACHE_FILE,
+    CORRECTIONS_FILE,
+    CORRECTIONS_PATTERN,
+    GROUPS_FILE,
+)
 
 
 def run_group(arguments: argparse.Namespace) -> None:
@@ -55,26 +59,26 @@ def run_group(arguments: argparse.Namespace) -> None:
     """
     config, options = config_from(arguments), source_options_from(arguments)
     with ExitStack() as stack:
-        sink = stack.enter_context(open_sink(arguments.out, options.s3))
-        sink.recall(GROUPS_FILE, CORRECTIONS_NAME)
-        previous = _previous(arguments, sink)
-        entries = _corrections(arguments, sink)
+        destination = stack.enter_context(open_destination(arguments.out, options.s3))
+        destination.recall(GROUPS_FILE, CORRECTIONS_FILE)
+        previous = _previous(arguments, destination)
+        entries = _corrections(arguments, destination)
         listed = partial(list_sources, arguments.sources, out=arguments.out, options=options)
         photos = listed()
-        cache = _open_cache(arguments, sink)
+        cache = _open_cache(arguments, destination)
         if cache is not None:
             stack.enter_context(cache)
         with _stoppable() as stop:
             pipeline = GroupingPipeline(config, cache=cache, stop=stop)
             pipeline.engine.check()
-            note("start", out=sink.location)
+            note("start", out=destination.location)
             with PhotoProgress(listed) as progress:
                 result = pipeline.run(photos, on_photo=progress, corrections=entries)
         outputs = output_options_from(arguments)
-        document, problems = write_results(result, sink.folder, outputs, previous)
-        sink.publish()
+        document, problems = write_results(result, destination.folder, outputs, previous)
+        destination.publish()
     print(summary(result, document))
-    _print_end(problems, sink.location)
+    _print_end(problems, destination.location)
     _check_failures(progress, arguments.max_failures)
 
 
@@ -124,7 +128,7 @@ def run_erase(arguments: argparse.Namespace) -> None:
 
 
 def _cache_to_clear(arguments: argparse.Namespace) -> Path:
-    cache = arguments.cache or Path(arguments.out) / CACHE_NAME
+    cache = arguments.cache or Path(arguments.out) / CACHE_FILE
     if not cache.exists():
         raise CacheError(f"there is no cache {printable(cache)}; name it with --out or --cache")
     return Path(cache)
@@ -136,33 +140,35 @@ def _print_end(problems: Sequence[str], place: str) -> None:
     print(f"results    {place}")
 
 
-def _previous(arguments: argparse.Namespace, sink: Sink) -> Mapping[str, Any] | None:
+def _previous(arguments: argparse.Namespace, destination: Destination) -> Mapping[str, Any] | None:
     """The result whose people keep their ids; found out to be one before the work."""
-    beside = sink.folder / GROUPS_FILE
+    beside = destination.folder / GROUPS_FILE
     path = arguments.previous or (beside if beside.exists() else None)
     if path is None:
         return None
     document = read_document(path)
-    assign_ids(document, [], 0)
+    check_previous(document)
     return document
 
 
-def _corrections(arguments: argparse.Namespace, sink: Sink) -> Sequence[Entry]:
+def _corrections(arguments: argparse.Namespace, destination: Destination) -> Sequence[Entry]:
     """Entries of all files: those named, else those that lie in the output folder."""
-    paths = arguments.corrections or in_order([*sink.folder.glob(CORRECTIONS_PATTERN)])
+    paths = arguments.corrections or in_download_order(
+        [*destination.folder.glob(CORRECTIONS_PATTERN)]
+    )
     for path in paths:
         note("corrections", file=str(path))
     return load_all_corrections(paths)
 
 
-def _open_cache(arguments: argparse.Namespace, sink: Sink) -> Cache | None:
+def _open_cache(arguments: argparse.Namespace, destination: Destination) -> Cache | None:
     """The cache named, else one in the output folder, if that is on this machine."""
     if arguments.no_cache:
         return None
     if arguments.cache is not None:
         return Cache.open(arguments.cache)
-    local = Path(sink.location) == sink.folder
-    return Cache.open(sink.folder / CACHE_NAME) if local else None
+    local = Path(destination.location) == destination.folder
+    return Cache.open(destination.folder / CACHE_FILE) if local else None
 
 
 def _check_failures(progress: PhotoProgress, limit: float) -> None:

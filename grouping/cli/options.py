@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from grouping.cli.outputs import OutputOptions
-from grouping.config import AUTO, CLUSTER_METHODS, FOLDER_MODES, PRECISIONS, GroupingConfig
+from grouping.config import AUTO, CLUSTER_METHODS, PRECISIONS, GroupingConfig
+from grouping.export.export import ExportOptions
+from grouping.export.people_folders import FOLDER_MODES
 from grouping.sources.entries import SourceOptions
 from grouping.sources.http_photo import HttpOptions
-from grouping.sources.s3_photo import S3Options
-from grouping.storage.cache_database import CACHE_NAME
+from grouping.storage.result_folder import CACHE_FILE
+from grouping.storage.s3_client import S3Options
 from grouping.version import __version__
 
 VERSION = f"group-faces {__version__}"
@@ -102,9 +104,7 @@ def output_options_from(arguments: argparse.Namespace) -> OutputOptions:
     """Return what is written beside ``groups.json`` and the tables."""
     return OutputOptions(
         plots=not arguments.no_plots,
-        folders=arguments.folders,
-        archive=arguments.zip,
-        sidecars=arguments.xmp,
+        export=ExportOptions(arguments.folders, arguments.zip, arguments.xmp),
     )
 
 
@@ -256,7 +256,7 @@ def _add_cache(parser: argparse.ArgumentParser) -> None:
         "--cache",
         type=Path,
         metavar="FILE",
-        help=f"results of photos for the next run (default: {CACHE_NAME} in the output folder)",
+        help=f"results of photos for the next run (default: {CACHE_FILE} in the output folder)",
     )
     add("--no-cache", action="store_true", help="keep nothing")
     add("--forget", nargs="+", dest="photos", metavar="PHOTO", help="the same as forget PHOTO...")
@@ -273,7 +273,7 @@ def _add_cache(parser: argparse.ArgumentParser) -> None:
 def _add_cache_place(parser: argparse.ArgumentParser) -> None:
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument(
-        "--out", type=_not_empty, metavar="DIR", help=f"folder of results that holds {CACHE_NAME}"
+        "--out", type=_not_empty, metavar="DIR", help=f"folder of results that holds {CACHE_FILE}"
     )
     place.add_argument(
         "--cache", type=Path, metavar="FILE", help="the cache, where it is elsewhere"

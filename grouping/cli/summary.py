@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grouping.cli.outputs import FAILURES_FILE, GROUPS_FILE, Json
+from grouping.storage.result_folder import FAILURES_FILE, GROUPS_FILE, PAGE_FILE
 
 if TYPE_CHECKING:
-    from grouping.pipeline import GroupingResult
+    from grouping.results.run_result import GroupingResult
+    from grouping.results.schema import Document, GroupEntry
 
 LISTED_FAILURES = 10
 LISTED_PEOPLE = 10
 
 
-def summary(result: GroupingResult, document: Json) -> str:
+def summary(result: GroupingResult, document: Document) -> str:
     """Return the short table that a run ends with."""
     images, groups = document["images"], document["groups"]
     failed = [image for image in images if "error" in image]
@@ -32,7 +33,7 @@ def summary(result: GroupingResult, document: Json) -> str:
     return "\n".join([*lines, *_review(document), *_changes(document)])
 
 
-def _person(group: Json) -> str:
+def _person(group: GroupEntry) -> str:
     name = group["name"] or f"person {group['group_idx']:03d}"
     return (
         f"  {name:<12} {len(group['image_ids']):5d} photos {len(group['face2_idx_list']):5d} faces"
@@ -44,16 +45,16 @@ def _more(count: int, what: str) -> list[str]:
     return [f"{what} {count} more"] if count > 0 else []
 
 
-def _review(document: Json) -> list[str]:
+def _review(document: Document) -> list[str]:
     pairs = len(document["merge_suggestions"])
     if not pairs:
         return []
     groups_are = "pair of groups" if pairs == 1 else "pairs of groups"
-    place = "index.html" if document.get("plots") else f"merge_suggestions in {GROUPS_FILE}"
+    place = PAGE_FILE if document.get("plots") else f"merge_suggestions in {GROUPS_FILE}"
     return [f"review     {pairs} {groups_are} may be one person, see {place}"]
 
 
-def _changes(document: Json) -> list[str]:
+def _changes(document: Document) -> list[str]:
     if document["changes"] is None:
         return []
     changes = ", ".join(f"{len(who)} {what}" for what, who in document["changes"].items())

@@ -1,4 +1,4 @@
-"""Corrections made later change those made earlier, where they say so.
+"""The order of corrections: later ones change earlier ones, where they say so.
 
 The gallery page knows only the groups as they are, not the entries that made them. So it marks
 what it writes: an entry with ``overrides = true`` wins over entries before it, in its file and in
@@ -12,19 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from grouping.corrections.apply import (
-    FEWEST_FACES,
-    TOGETHER,
-    Entry,
-    FaceReference,
-    same_face,
-)
+from grouping.corrections.entries import FEWEST_FACES, TOGETHER, Entry, same_face
+from grouping.records import FaceReference
 
 _COPY = re.compile(r"\((\d+)\)$")
 
 
-def in_order(paths: Sequence[Path]) -> list[Path]:
-    """Files as a browser numbered them: ``corrections``, ``corrections (1)``, ``(2)``, ``(10)``."""
+def in_download_order(paths: Sequence[Path]) -> list[Path]:
+    """Sort files as a browser numbered them: ``corrections``, ``corrections (1)``, ``(10)``."""
 
     def number(path: Path) -> int:
         copy = _COPY.search(path.stem)
@@ -33,8 +28,8 @@ def in_order(paths: Sequence[Path]) -> list[Path]:
     return sorted(paths, key=lambda path: (number(path), path.name))
 
 
-def settled(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """The entries after each has changed those before it."""
+def apply_overrides(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """Return the entries that hold after each has changed those before it."""
     known: list[Entry] = []
     for entry in entries:
         known = [replace(e, name=entry.name) if e.name in entry.formerly else e for e in known]
@@ -70,4 +65,5 @@ def _without(earlier: Entry, later: Entry) -> Entry:
 
 
 def _among(faces: Sequence[FaceReference]) -> Callable[[FaceReference], bool]:
+    """Return the test whether a face is one of these."""
     return lambda face: any(same_face(face, other) for other in faces)

@@ -1,7 +1,7 @@
-"""What a person knows better than the network, kept in a small file beside the album.
+"""The corrections file: its format, and how it is read and checked.
 
-The file is TOML 1.0, UTF-8, usually called ``corrections.toml``. It is written by hand or by
-the gallery page, and read again on the next run::
+It holds what a person knows better than the network. It is TOML 1.0, UTF-8, usually called
+``corrections.toml``, written by hand or by the gallery page, and read again on the next run::
 
     version = 1                                   # required, always 1
 
@@ -58,9 +58,11 @@ from typing import Any
 
 import numpy as np
 
-from grouping.corrections.apply import FEWEST_FACES, Entry, FaceReference, links_of, same_references
-from grouping.corrections.overrides import settled
+from grouping.corrections.apply import constraints_of
+from grouping.corrections.entries import FEWEST_FACES, Entry, numbered_references
+from grouping.corrections.overrides import apply_overrides
 from grouping.errors import CorrectionsError
+from grouping.records import FaceReference
 
 VERSION = 1
 REASONS = ("not a face", "stranger")
@@ -124,8 +126,8 @@ def _checked(entries: Sequence[Entry]) -> tuple[Entry, ...]:
     Raises:
         CorrectionsError: they contradict each other.
     """
-    kept = settled(entries)
-    links_of(kept, same_references(kept))
+    kept = apply_overrides(entries)
+    constraints_of(numbered_references(kept))
     return kept
 
 

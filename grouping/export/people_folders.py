@@ -1,4 +1,4 @@
-"""Every person's photos to hand on: folders, an archive, tables and sidecars.
+"""A folder a person with their photos, on disk or in an archive.
 
 The originals are only read and linked to, never written.
 """
@@ -11,24 +11,17 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from grouping.config import FOLDER_MODES
-from grouping.errors import ConfigError, FetchError
+from grouping.errors import FetchError
 from grouping.export.safe_names import distinct_name, safe_name
-from grouping.export.tables import write_tables
-from grouping.export.xmp_sidecars import write_sidecars
-from grouping.report.thumbnails import OpenPhoto, Progress
-from grouping.results.album import Album, one_line
-from grouping.storage.atomic_files import cannot_write, make_folder, write_bytes
-from grouping.storage.locations import local_path, scheme_of
+from grouping.results.album import Album, OpenPhoto, Progress, one_line
+from grouping.results.schema import Document
+from grouping.storage.atomic_files import make_folder, write_bytes, write_error
+from grouping.storage.result_folder import PEOPLE_ARCHIVE, PEOPLE_FOLDER
 
-PEOPLE_FOLDER = "people"
-ARCHIVE = "people.zip"
+FOLDER_MODES = ("none", "link", "copy")  # how photos are put into a folder a person
 # What an export has made, so that the next one can take it away and nothing else.
 CONTENTS = ".contents"
-
-__all__ = ["FOLDER_MODES", "Exported", "export", "write_archive", "write_folders", "write_tables"]
 
 
 @dataclass
@@ -44,53 +37,8 @@ class Exported:
     problems: list[str] = field(default_factory=list)
 
 
-def export(
-    result: dict[str, Any],
-    out: Path,
-    open_photo: OpenPhoto,
-    *,
-    folders: str = "none",
-    archive: bool = False,
-    sidecars: bool = False,
-    progress: Progress | None = None,
-) -> Exported:
-    """Write the tables, and what else is asked for.
-
-    Args:
-        result: a parsed ``groups.json``.
-        out: the folder for the results.
-        open_photo: gives the bytes of ``result["images"][i]``, raises
-            :class:`grouping.errors.FetchError`.
-        folders: ``"link"`` or ``"copy"`` makes :func:`write_folders`.
-        archive: True makes :func:`write_archive`.
-        sidecars: True makes XMP files in ``out/sidecars``.
-        progress: called with a stage, how many photos are done and how many there are.
-
-    Raises:
-        ConfigError: ``folders`` is none of ``FOLDER_MODES``.
-        OutputError: a file cannot be written.
-    """
-    if folders not in FOLDER_MODES:
-        raise ConfigError(f"folders must be one of {', '.join(FOLDER_MODES)}, not {folders!r}")
-    make_folder(out)
-    done = Exported(files=write_tables(result, out))
-    parts = []
-    if folders != "none":
-        parts.append(
-            write_folders(result, out, open_photo, copy=folders == "copy", progress=progress)
-        )
-    if archive:
-        parts.append(write_archive(result, out, open_photo, progress=progress))
-    if sidecars:
-        parts.append(Exported(*write_sidecars(result, open_photo, out / "sidecars")))
-    for part in parts:
-        done.files += part.files
-        done.problems += [p for p in part.problems if p not in done.problems]
-    return done
-
-
 def write_folders(
-    result: dict[str, Any],
+    document: Document,
     out: Path,
     open_photo: OpenPhoto,
     *,
@@ -107,7 +55,7 @@ def write_folders(
     Raises:
         OutputError: a file cannot be written.
     """
-    album = Album(result)
+    album = Album(document)
     people = make_folder(out / PEOPLE_FOLDER)
     _remove_earlier(people)
     done = Exported()
@@ -125,7 +73,7 @@ def write_folders(
 
 
 def write_archive(
-    result: dict[str, Any],
+    document: Document,
     out: Path,
     open_photo: OpenPhoto,
     *,
@@ -136,9 +84,9 @@ def write_archive(
     Raises:
         OutputError: the archive cannot be written; an earlier one is intact.
     """
-    album = Album(result)
-    path = out / ARCHIVE
-    aside = path.with_name(f".{ARCHIVE}.{os.getpid()}.part")
+    album = Album(document)
+    path = out / PEOPLE_ARCHIVE
+    aside = path.with_name(f".{PEOPLE_ARCHIVE}.{os.getpid()}.part")
     done = Exported(files=[path])
     try:
         # Photos are compressed already.
@@ -149,7 +97,7 @@ def write_archive(
                     progress("archive", photo + 1, len(album.images))
         aside.replace(path)
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise write_error(path, error) from error
     finally:
         aside.unlink(missing_ok=True)
     return done
@@ -194,8 +142,7 @@ def person_folder(album: Album, group_idx: int) -> str:
 
 def _place(album: Album, photo: int, target: Path, open_photo: OpenPhoto, *, copy: bool) -> Path:
     target = _free(make_folder(target.parent) / target.name)
-    url = str(album.images[photo].get("url") or "")
-    original = local_path(url) if url and scheme_of(url) in ("", "file") else None
+    original = album.local_path(photo)
     if original is None or not original.is_file():
         return write_bytes(target, open_photo(photo))
     if not copy and _linked(original.resolve(), target):
@@ -203,7 +150,7 @@ def _place(album: Album, photo: int, target: Path, open_photo: OpenPhoto, *, cop
     try:
         shutil.copy2(original, target)
     except OSError as error:
-        raise cannot_write(target, error) from error
+        raise write_error(target, error) from error
     return target
 
 

@@ -1,4 +1,4 @@
-"""``faces.csv`` and ``groups.csv``: the result for spreadsheets and data frames."""
+"""Tables for spreadsheets and data frames: faces, groups, and photos that failed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from grouping.results.album import Album, Face
+from grouping.results.run_result import GroupingResult
+from grouping.results.schema import Document, GroupEntry
 from grouping.storage.atomic_files import write_bytes
 from grouping.storage.locations import printable
+from grouping.storage.result_folder import FACES_TABLE, FAILURES_FILE, GROUPS_TABLE
 
 FACE_COLUMNS = (
     *("face_idx", "photo_id", "photo_url", "group_idx", "group_id", "name", "similarity"),
@@ -20,11 +23,12 @@ GROUP_COLUMNS = (
     *("group_idx", "group_id", "name", "photos", "faces", "cohesion", "purity"),
     *("representative_face_idx", "representative_photo_id"),
 )
+FAILURE_COLUMNS = ("photo", "stage", "reason", "retry_may_help")
 # A spreadsheet takes a cell that begins with one of these for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def write_tables(result: dict[str, Any], out: Path) -> list[Path]:
+def write_tables(document: Document, out: Path) -> list[Path]:
     """Write ``faces.csv`` (a row a face) and ``groups.csv`` (a row a person).
 
     UTF-8 with a byte order mark, which Excel needs for names that are not ASCII. Text that a
@@ -33,13 +37,27 @@ def write_tables(result: dict[str, Any], out: Path) -> list[Path]:
     Raises:
         OutputError: a file cannot be written.
     """
-    album = Album(result)
+    album = Album(document)
     faces = (_face_row(album, face) for face in album.faces.values())
     groups = (_group_row(album, group) for group in album.groups)
     return [
-        write_bytes(out / "faces.csv", table_bytes(FACE_COLUMNS, faces)),
-        write_bytes(out / "groups.csv", table_bytes(GROUP_COLUMNS, groups)),
+        write_bytes(out / FACES_TABLE, table_bytes(FACE_COLUMNS, faces)),
+        write_bytes(out / GROUPS_TABLE, table_bytes(GROUP_COLUMNS, groups)),
     ]
+
+
+def write_failures(result: GroupingResult, out: Path) -> Path:
+    """Write ``failures.csv``: a row for each photo that could not be used, and why.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    rows = (
+        iter((photo.location, failure.stage, failure.reason, "yes" if failure.retryable else "no"))
+        for photo, outcome in zip(result.photos, result.outcomes, strict=True)
+        if (failure := outcome.failure) is not None
+    )
+    return write_bytes(out / FAILURES_FILE, table_bytes(FAILURE_COLUMNS, rows))
 
 
 def table_bytes(columns: Sequence[str], rows: Iterable[Iterator[Any]]) -> bytes:
@@ -52,6 +70,7 @@ def table_bytes(columns: Sequence[str], rows: Iterable[Iterator[Any]]) -> bytes:
 
 
 def _cell(value: Any) -> Any:
+    """Return what is written for a value: text that UTF-8 holds and no formula."""
     if not isinstance(value, str):
         return value
     text = printable(value)
@@ -59,15 +78,18 @@ def _cell(value: Any) -> Any:
 
 
 def _face_row(album: Album, face: Face) -> Iterator[Any]:
+    """Yield the values of ``FACE_COLUMNS``."""
     image = album.images[face.photo]
-    group = album.groups[face.group] if face.group >= 0 else {}
+    group = album.groups[face.group] if face.group >= 0 else None
     yield from (face.idx, str(image["id"]), image.get("url"), face.group)
-    yield from (group.get("group_id"), group.get("name"), face.similarity)
+    yield from (group.get("group_id"), group.get("name")) if group else (None, None)
+    yield face.similarity
     yield from face.box
     yield from (face.score, face.quality)
 
 
-def _group_row(album: Album, group: dict[str, Any]) -> Iterator[Any]:
+def _group_row(album: Album, group: GroupEntry) -> Iterator[Any]:
+    """Yield the values of ``GROUP_COLUMNS``."""
     representative = album.faces[group["representative_face_idx"]]
     yield from (group["group_idx"], group.get("group_id"), group.get("name"))
     yield from (len(group["image_ids"]), len(group["face2_idx_list"]))

@@ -9,22 +9,17 @@ The orientation is repeated in the sidecar, since some programs turn regions by 
 from __future__ import annotations
 
 import os
-from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 from xml.sax.saxutils import quoteattr
-
-from PIL import ExifTags, Image
 
 from grouping.errors import FetchError
 from grouping.export.safe_names import distinct_name, safe_name
-from grouping.report.thumbnails import OpenPhoto
-from grouping.results.album import Album, Face, one_line
+from grouping.faces.decoding import stored_orientation
+from grouping.results.album import Album, Face, OpenPhoto, one_line
+from grouping.results.schema import Document
 from grouping.storage.atomic_files import make_folder, write_bytes
-from grouping.storage.locations import local_path, scheme_of
+from grouping.version import PRODUCT
 
-TOOLKIT = "photo-album-face-grouping"
 SUFFIX = ".xmp"
 ELSEWHERE = "elsewhere"
 LONGEST_NAME = 255  # bytes, of nearly all file systems
@@ -32,13 +27,13 @@ Area = tuple[float, float, float, float]
 
 
 def write_sidecars(
-    result: dict[str, Any], open_photo: OpenPhoto, folder: Path | None = None
+    document: Document, open_photo: OpenPhoto, folder: Path | None = None
 ) -> tuple[list[Path], list[str]]:
     """Write ``photo.jpg.xmp`` for each photo with faces; photos themselves are only read.
 
     Args:
-        result: a parsed ``groups.json``.
-        open_photo: gives the bytes of ``result["images"][i]``, raises
+        document: of a run.
+        open_photo: gives the bytes of ``document["images"][i]``, raises
             :class:`grouping.errors.FetchError`.
         folder: where the sidecars go, in the folders that the photos are in below their
             common one, so that the whole can be copied over the photos. None puts each beside
@@ -51,7 +46,7 @@ def write_sidecars(
     Raises:
         OutputError: a file cannot be written.
     """
-    album = Album(result)
+    album = Album(document)
     written: list[Path] = []
     problems: list[str] = []
     places = {} if folder is None else _places(album)
@@ -62,7 +57,9 @@ def write_sidecars(
             path = _beside(album, photo) if folder is None else folder / places[photo]
             if len(os.fsencode(path.name)) > LONGEST_NAME:
                 raise FetchError("its name is too long for a sidecar")
-            text = sidecar(album, photo, stored_orientation(_unchanged(album, photo, open_photo)))
+            text = sidecar(
+                album, photo, stored_orientation(album.read_unchanged(photo, open_photo))
+            )
         except FetchError as error:
             problems.append(f"{album.photo_name(photo)}: {one_line(str(error))}")
             continue
@@ -75,7 +72,7 @@ def sidecar(album: Album, photo: int, orientation: int = 1) -> str:
     """The XMP packet of one photo.
 
     Args:
-        album: the result.
+        album: of the document.
         photo: index into its images.
         orientation: the Exif orientation that was applied to make the photo upright.
     """
@@ -85,7 +82,7 @@ def sidecar(album: Album, photo: int, orientation: int = 1) -> str:
         width, height = height, width
     regions = "\n".join(_region(album, face, orientation) for face in album.faces_in(photo))
     return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
-<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="{TOOLKIT}">
+<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="{PRODUCT}">
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
   <rdf:Description rdf:about=""
     xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/"
@@ -106,19 +103,6 @@ def sidecar(album: Album, photo: int, orientation: int = 1) -> str:
 </x:xmpmeta>
 <?xpacket end="w"?>
 """
-
-
-def stored_orientation(data: bytes) -> int:
-    """Exif orientation 1..8 of a photo's bytes; 1 where there is none or it cannot be read."""
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
-    try:
-        with Image.open(BytesIO(data)) as image:
-            value = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def stored_area(upright: Area, orientation: int) -> Area:
@@ -162,19 +146,12 @@ def _xml_text(text: str) -> str:
     return whole.replace("\ufffe", "").replace("\uffff", "")
 
 
-def _unchanged(album: Album, photo: int, open_photo: OpenPhoto) -> bytes:
-    data = open_photo(photo)
-    if sha256(data).hexdigest() != album.images[photo]["sha256"]:
-        raise FetchError("the photo has changed since it was grouped")
-    return data
-
-
 def _beside(album: Album, photo: int) -> Path:
-    original = _original(album, photo)
+    original = album.local_path(photo)
     if original is None:
         raise FetchError("a sidecar beside it needs a photo on this machine")
     path = original.with_name(original.name + SUFFIX)
-    if path.exists() and TOOLKIT.encode() not in path.read_bytes():
+    if path.exists() and PRODUCT.encode() not in path.read_bytes():
         raise FetchError(f"{path.name} was written by another program and is left as it is")
     return path
 
@@ -184,7 +161,7 @@ def _places(album: Album) -> dict[int, Path]:
 
     Photos that are not on this machine have a folder of their own.
     """
-    originals = {photo: _original(album, photo) for photo in range(len(album.images))}
+    originals = {photo: album.local_path(photo) for photo in range(len(album.images))}
     local = {photo: path for photo, path in originals.items() if path is not None}
     one_disk = len({path.anchor for path in local.values()}) == 1
     common = os.path.commonpath([path.parent for path in local.values()]) if one_disk else ""
@@ -198,11 +175,3 @@ def _places(album: Album) -> dict[int, Path]:
             name = safe_name(album.photo_name(photo)) + SUFFIX
             places[photo] = Path(ELSEWHERE, distinct_name(name, taken))
     return places
-
-
-def _original(album: Album, photo: int) -> Path | None:
-    """The absolute path of a photo on this machine."""
-    url = str(album.images[photo].get("url") or "")
-    if not url or scheme_of(url) not in ("", "file"):
-        return None
-    return Path(os.path.abspath(local_path(url)))

@@ -110,6 +110,14 @@ def photo_size(data: bytes) -> tuple[int, int]:
         return _opened(data).size
 
 
+def stored_orientation(data: bytes) -> int:
+    """Exif orientation 1..8 of a photo's bytes; 1 where there is none or it cannot be read."""
+    try:
+        return _orientation(_opened(data))
+    except (DecodeError, *DECODER_ERRORS):
+        return 1
+
+
 def decoded_from_array(pixels: UInt8) -> DecodedPhoto:
     """Wrap (h, w, 3) uint8 RGB pixels that need no decoding."""
     height, width = pixels.shape[:2]
@@ -131,7 +139,7 @@ def upright_pixels(image: Image.Image) -> UInt8:
 
 def reduce_to(photo: DecodedPhoto, max_side: int) -> DecodedPhoto:
     """Reduce by area averaging so that the long side is at most ``max_side`` pixels."""
-    size = _fitted(photo.image.size, max_side)
+    size = fitted_size(photo.image.size, max_side)
     if size == photo.image.size:
         return photo
     image = photo.image.resize(size, Image.Resampling.BOX, reducing_gap=None)
@@ -174,7 +182,7 @@ def _decode(data: bytes, max_side: int | None) -> DecodedPhoto:
 def _draft(image: Image.Image, max_side: int | None) -> None:
     """Tell a JPEG that is not read yet which reduced DCT scale will do."""
     if max_side and image.format in JPEG_FORMATS:
-        image.draft(None, _fitted(image.size, max_side))
+        image.draft(None, fitted_size(image.size, max_side))
 
 
 def _salvaged(image: Image.Image, data: bytes, max_side: int | None) -> Image.Image:
@@ -250,7 +258,7 @@ def _scaled_grey(values: np.ndarray, white: float) -> Image.Image:
     return Image.fromarray(grey).convert("RGB")
 
 
-def _fitted(size: tuple[int, int], max_side: int) -> tuple[int, int]:
+def fitted_size(size: tuple[int, int], max_side: int) -> tuple[int, int]:
     """Shrink (never grow) a size so that its long side is at most ``max_side``."""
     share = min(1.0, max_side / max(size))
     width, height = (max(MIN_SIDE, round(side * share)) for side in size)

@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from PIL import Image, ImageDraw
 
+from grouping.faces.alignment import CROP_SIDE
 from grouping.report.style import FAINT, INK, colour_of, count
 from grouping.report.text import draw_text, fit_text
-from grouping.report.thumbnails import CROP_SIDE, OpenPhoto, Thumbnails
-from grouping.results.album import Album, Face
+from grouping.report.thumbnails import Thumbnails
+from grouping.results.album import Album, Face, OpenPhoto
+from grouping.results.schema import Document, GroupEntry
 
 PAGE = (1240, 1754)
 MARGIN = 44
@@ -49,9 +50,7 @@ class _Row:
     heading: bool = False
 
 
-def contact_sheets(
-    result: dict[str, Any], group_idx: int, open_photo: OpenPhoto
-) -> list[Image.Image]:
+def contact_sheets(document: Document, group_idx: int, open_photo: OpenPhoto) -> list[Image.Image]:
     """The pages for one person.
 
     The aligned crops come first, the most typical face leading, each with its similarity to
@@ -59,15 +58,15 @@ def contact_sheets(
     be opened leaves a placeholder that says why.
 
     Args:
-        result: a parsed ``groups.json``.
+        document: of a run.
         group_idx: the person.
-        open_photo: gives the bytes of ``result["images"][i]``, raises
+        open_photo: gives the bytes of ``document["images"][i]``, raises
             :class:`grouping.errors.FetchError`.
 
     Returns:
         RGB pages of 1240 pixels' width and at most 1754 pixels' height.
     """
-    album = Album(result)
+    album = Album(document)
     with TemporaryDirectory(prefix="contact-sheet-") as folder:
         return list(iter_sheets(album, group_idx, Thumbnails(album, open_photo, Path(folder))))
 
@@ -115,7 +114,7 @@ def _draw_header(page: Image.Image, album: Album, group_idx: int, thumbnails: Th
     draw_text(page, (MARGIN + 120, 112), _summary(group), TEXT_SIZE, FAINT)
 
 
-def _summary(group: dict[str, Any]) -> str:
+def _summary(group: GroupEntry) -> str:
     parts = [
         f"group {group['group_idx']}",
         count(len(group["image_ids"]), "photo"),

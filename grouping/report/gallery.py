@@ -16,7 +16,8 @@ from typing import Any
 
 from grouping.report.style import COLOURS
 from grouping.report.thumbnails import Thumbnails
-from grouping.results.album import UNREADABLE, Album, Face, one_line
+from grouping.results.album import Album, Face, one_line
+from grouping.results.schema import NOT_READ, Document
 
 PAGE_FOLDER = Path(__file__).parent / "gallery_page"
 SCRIPTS = ("model", "corrections", "parts", "views", "viewer", "map", "main")
@@ -42,15 +43,15 @@ def gallery_page(album: Album, thumbnails: Thumbnails) -> str:
 def gallery_data(album: Album, thumbnails: Thumbnails) -> dict[str, Any]:
     """What the page shows, as JSON values; faces are rows to keep two thousand photos small."""
     return {
-        "created": album.result["created"],
-        "about": _about(album.result),
-        "changes": _changes(album.result),
+        "created": album.document["created"],
+        "about": _about(album.document),
+        "changes": _changes(album.document),
         "colours": COLOURS,
         "people": [_person(album, group_idx) for group_idx in range(len(album.groups))],
         "photos": [_photo(album, thumbnails, photo) for photo in range(len(album.images))],
         "faces": [_face_row(face) for face in album.faces.values()],
         "merges": _merges(album),
-        "map": _map(album.result),
+        "map": _map(album.document),
     }
 
 
@@ -76,18 +77,18 @@ def _as_json(data: dict[str, Any]) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _about(result: dict[str, Any]) -> str:
-    model = result["model"]
-    threshold = result["settings"]["threshold"]
+def _about(document: Document) -> str:
+    model = document["model"]
+    threshold = document["settings"]["threshold"]
     return one_line(
-        f"{model['name']} ({model['file']}), threshold {threshold}, version {result['version']}, "
-        f"made {result['created']}"
+        f"{model['name']} ({model['file']}), threshold {threshold}, version {document['version']}, "
+        f"made {document['created']}"
     )
 
 
-def _changes(result: dict[str, Any]) -> str:
+def _changes(document: Document) -> str:
     """How the people differ from those of the run before; empty where nothing does."""
-    changes = result.get("changes") or {}
+    changes = document.get("changes") or {}
     return ", ".join(f"{len(who)} {kind}" for kind, who in changes.items() if who)
 
 
@@ -100,7 +101,7 @@ def _person(album: Album, group_idx: int) -> dict[str, Any]:
         "representative": group["representative_face_idx"],
         "cohesion": group.get("cohesion"),
         "purity": group.get("purity"),
-        "isNew": group.get("group_id") in (album.result.get("changes") or {}).get("new", ()),
+        "isNew": group.get("group_id") in (album.document.get("changes") or {}).get("new", ()),
     }
 
 
@@ -113,7 +114,7 @@ def _photo(album: Album, thumbnails: Thumbnails, photo: int) -> dict[str, Any]:
         "sha256": image.get("sha256"),
         "key": PurePosixPath(thumbnails.preview_name(photo)).stem,
         "link": _link(str(image.get("url") or "")),
-        "failed": image["group_idx"] == UNREADABLE,
+        "failed": image["group_idx"] == [NOT_READ],
         "problem": thumbnails.problems.get(photo),
         "remark": one_line("; ".join(image.get("warnings") or [])),
     }
@@ -133,8 +134,11 @@ def _face_row(face: Face) -> list[Any]:
     return [face.idx, face.photo, *map(round, face.box), face.group, face.similarity]
 
 
-def _map(result: dict[str, Any]) -> dict[str, list[Any]]:
-    tsne = (result.get("plots") or {}).get("tsne", {"face_idx": [], "x": [], "y": []})
+def _map(document: Document) -> dict[str, list[Any]]:
+    plots = document.get("plots")
+    if not plots:
+        return {"face": [], "x": [], "y": []}
+    tsne = plots["tsne"]
     return {"face": tsne["face_idx"], "x": tsne["x"], "y": tsne["y"]}
 
 
@@ -148,5 +152,5 @@ def _merges(album: Album) -> list[dict[str, Any]]:
             "closest": suggestion.get("face_similarity"),
             "shared": suggestion.get("shared_photos", 0),
         }
-        for suggestion in album.result.get("merge_suggestions") or []
+        for suggestion in album.document.get("merge_suggestions") or []
     ]

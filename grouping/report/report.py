@@ -1,9 +1,8 @@
-"""Pictures and a page made from a ``groups.json`` and its photos alone.
+"""All pictures and the page of a document, made from it and its photos alone.
 
-Nothing is detected or embedded here, so a report can be made again at any time. The single
-pictures come as matplotlib figures and Pillow images from :func:`tsne_figure`,
-:func:`similarity_figure`, :func:`faces_picture` and :func:`contact_sheets`; what they draw
-of the embeddings is computed once by :func:`plot_data` and stored in ``groups.json``.
+Nothing is detected or embedded here, so a report can be made again at any time. What the pictures
+draw of the embeddings is computed once by :func:`grouping.report.plots.plot_data.plot_data` and
+kept in the document.
 """
 
 from __future__ import annotations
@@ -11,33 +10,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from grouping.report.contact_sheets import contact_sheets, iter_sheets
+from grouping.report.contact_sheets import iter_sheets
 from grouping.report.gallery import gallery_page
 from grouping.report.plots.face_mosaic import faces_picture
-from grouping.report.plots.plot_data import plot_data
 from grouping.report.plots.similarity_plot import similarity_figure
 from grouping.report.plots.tsne_plot import tsne_figure
-from grouping.report.thumbnails import OpenPhoto, Progress, Thumbnails
-from grouping.results.album import Album
+from grouping.report.thumbnails import Thumbnails
+from grouping.results.album import Album, OpenPhoto, Progress
+from grouping.results.schema import Document
 from grouping.storage.atomic_files import make_folder, write_bytes, write_image
+from grouping.storage.result_folder import (
+    FACES_PICTURE,
+    PAGE_FILE,
+    SHEETS_FOLDER,
+    SIMILARITY_PICTURE,
+    THUMBNAILS_FOLDER,
+    TSNE_PICTURE,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = [
-    "contact_sheets",
-    "faces_picture",
-    "plot_data",
-    "similarity_figure",
-    "tsne_figure",
-    "write_report",
-]
-
 
 def write_report(
-    result: dict[str, Any],
+    document: Document,
     out: Path,
     open_photo: OpenPhoto,
     progress: Progress | None = None,
@@ -46,10 +44,10 @@ def write_report(
     """Write every picture of a result into a folder.
 
     Args:
-        result: a parsed ``groups.json``.
+        document: of a run.
         out: the folder; made where it is not there. Each file is written aside and renamed,
             so that an earlier report stays whole where this one fails.
-        open_photo: gives the bytes of ``result["images"][i]``, raises
+        open_photo: gives the bytes of ``document["images"][i]``, raises
             :class:`grouping.errors.FetchError`; called at most once a photo.
         progress: called with the stage (``"thumbnails"``, ``"contact sheets"``), how many
             are done and how many there are.
@@ -62,18 +60,18 @@ def write_report(
     Raises:
         OutputError: a file cannot be written.
     """
-    album = Album(result)
+    album = Album(document)
     make_folder(out)
-    thumbnails = Thumbnails(album, open_photo, out / "thumbs")
+    thumbnails = Thumbnails(album, open_photo, out / THUMBNAILS_FOLDER)
     thumbnails.prepare(progress)
     written = list(_write_sheets(album, out, thumbnails, progress))
-    if plots and result.get("plots"):
-        written.append(_write_figure(out / "tsne.png", tsne_figure(result, thumbnails.crop)))
-        written.append(_write_figure(out / "similarity.png", similarity_figure(result)))
-        mosaic = faces_picture(result, thumbnails.crop)
-        written.append(write_image(out / "faces.png", mosaic))
+    if plots and document.get("plots"):
+        written.append(_write_figure(out / TSNE_PICTURE, tsne_figure(document, thumbnails.crop)))
+        written.append(_write_figure(out / SIMILARITY_PICTURE, similarity_figure(document)))
+        mosaic = faces_picture(document, thumbnails.crop)
+        written.append(write_image(out / FACES_PICTURE, mosaic))
     page = gallery_page(album, thumbnails).encode("utf-8")
-    written.append(write_bytes(out / "index.html", page))
+    written.append(write_bytes(out / PAGE_FILE, page))
     return written
 
 
@@ -81,7 +79,7 @@ def _write_sheets(
     album: Album, out: Path, thumbnails: Thumbnails, progress: Progress | None
 ) -> Iterator[Path]:
     """``groups/person_000.jpg``, further pages ``person_000_2.jpg``; stale ones are removed."""
-    folder = make_folder(out / "groups")
+    folder = make_folder(out / SHEETS_FOLDER)
     stale = set(folder.glob("person_[0-9]*.jpg"))
     for group_idx in range(len(album.groups)):
         for number, page in enumerate(iter_sheets(album, group_idx, thumbnails), 1):

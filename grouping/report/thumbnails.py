@@ -10,23 +10,19 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from grouping.errors import PhotoError
-from grouping.results.album import Album, Face, one_line
+from grouping.faces.alignment import CROP_SIDE, align_faces
+from grouping.faces.decoding import decode_photo, fitted_size
+from grouping.results.album import Album, Face, OpenPhoto, Progress, one_line
 from grouping.storage.atomic_files import make_folder, write_image
 
-OpenPhoto = Callable[[int], bytes]
-Progress = Callable[[str, int, int], None]
-
 PREVIEW_SIDE = 640
-CROP_SIDE = 112
 PORTRAIT_SIDE = 256
 # A portrait shows the hair and the chin: this many box sides wide.
 PORTRAIT_MARGIN = 1.6
@@ -120,15 +116,9 @@ class Thumbnails:
         image = self._album.images[photo]
         if image.get("error"):
             raise PhotoError(image["error"])
-        data = self._open(photo)
-        if image.get("sha256") and sha256(data).hexdigest() != image["sha256"]:
-            raise PhotoError("the photo has changed since it was grouped")
-        return data
+        return self._album.read_unchanged(photo, self._open)
 
     def _cut(self, photo: int, data: bytes) -> None:
-        from grouping.faces.alignment import align_faces
-        from grouping.faces.decoding import decode_photo
-
         faces = self._album.faces_in(photo)
         decoded = decode_photo(data, max_side=self._useful_side(photo))
         if faces:
@@ -140,7 +130,7 @@ class Thumbnails:
             if face.idx in self._portraits:
                 portrait = _portrait(decoded.image, face, decoded.scale)
                 self._save(portrait, self.portrait_name(face))
-        self._save(_fitted(decoded.image, PREVIEW_SIDE), self.preview_name(photo))
+        self._save(_preview(decoded.image), self.preview_name(photo))
 
     def _save(self, picture: Image.Image, name: str) -> None:
         write_image(self.folder / name, picture, quality=88)
@@ -169,10 +159,10 @@ def _box_name(face: Face) -> str:
     return "-".join(str(max(0, round(v))) for v in face.box)
 
 
-def _fitted(image: Image.Image, side: int) -> Image.Image:
-    scale = min(1.0, side / max(image.size))
-    width, height = (max(1, round(v * scale)) for v in image.size)
-    return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
+def _preview(image: Image.Image) -> Image.Image:
+    """The photo, its long side at most ``PREVIEW_SIDE``."""
+    size = fitted_size(image.size, PREVIEW_SIDE)
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
 def _portrait(upright: Image.Image, face: Face, scale: float) -> Image.Image:

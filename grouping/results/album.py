@@ -1,27 +1,29 @@
-"""A ``groups.json`` as reports and exports read it: faces by number, people by name.
-
-The counterpart of :mod:`grouping.results.response`, which writes those keys.
-"""
+"""A document as reports and exports read it: faces by number, people by name."""
 
 from __future__ import annotations
 
+import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from hashlib import sha256
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-NO_FACE = [-2]
-UNREADABLE = [-3]
-STRANGER = -1
+from grouping.errors import FetchError
+from grouping.results.schema import NO_GROUP, Document, ImageEntry
+from grouping.storage.locations import local_path, scheme_of
+
+OpenPhoto = Callable[[int], bytes]  # the bytes of ``document["images"][i]``; raises FetchError
+Progress = Callable[[str, int, int], None]  # a stage, how many are done, how many there are
 
 
 @dataclass(frozen=True)
 class Face:
-    """One face of a result.
+    """One face of a document.
 
     Attributes:
-        idx: its number, unique in the result.
+        idx: its number, unique in the document.
         photo: index into ``images``.
         box: xyxy in pixels of the upright, full-size photo.
         landmarks: five (x, y) in the same frame.
@@ -42,18 +44,18 @@ class Face:
 
 
 class Album:
-    """Read-only view of one parsed ``groups.json``.
+    """Read-only view of one document.
 
     Attributes:
-        result: the dictionary itself.
+        document: the dictionary itself.
         images, groups: its two lists.
         faces: every face by its number.
     """
 
-    def __init__(self, result: dict[str, Any]) -> None:
-        self.result = result
-        self.images: list[dict[str, Any]] = result["images"]
-        self.groups: list[dict[str, Any]] = result["groups"]
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.images = document["images"]
+        self.groups = document["groups"]
         self.faces = {face.idx: face for face in _faces(self.images)}
 
     def faces_of(self, group_idx: int) -> list[Face]:
@@ -62,12 +64,12 @@ class Album:
         return sorted(faces, key=lambda face: (-(face.similarity or 0.0), face.idx))
 
     def faces_in(self, photo: int) -> list[Face]:
-        """The faces of one photo, in the order of the result."""
+        """The faces of one photo, in the order of the document."""
         return [self.faces[face["face_idx"]] for face in self.images[photo].get("faces", [])]
 
     def strangers(self) -> list[Face]:
         """Faces that belong to no group."""
-        return [face for face in self.faces.values() if face.group == STRANGER]
+        return [face for face in self.faces.values() if face.group == NO_GROUP]
 
     def person(self, group_idx: int) -> str:
         """What to call a person: the given name, else the number."""
@@ -81,9 +83,24 @@ class Album:
         path = unquote(urlsplit(url).path) if "://" in url else url
         return one_line(path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or str(image["id"]))
 
-    def photos_where(self, group_idx: list[int]) -> list[int]:
-        """Photos whose ``group_idx`` is exactly this, e.g. ``NO_FACE`` or ``UNREADABLE``."""
-        return [i for i, image in enumerate(self.images) if image["group_idx"] == group_idx]
+    def local_path(self, photo: int) -> Path | None:
+        """The absolute path of a photo on this machine; None for a photo from elsewhere."""
+        url = str(self.images[photo].get("url") or "")
+        if not url or scheme_of(url) not in ("", "file"):
+            return None
+        return Path(os.path.abspath(local_path(url)))
+
+    def read_unchanged(self, photo: int, open_photo: OpenPhoto) -> bytes:
+        """The bytes of a photo that is still what it was when it was grouped.
+
+        Raises:
+            FetchError: it cannot be had, or has changed.
+        """
+        data = open_photo(photo)
+        known = self.images[photo].get("sha256")
+        if known and sha256(data).hexdigest() != known:
+            raise FetchError("the photo has changed since it was grouped")
+        return data
 
 
 def one_line(text: str) -> str:
@@ -95,7 +112,7 @@ def one_line(text: str) -> str:
 _REORDERING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def _faces(images: list[dict[str, Any]]) -> Iterator[Face]:
+def _faces(images: list[ImageEntry]) -> Iterator[Face]:
     for photo, image in enumerate(images):
         for face in image.get("faces", []):
             x1, y1, x2, y2 = face["box"]

@@ -19,13 +19,11 @@ from typing import Any
 import numpy as np
 
 from grouping.boxes import overlap
+from grouping.corrections.entries import SAME_BOX
 from grouping.errors import InputError
+from grouping.records import FaceReference
 
-SAME_BOX = 0.5
 ID_DIGITS = 12
-
-# A face: SHA-256 of its photo and its box. A group: its faces.
-FaceKey = tuple[str, tuple[float, float, float, float]]
 
 
 @dataclass(frozen=True)
@@ -72,9 +70,9 @@ def assign_ids(
     """Give each group of this run its id.
 
     Args:
-        previous: the parsed ``groups.json`` of the run before; None for the first run.
-        images: of this run, as in ``groups.json``: ``id``, ``sha256`` and ``faces``, each with
-            ``box`` and ``group_idx``.
+        previous: the document of the run before; None for the first run.
+        images: of this run; of each ``id``, ``sha256`` and of its ``faces`` ``box`` and
+            ``group_idx`` are looked at.
         group_count: how many groups this run has.
 
     Raises:
@@ -92,19 +90,28 @@ def assign_ids(
     return Identities(tuple(ids), _names(ids, known, shared), _changes(ids, now, known, shared))
 
 
-def _groups_of(images: Sequence[Mapping[str, Any]], count: int) -> list[set[FaceKey]]:
-    groups: list[set[FaceKey]] = [set() for _ in range(count)]
+def check_previous(document: Mapping[str, Any]) -> None:
+    """Find out, before the work, whether people can keep the ids that a document gave them.
+
+    Raises:
+        InputError: it is not a ``groups.json``.
+    """
+    _read_previous(document)
+
+
+def _groups_of(images: Sequence[Mapping[str, Any]], count: int) -> list[set[FaceReference]]:
+    groups: list[set[FaceReference]] = [set() for _ in range(count)]
     for image in images:
         photo = image.get("sha256") or f"id:{image['id']}"
         for face in image.get("faces", ()):
             if face["group_idx"] >= 0:
                 x1, y1, x2, y2 = face["box"]
                 box = (float(x1), float(y1), float(x2), float(y2))
-                groups[face["group_idx"]].add((str(photo), box))
+                groups[face["group_idx"]].add(FaceReference(str(photo), box))
     return groups
 
 
-def _read_previous(previous: Mapping[str, Any]) -> dict[str, tuple[set[FaceKey], str | None]]:
+def _read_previous(previous: Mapping[str, Any]) -> dict[str, tuple[set[FaceReference], str | None]]:
     """Faces and name of each earlier person by id."""
     try:
         groups = previous["groups"]
@@ -118,26 +125,26 @@ def _read_previous(previous: Mapping[str, Any]) -> dict[str, tuple[set[FaceKey],
 
 
 def _shared_faces(
-    now: Sequence[Set[FaceKey]], before: Mapping[str, Set[FaceKey]]
+    now: Sequence[Set[FaceReference]], before: Mapping[str, Set[FaceReference]]
 ) -> Counter[tuple[int, str]]:
     """How many faces each group of now has of each person before."""
-    places: dict[str, list[tuple[str, FaceKey]]] = {}
+    places: dict[str, list[tuple[str, FaceReference]]] = {}
     for person, faces in before.items():
         for face in faces:
-            places.setdefault(face[0], []).append((person, face))
+            places.setdefault(face.photo, []).append((person, face))
     shared: Counter[tuple[int, str]] = Counter()
     for group, faces in enumerate(now):
         for face in faces:
-            candidates = places.get(face[0], [])
+            candidates = places.get(face.photo, [])
             if candidates:
-                boxes = np.array([other[1] for _, other in candidates], np.float32)
-                overlaps = overlap(np.array([face[1]], np.float32), boxes)[0]
+                boxes = np.array([other.box for _, other in candidates], np.float32)
+                overlaps = overlap(np.array([face.box], np.float32), boxes)[0]
                 if overlaps.max() >= SAME_BOX:
                     shared[group, candidates[int(overlaps.argmax())][0]] += 1
     return shared
 
 
-def _matched(shared: Counter[tuple[int, str]], now: Sequence[Set[FaceKey]]) -> dict[int, str]:
+def _matched(shared: Counter[tuple[int, str]], now: Sequence[Set[FaceReference]]) -> dict[int, str]:
     """One id a group and one group an id, the pairs that share most faces first."""
     ranked = sorted(
         shared, key=lambda pair: (-shared[pair], len(now[pair[0]]), pair[1], min(now[pair[0]]))
@@ -153,7 +160,7 @@ def _matched(shared: Counter[tuple[int, str]], now: Sequence[Set[FaceKey]]) -> d
 
 def _names(
     ids: Sequence[str],
-    known: Mapping[str, tuple[Set[FaceKey], str | None]],
+    known: Mapping[str, tuple[Set[FaceReference], str | None]],
     shared: Counter[tuple[int, str]],
 ) -> tuple[str | None, ...]:
     """The name of each id, or of who was merged into it with most faces."""
@@ -165,11 +172,11 @@ def _names(
     return tuple(names)
 
 
-def _fresh_id(faces: Set[FaceKey], taken: Set[str]) -> str:
+def _fresh_id(faces: Set[FaceReference], taken: Set[str]) -> str:
     """An id made from the content of the group, so that it does not depend on the order."""
     salt = 0
     while True:
-        text = f"{min(faces)!r} {salt}"
+        text = f"{tuple(min(faces))!r} {salt}"
         fresh = "p" + hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
         if fresh not in taken:
             return fresh
@@ -178,8 +185,8 @@ def _fresh_id(faces: Set[FaceKey], taken: Set[str]) -> str:
 
 def _changes(
     ids: Sequence[str],
-    now: Sequence[Set[FaceKey]],
-    known: Mapping[str, tuple[Set[FaceKey], str | None]],
+    now: Sequence[Set[FaceReference]],
+    known: Mapping[str, tuple[Set[FaceReference], str | None]],
     shared: Counter[tuple[int, str]],
 ) -> Changes:
     heir = {p: ids[g] for p, g in _mostly(shared, of_person=True).items()}

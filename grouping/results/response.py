@@ -1,62 +1,44 @@
-"""Labels -> the client's ``groups, images``.
-
-The only module that knows the dictionary keys and the numbers -1, -2, -3.
-
-``images[i]``: what came in, plus ``width``, ``height`` (pixels, upright), ``sha256``,
-``group_idx`` (the groups seen, ascending; ``[-1]`` faces but no group, ``[-2]`` no face,
-``[-3]`` not read), ``faces``, and where there is something to say ``error`` and ``warnings``.
-
-``images[i]["faces"][j]``: ``face_idx`` (counted over all photos), ``box``, ``landmarks``
-(pixels, upright), ``score``, ``quality``, ``group_idx`` (-1 for none), ``similarity`` (cosine
-to the mean of its group, None for none), ``evidence`` (the faces of its group it resembles most,
-as ``[face_idx, similarity]``).
-
-``groups[g]``: ``group_idx``, ``group_id`` (survives the next run), ``name``, ``image_ids``,
-``original_images_idx_list`` (position of the photo of each face), ``face2_idx_list``
-(``face_idx`` of each face), ``face1_idx_list`` and ``cosine_similarity_list`` (the most similar
-face that came before it and how similar; ``[]`` and -1 for the first), ``face_list`` (aligned
-crops), ``crop_path_list``, ``representative_face_idx``, ``cohesion``, ``purity`` (expected share
-of right faces).
-"""
+"""A run in the client's words: ``groups`` and ``images``, see :mod:`grouping.results.schema`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from grouping.people.group_faces import previous_faces
 from grouping.records import Int64
 from grouping.results.person_ids import Changes, assign_ids
+from grouping.results.schema import (
+    NO_FACE,
+    NO_GROUP,
+    NOT_READ,
+    FaceEntry,
+    GroupEntry,
+    ImageEntry,
+)
 from grouping.similarity.group_sums import group_members
-from grouping.version import __version__
 
 if TYPE_CHECKING:
-    from grouping.pipeline import GroupingResult
-
-NO_GROUP, NO_FACE, NOT_READ = -1, -2, -3
-
-Json = dict[str, Any]
+    from grouping.results.run_result import GroupingResult
 
 
 def build_response(
     result: GroupingResult,
     entries: Sequence[Any] | None = None,
     previous: Mapping[str, Any] | None = None,
-) -> tuple[list[Json], list[Json], Changes]:
+) -> tuple[list[GroupEntry], list[ImageEntry], Changes]:
     """Return ``groups, images`` and what is different from an earlier run.
 
     Args:
         result: the run.
         entries: what the caller gave for each photo; a dictionary's keys are kept.
-        previous: the parsed ``groups.json`` of an earlier run.
+        previous: the document of an earlier run.
 
     Raises:
-        InputError: ``previous`` is not a ``groups.json``.
+        InputError: ``previous`` is not such a document.
     """
     ends = np.searchsorted(result.faces.photo_index, np.arange(len(result.photos) + 1))
     faces = _faces(result)
@@ -74,25 +56,6 @@ def build_response(
     return groups, images, identities.changes
 
 
-def build_document(result: GroupingResult, previous: Mapping[str, Any] | None = None) -> Json:
-    """Return what ``groups.json`` holds, as JSON values without pixel data."""
-    groups, images, changes = build_response(result, previous=previous)
-    settings = {**result.config.as_json(), "threshold": result.threshold}
-    if result.calibration is not None:
-        settings["calibration"] = asdict(result.calibration)
-    return {
-        "version": __version__,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "model": dict(result.model),
-        "settings": settings,
-        "groups": [{**group, "face_list": []} for group in groups],
-        "images": images,
-        "merge_suggestions": [asdict(s) for s in result.grouping.merge_suggestions],
-        "changes": None if previous is None else asdict(changes),
-        "corrections": list(result.corrections.warnings) if result.corrections else [],
-    }
-
-
 def _names(result: GroupingResult, before: Sequence[str | None]) -> list[str | None]:
     """A person's name: as corrected, else as in the run before."""
     names = list(before)
@@ -104,9 +67,9 @@ def _names(result: GroupingResult, before: Sequence[str | None]) -> list[str | N
     return names
 
 
-def _image(result: GroupingResult, i: int, faces: list[Json], entry: Any) -> Json:
+def _image(result: GroupingResult, i: int, faces: list[FaceEntry], entry: Any) -> ImageEntry:
     photo, outcome = result.photos[i], result.outcomes[i]
-    image: Json = (
+    image: dict[str, Any] = (
         dict(entry) if isinstance(entry, Mapping) else _named(photo.id, photo.location, entry)
     )
     image.update(
@@ -120,16 +83,17 @@ def _image(result: GroupingResult, i: int, faces: list[Json], entry: Any) -> Jso
         image["error"] = outcome.failure.reason
     if outcome.warnings:
         image["warnings"] = list(outcome.warnings)
-    return image
+    return cast(ImageEntry, image)
 
 
-def _named(photo_id: Any, location: str, entry: Any) -> Json:
+def _named(photo_id: Any, location: str, entry: Any) -> dict[str, Any]:
     """Id and address of a photo that came without a dictionary; pixels have no address."""
     in_memory = entry is not None and not isinstance(entry, str | Path)
     return {"id": photo_id, "url": None if in_memory else location}
 
 
-def _seen(faces: list[Json], failed: bool) -> list[int]:
+def _seen(faces: list[FaceEntry], failed: bool) -> list[int]:
+    """The ``group_idx`` of a photo."""
     if failed:
         return [NOT_READ]
     if not faces:
@@ -137,7 +101,7 @@ def _seen(faces: list[Json], failed: bool) -> list[int]:
     return sorted({face["group_idx"] for face in faces} - {NO_GROUP}) or [NO_GROUP]
 
 
-def _faces(result: GroupingResult) -> list[Json]:
+def _faces(result: GroupingResult) -> list[FaceEntry]:
     """One dictionary a face; whole columns are rounded at once, as albums may be large."""
     faces, grouping = result.faces, result.grouping
     columns = zip(
@@ -168,7 +132,10 @@ def _faces(result: GroupingResult) -> list[Json]:
     ]
 
 
-def _group(result: GroupingResult, g: int, members: Int64, group_id: str, name: str | None) -> Json:
+def _group(
+    result: GroupingResult, g: int, members: Int64, group_id: str, name: str | None
+) -> GroupEntry:
+    """Return one person; ``members``: (m,) int64, the rows of their faces, ascending."""
     photos = result.faces.photo_index[members]
     earlier, similarity = previous_faces(result.faces.embeddings, members)
     return {

@@ -1,45 +1,27 @@
-"""Where photos come from: what a caller hands over, or what a command line names.
+"""Dictionaries, addresses and images of an API caller to photos, none of which is read.
 
-==========================  =========================================
-``photos_from_entries``     dictionaries and images of an API caller
-``list_sources``            folders, files, addresses of a command line
-==========================  =========================================
-
-Both give ``Photo`` objects and read no photo.
+What a command line names is listed in :mod:`grouping.sources.listing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from grouping.errors import InputError, SourceError
-from grouping.sources.folders import photos_in_folder
+from grouping.errors import InputError
 from grouping.sources.http_photo import HttpOptions, HttpPhoto
-from grouping.sources.list_files import is_list_file, read_list
 from grouping.sources.photo import (
     MAX_PHOTO_BYTES,
-    Fingerprint,
     LocalPhoto,
     MemoryPhoto,
     Photo,
     RefusedPhoto,
 )
-from grouping.sources.s3_photo import S3Options, photos_in_bucket, s3_photo
+from grouping.sources.s3_photo import s3_photo
 from grouping.storage.locations import local_path, printable, scheme_of, shown_url
-
-__all__ = [
-    "Fingerprint",
-    "LocalPhoto",
-    "MemoryPhoto",
-    "Photo",
-    "SourceOptions",
-    "list_sources",
-    "photos_from_entries",
-]
+from grouping.storage.s3_client import S3Options
 
 LOCAL_REFUSED = "refused: local paths are read only with allow_local=True"
 
@@ -82,29 +64,6 @@ def photos_from_entries(
     return [
         _photo_of(position, entry, allow_local, options) for position, entry in enumerate(entries)
     ]
-
-
-def list_sources(
-    sources: Sequence[str | Path],
-    *,
-    out: str | Path | None = None,
-    options: SourceOptions | None = None,
-) -> Iterator[Photo]:
-    """The photos of every source in turn, found while they are asked for.
-
-    Args:
-        sources: folders (recursive, by name), files, list files
-            (:mod:`grouping.sources.list_files`), ``http(s)://`` addresses, ``s3://bucket/prefix``.
-            A photo's id is its location, unless a list gives another.
-        out: folder or ``s3://`` address of results, left out where it lies inside a source.
-        options: limits of the fetching.
-
-    Raises:
-        SourceError: a source does not exist or holds no photo; raised at once, before the
-            first photo is read.
-    """
-    options = options or SourceOptions()
-    return chain.from_iterable([_started(_list_one(s, out, options), s) for s in sources])
 
 
 def photo_at(url: str, id: Any, options: SourceOptions, *, local_base: Path | None = None) -> Photo:
@@ -176,34 +135,3 @@ def _checked_array(position: int, entry: Any) -> Any:
             f"got {array.dtype} of shape {array.shape}"
         )
     return array
-
-
-def _list_one(
-    source: str | Path, out: str | Path | None, options: SourceOptions
-) -> Iterator[Photo]:
-    scheme = "" if isinstance(source, Path) else scheme_of(source)
-    if scheme == "s3":
-        skip = str(out) if out is not None and scheme_of(str(out)) == "s3" else None
-        return photos_in_bucket(str(source), options.s3, skip=skip, max_bytes=options.max_bytes)
-    if scheme not in ("", "file"):
-        return iter([photo_at(str(source), shown_url(str(source)), options)])
-    path = source if isinstance(source, Path) else local_path(source)
-    if path.is_dir():
-        files = photos_in_folder(path, skip=None if out is None else Path(out))
-        return (LocalPhoto.at(file, max_bytes=options.max_bytes) for file in files)
-    if not path.exists():
-        raise SourceError(f"{printable(path)} does not exist; name a folder or a photo")
-    if is_list_file(path):
-        listed = list(read_list(path))  # a wrong line is found before the first photo is read
-        return (photo_at(e.url, e.id, options, local_base=path.parent) for e in listed)
-    return iter([LocalPhoto.at(path, max_bytes=options.max_bytes)])
-
-
-def _started(photos: Iterator[Photo], source: str | Path) -> Iterator[Photo]:
-    """The same iterator, known to hold a photo."""
-    first = next(photos, None)
-    if first is None:
-        raise SourceError(
-            f"{printable(source)} holds no photos; name a folder with JPEG, PNG or HEIC files"
-        )
-    return chain([first], photos)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grouping.errors import SourceError
-from grouping.storage.locations import printable
+from grouping.storage.locations import FileIdentity, file_identity, printable
+from grouping.storage.result_folder import MARKS_OF_RESULTS
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +33,6 @@ JUNK_FOLDERS = frozenset(
         "lost+found",
     }
 )
-
-# Both lie in every folder of results: its pictures of faces are no photos of an album.
-RESULT_FILES = ("groups.json", "faces.csv")
-
-Identity = tuple[int, int]
 
 
 def is_photo_name(name: str) -> bool:
@@ -63,10 +59,10 @@ def photos_in_folder(root: Path, *, skip: Path | None = None) -> Iterator[Path]:
     Raises:
         SourceError: ``root`` cannot be read, or is ``skip`` itself.
     """
-    visited: set[Identity] = set()
+    visited: set[FileIdentity] = set()
     if skip is not None and skip.is_dir():
-        visited.add(_identity(skip))
-    if _identity(root) in visited:
+        visited.add(file_identity(skip.stat()))
+    if file_identity(root.stat()) in visited:
         raise SourceError(
             f"{printable(root)} is also the output folder; choose another output folder"
         )
@@ -77,15 +73,15 @@ def photos_in_folder(root: Path, *, skip: Path | None = None) -> Iterator[Path]:
     yield from _walk(root, visited)
 
 
-def _walk(root: Path, visited: set[Identity]) -> Iterator[Path]:
+def _walk(root: Path, visited: set[FileIdentity]) -> Iterator[Path]:
     waiting = [root]
     while waiting:
         folder = waiting.pop()
-        if folder != root and all((folder / name).is_file() for name in RESULT_FILES):
+        if folder != root and all((folder / name).is_file() for name in MARKS_OF_RESULTS):
             log.warning("left out %s: results of another run", printable(folder))
             continue
         try:
-            identity = _identity(folder)
+            identity = file_identity(folder.stat())
             if identity in visited:
                 continue
             visited.add(identity)
@@ -115,8 +111,3 @@ def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link to itself
         return False
-
-
-def _identity(folder: Path) -> Identity:
-    status = folder.stat()
-    return status.st_dev, status.st_ino

@@ -21,20 +21,25 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Self
 
-from grouping.errors import ConfigError, FetchError
+from grouping.errors import ConfigError, FetchError, ThrottledError
+from grouping.records import Fingerprint
 from grouping.sources.allowed_addresses import AddressPolicy
-from grouping.sources.photo import MAX_PHOTO_BYTES, Fingerprint, Photo, too_large
-from grouping.storage.retry import Deadline, ThrottledError, with_retries
+from grouping.sources.photo import MAX_PHOTO_BYTES, Photo, too_large_error
+from grouping.storage.retry import (
+    PASSING_STATUS,
+    Deadline,
+    check_positive,
+    with_retries,
+)
+from grouping.version import PRODUCT
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
     from urllib3.connection import HTTPConnection
     from urllib3.util import Url
 
-USER_AGENT = "photo-album-face-grouping"
 CHUNK_BYTES = 64 * 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 LONGEST_RETRY_AFTER = 30.0  # seconds; a server that asks for more is tried earlier
 HINTS = {403: "; the address may have expired", 404: "; there is no such photo"}
 
@@ -64,9 +69,7 @@ class HttpOptions:
     ca_file: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("connect_timeout", "read_timeout", "total_timeout", "attempts"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} must be above 0, got {getattr(self, name)}")
+        check_positive(self, "connect_timeout", "read_timeout", "total_timeout", "attempts")
         if self.max_redirects < 0:
             raise ConfigError(f"max_redirects must be at least 0, got {self.max_redirects}")
         _ = self.policy
@@ -162,7 +165,7 @@ def _open(target: Url, options: HttpOptions, deadline: Deadline) -> Iterator[Bas
                 raise
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             if not watchdog.expired:
-                raise _explained(error) from error
+                raise _connection_error(error) from error
         if watchdog.expired:  # a cut within the headers looks like their end
             raise deadline.error()
 
@@ -170,7 +173,7 @@ def _open(target: Url, options: HttpOptions, deadline: Deadline) -> Iterator[Bas
 def _headers(target: Url) -> dict[str, str]:
     return {
         "Host": target.netloc or "",
-        "User-Agent": USER_AGENT,
+        "User-Agent": PRODUCT,
         "Accept": "image/*,*/*;q=0.5",
         "Accept-Encoding": "identity",
         "Connection": "close",
@@ -263,7 +266,7 @@ def _tls_context(ca_file: str | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file)
 
 
-def _explained(error: Exception) -> FetchError:
+def _connection_error(error: Exception) -> FetchError:
     import urllib3
 
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -292,14 +295,14 @@ def _retry_after(response: BaseHTTPResponse) -> float:
 def _body(response: BaseHTTPResponse, max_bytes: int) -> bytes:
     announced = response.headers.get("Content-Length", "")
     if announced.isdecimal() and int(announced) > max_bytes:
-        raise too_large(max_bytes)
+        raise too_large_error(max_bytes)
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise FetchError("the server answered compressed, which it was asked not to")
     body = bytearray()
     for chunk in response.stream(CHUNK_BYTES):
         body += chunk
         if len(body) > max_bytes:
-            raise too_large(max_bytes)
+            raise too_large_error(max_bytes)
     if not body and announced != "0":
         raise FetchError("the connection was dropped before the photo", retryable=True)
     return bytes(body)

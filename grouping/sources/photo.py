@@ -11,9 +11,10 @@ import stat
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from grouping.errors import FetchError, InputError
+from grouping.records import Fingerprint
 from grouping.storage.locations import file_key, printable
 
 if TYPE_CHECKING:
@@ -27,19 +28,6 @@ MAX_PHOTO_BYTES = 200 * 2**20
 PASSING_ERRORS = frozenset(
     {errno.EIO, errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE}
 )
-
-
-class Fingerprint(NamedTuple):
-    """Tells, without reading a photo, whether it changed since it was last seen.
-
-    Attributes:
-        key: where the photo is, the same in every run.
-        version: changes with the content (size and time of a file, the ETag of an S3 object);
-            None where only reading can tell.
-    """
-
-    key: str
-    version: str | None
 
 
 @dataclass(frozen=True)
@@ -101,7 +89,7 @@ class LocalPhoto(Photo):
                 raise FetchError("is not a regular file; name a photo")
             data = file.read(self.max_bytes + 1)
         if len(data) > self.max_bytes:
-            raise too_large(self.max_bytes)
+            raise too_large_error(self.max_bytes)
         return data
 
     def fingerprint(self) -> Fingerprint | None:
@@ -131,24 +119,11 @@ class MemoryPhoto(Photo):
         """The bytes of the image file.
 
         Raises:
-            InputError: the photo was given as pixels; use ``pixels``.
+            InputError: the photo was given as pixels; use ``image`` or ``array``.
         """
         if self.data is None:
-            raise InputError("this photo was given as pixels and has no bytes; use its pixels")
+            raise InputError("this photo was given as pixels; use its image or array")
         return self.data
-
-    @property
-    def pixels(self) -> UInt8 | None:
-        """(H, W, 3) uint8 RGB, upright; None where the photo was given as bytes.
-
-        Raises:
-            DecodeError: the PIL image stands for a file that cannot be decoded.
-        """
-        if self.image is None:
-            return self.array
-        from grouping.faces.decoding import upright_pixels
-
-        return upright_pixels(self.image)
 
 
 @dataclass(frozen=True)
@@ -162,6 +137,6 @@ class RefusedPhoto(Photo):
         raise FetchError(self.reason)
 
 
-def too_large(max_bytes: int) -> FetchError:
+def too_large_error(max_bytes: int) -> FetchError:
     """The one error for a photo over the size limit."""
     return FetchError(f"is larger than the limit of {max_bytes / 2**20:.0f} MB")

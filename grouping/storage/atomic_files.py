@@ -26,7 +26,7 @@ def write_bytes(path: Path, data: bytes) -> Path:
         aside.replace(path)
     except OSError as error:
         aside.unlink(missing_ok=True)
-        raise cannot_write(path, error) from error
+        raise write_error(path, error) from error
     return path
 
 
@@ -46,11 +46,11 @@ def make_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise write_error(path, error) from error
     return path
 
 
-def cannot_write(path: Path, error: OSError) -> OutputError:
+def write_error(path: Path, error: OSError) -> OutputError:
     """The one-line error for a file or folder that could not be written."""
     return OutputError(
         f"cannot write {path}: {error.strerror or error}; "

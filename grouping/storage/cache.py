@@ -1,4 +1,4 @@
-"""Results of photos on disk, so that a second run does no work twice.
+"""The cache: results of photos on disk, so that a second run does no work twice.
 
 Two steps lead from a photo to its results::
 
@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from grouping.errors import InputError
-from grouping.records import FaceSet, PhotoFaces
-from grouping.sources.photo import Fingerprint
-from grouping.storage.cache_database import cannot_use, is_damage, move_aside, open_database, scrub
+from grouping.records import FaceSet, Fingerprint, PhotoFaces
+from grouping.storage.cache_database import cache_error, is_damage, move_aside, open_database, scrub
 from grouping.storage.cache_rows import (
     DETECTION_COLUMNS,
     DetectedPhoto,
+    Row,
     checksum,
     columns_of,
     detected_photo,
@@ -39,7 +39,6 @@ from grouping.storage.cache_rows import (
 from grouping.storage.locations import place_key
 
 T = TypeVar("T")
-Row = Sequence[Any]
 
 TABLES = ("sources", "detections", "embeddings")
 
@@ -185,7 +184,7 @@ class Cache:
             try:
                 scrub(self._connection, self.path)
             except sqlite3.DatabaseError as error:
-                raise cannot_use(self.path, error) from error
+                raise cache_error(self.path, error) from error
 
     def _rows(self, query: str, values: Sequence[Any]) -> list[Row]:
         nothing: list[Row] = []
@@ -202,7 +201,7 @@ class Cache:
                     return work(self._connection)
             except sqlite3.DatabaseError as error:
                 if not is_damage(error):
-                    raise cannot_use(self.path, error) from error
+                    raise cache_error(self.path, error) from error
                 self._connection.close()
                 move_aside(self.path, self._identity)
                 self._connection, self._identity = open_database(self.path)

@@ -15,18 +15,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from grouping.errors import CacheError
-from grouping.storage.locations import printable
+from grouping.storage.locations import FileIdentity, file_identity, printable
+from grouping.storage.result_folder import CACHE_FILE
 
 log = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x46434743  # "FCGC", in the file's header
 SCHEMA_VERSION = 1
 SQLITE_HEADER = b"SQLite format 3\0"
-CACHE_NAME = "cache.sqlite"  # where no other file is named
 BUSY_SECONDS = 30.0
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-
-Identity = tuple[int, int]  # device and inode
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS sources (
@@ -52,7 +50,7 @@ CREATE TABLE IF NOT EXISTS embeddings (
 """
 
 
-def open_database(path: Path) -> tuple[sqlite3.Connection, Identity]:
+def open_database(path: Path) -> tuple[sqlite3.Connection, FileIdentity]:
     """Open the cache, making it where there is none; a damaged one is moved aside first.
 
     Raises:
@@ -64,7 +62,7 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, Identity]:
             return _open(path), identity
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
-                raise cannot_use(path, error) from error
+                raise cache_error(path, error) from error
             if not _is_ours(path):
                 os.chmod(path, mode)
                 raise CacheError(
@@ -83,7 +81,7 @@ def _is_ours(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(72)
     ours = head.startswith(SQLITE_HEADER) and head[68:] == APPLICATION_ID.to_bytes(4, "big")
-    return ours or path.name == CACHE_NAME
+    return ours or path.name == CACHE_FILE
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
@@ -91,7 +89,7 @@ def is_damage(error: sqlite3.DatabaseError) -> bool:
     return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in DAMAGE
 
 
-def move_aside(path: Path, identity: Identity) -> None:
+def move_aside(path: Path, identity: FileIdentity) -> None:
     """Rename a damaged cache and what belongs to it, so that a new one can begin.
 
     Args:
@@ -99,7 +97,7 @@ def move_aside(path: Path, identity: Identity) -> None:
         identity: of the file found damaged; where another process has begun a new file in
             its place already, nothing happens.
     """
-    if path.exists() and _identity(os.stat(path)) != identity:
+    if path.exists() and file_identity(os.stat(path)) != identity:
         return
     suffix = f".damaged-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     for part in _parts(path):
@@ -123,7 +121,7 @@ def scrub(connection: sqlite3.Connection, path: Path) -> None:
             part.unlink()
 
 
-def cannot_use(path: Path, error: Exception) -> CacheError:
+def cache_error(path: Path, error: Exception) -> CacheError:
     """The one-line error for a cache that is out of reach, locked or on a full disk."""
     return CacheError(
         f"the cache {printable(path)} cannot be used: {error}; "
@@ -141,7 +139,7 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _make_private(path: Path) -> tuple[Identity, int]:
+def _make_private(path: Path) -> tuple[FileIdentity, int]:
     """SQLite gives its other files the mode of the first, so the mode comes first.
 
     Returns what file it is, and the mode that it had.
@@ -155,9 +153,9 @@ def _make_private(path: Path) -> tuple[Identity, int]:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         before = os.stat(path)
         os.chmod(path, 0o600)
-        return _identity(before), stat.S_IMODE(before.st_mode)
+        return file_identity(before), stat.S_IMODE(before.st_mode)
     except OSError as error:
-        raise cannot_use(path, error) from error
+        raise cache_error(path, error) from error
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -208,10 +206,6 @@ class _DamagedError(sqlite3.DatabaseError):
     """What ``quick_check`` reports, as SQLite raises it elsewhere."""
 
     sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-
-
-def _identity(status: os.stat_result) -> Identity:
-    return status.st_dev, status.st_ino
 
 
 def _parts(path: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Between the records of a photo and the columns of the cache's tables."""
+"""Rows of the cache's tables: made of the records of a photo, and read back."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class DetectedPhoto:
 
 
 def columns_of(result: PhotoFaces) -> Row:
-    """The values of ``DETECTION_COLUMNS``."""
+    """Return the values of ``DETECTION_COLUMNS``."""
     faces, failure = result.faces, result.failure
     arrays = (faces.boxes, faces.scores, faces.landmarks, faces.quality, faces.measures)
     return (
@@ -94,12 +94,12 @@ def detected_photo(row: Row) -> DetectedPhoto:
 
 
 def to_blob(array: Float32) -> bytes:
-    """Little-endian float32, row by row."""
+    """Return a float32 array of any shape as little-endian bytes, row by row."""
     return array.astype("<f4").tobytes()
 
 
 def to_array(blob: bytes, *shape: int) -> Float32:
-    """The inverse of :func:`to_blob`, as an array that may be written to."""
+    """Return the float32 array of this shape, writable, that :func:`to_blob` made bytes of."""
     return np.frombuffer(blob, "<f4").astype(np.float32).reshape(shape)
 
 

@@ -1,6 +1,6 @@
-"""Where results go: a folder, or ``s3://bucket/prefix``; a reader never sees half of them.
+"""Destinations of results: a folder, or ``s3://bucket/prefix``; no reader sees half of them.
 
-Results are always written to a local folder first. ``open_sink`` finds out before the work
+Results are always written to a local folder first. ``open_destination`` finds out before the work
 whether they can be written; ``publish`` brings them to their place.
 
 * In a folder, every file is written aside and renamed (:mod:`grouping.storage.atomic_files`).
@@ -22,17 +22,17 @@ from types import TracebackType
 from typing import Self
 
 from grouping.errors import FetchError, OutputError
-from grouping.sources.s3_photo import S3Options, explained, s3_client, split_url
-from grouping.storage.atomic_files import cannot_write, make_folder
+from grouping.storage.atomic_files import make_folder, write_error
 from grouping.storage.locations import printable, scheme_of
+from grouping.storage.result_folder import GROUPS_FILE
+from grouping.storage.s3_client import S3Options, as_fetch_errors, s3_client, split_url
 
-INDEX_NAME = "groups.json"
 MULTIPART_BYTES = 8 * 2**20
 PARALLEL = 8
 KEYS_PER_DELETE = 1000  # the most that S3 takes in one request
 
 
-class Sink(ABC):
+class Destination(ABC):
     """A place for results; a context manager that tidies up.
 
     Attributes:
@@ -76,7 +76,7 @@ class Sink(ABC):
         self.close()
 
 
-def open_sink(out: str | Path, options: S3Options | None = None) -> Sink:
+def open_destination(out: str | Path, options: S3Options | None = None) -> Destination:
     """The place for results, tried by writing to it.
 
     Args:
@@ -87,13 +87,13 @@ def open_sink(out: str | Path, options: S3Options | None = None) -> Sink:
         OutputError: nothing can be written there.
     """
     if isinstance(out, str) and scheme_of(out) == "s3":
-        return S3Sink(out, options or S3Options())
+        return S3Prefix(out, options or S3Options())
     if isinstance(out, str) and scheme_of(out):
         raise OutputError(f"{printable(out)} is neither a folder nor an s3:// address")
-    return LocalSink(Path(out))
+    return LocalFolder(Path(out))
 
 
-class LocalSink(Sink):
+class LocalFolder(Destination):
     """A folder on this machine."""
 
     def __init__(self, folder: Path) -> None:
@@ -102,7 +102,7 @@ class LocalSink(Sink):
             with tempfile.TemporaryFile(dir=folder) as probe:
                 probe.write(b"probe")
         except OSError as error:
-            raise cannot_write(folder, error) from error
+            raise write_error(folder, error) from error
 
     def recall(self, *names: str) -> None:
         """They are there."""
@@ -114,7 +114,7 @@ class LocalSink(Sink):
         """Nothing was temporary."""
 
 
-class S3Sink(Sink):
+class S3Prefix(Destination):
     """A prefix in a bucket, filled from a temporary folder."""
 
     def __init__(self, url: str, options: S3Options) -> None:
@@ -129,7 +129,7 @@ class S3Sink(Sink):
         super().__init__(Path(self._temporary.name), printable(url))
 
     def recall(self, *names: str) -> None:
-        """See :meth:`Sink.recall`."""
+        """See :meth:`Destination.recall`."""
         with self._writing():
             for name in names:
                 key = self._prefix + name
@@ -142,14 +142,14 @@ class S3Sink(Sink):
                 (self.folder / name).write_bytes(answer["Body"].read())
 
     def publish(self) -> None:
-        """See :meth:`Sink.publish`; what was uploaded is removed again after an error."""
+        """See :meth:`Destination.publish`; what was uploaded is removed again after an error."""
         names = _names(self.folder)
         with self._writing():
             try:
                 _in_parallel(self._upload, names)
-                _in_parallel(self._complete, [name for name in names if name != INDEX_NAME])
-                if INDEX_NAME in names:
-                    self._complete(INDEX_NAME)
+                _in_parallel(self._complete, [name for name in names if name != GROUPS_FILE])
+                if GROUPS_FILE in names:
+                    self._complete(GROUPS_FILE)
             finally:
                 self._delete([self._aside + name for name in names])
 
@@ -197,7 +197,7 @@ class S3Sink(Sink):
 
         place = printable(f"s3://{self._bucket}/{self._prefix}")
         try:
-            with explained(self._options):
+            with as_fetch_errors(self._options):
                 yield
         except (FetchError, Boto3Error) as error:
             reason = str(error) if isinstance(error, FetchError) else "the upload failed"

@@ -1,4 +1,4 @@
-"""How the place of a photo is written: for people, and as a key that is the same in every run."""
+"""Places of photos and files: as people may see them, and as keys that last from run to run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ SECRET_KEY = re.compile(
     r"|^x-(amz|goog|oss|cos)-|^(se|sp|sv|sr|st|skoid|sktid)$",
     re.IGNORECASE,
 )
+
+
+FileIdentity = tuple[int, int]  # device and inode
+
+
+def file_identity(status: os.stat_result) -> FileIdentity:
+    """Return which file it is, under whatever name it was found."""
+    return status.st_dev, status.st_ino
 
 
 def scheme_of(url: str) -> str:

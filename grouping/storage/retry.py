@@ -1,4 +1,4 @@
-"""One way to try again: exponential backoff with jitter inside a total time limit."""
+"""Trying again: what is worth it, and backoff with jitter inside a total time limit."""
 
 from __future__ import annotations
 
@@ -7,24 +7,14 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from grouping.errors import FetchError
+from grouping.errors import ConfigError, FetchError, ThrottledError
 
 T = TypeVar("T")
 
 FIRST_PAUSE = 0.2  # seconds; most dropped connections are well again at once
 LONGEST_PAUSE = 10.0
-
-
-class ThrottledError(FetchError):
-    """The server asks for a pause.
-
-    Attributes:
-        retry_after: seconds, as the server said; 0 where it did not.
-    """
-
-    def __init__(self, message: str, retry_after: float = 0.0) -> None:
-        super().__init__(message, retryable=True)
-        self.retry_after = retry_after
+# HTTP answers after which a later try may succeed, of web servers and of S3.
+PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class Deadline:
@@ -62,6 +52,21 @@ def with_retries(operation: Callable[[], T], attempts: int, deadline: Deadline) 
                 raise
         time.sleep(pause)
     raise ValueError("attempts must be at least 1")
+
+
+def check_positive(options: object, *names: str) -> None:
+    """Refuse limits (tries, seconds) that are not above 0.
+
+    Args:
+        options: holds the limits.
+        names: of its attributes.
+
+    Raises:
+        ConfigError: one is not; the message names it.
+    """
+    for name in names:
+        if getattr(options, name) <= 0:
+            raise ConfigError(f"{name} must be above 0, got {getattr(options, name)}")
 
 
 def _pause(attempt: int, error: FetchError) -> float:

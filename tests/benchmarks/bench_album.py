@@ -31,10 +31,10 @@ import numpy as np
 from grouping import GroupingConfig, GroupingPipeline, GroupingResult
 from grouping.boxes import overlap
 from grouping.people.group_faces import group_faces
+from grouping.results.document import build_document
 from grouping.results.person_ids import assign_ids
-from grouping.results.response import build_document
 from grouping.similarity.group_sums import group_members
-from grouping.sources.entries import list_sources
+from grouping.sources.listing import list_sources
 from grouping.storage.cache import Cache
 from tests.helpers.vectors import bcubed, pairwise
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from grouping.export.people_folders import export
+from grouping.export.export import ExportOptions, export
 from grouping.report.plots.plot_data import plot_data
 from grouping.report.report import write_report
 from tests.helpers.album import BACKGROUND, TEMPLATE, album, colour_of_person, face_set
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace, folder: Path) -> None:
     timed("report, thumbnails at hand", lambda: write_report(result, out, open_photo))
     timed(
         "export: links, csv, xmp",
-        lambda: export(result, out, open_photo, folders="link", sidecars=True),
+        lambda: export(result, out, open_photo, ExportOptions("link", sidecars=True)),
     )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     thumbs = sum(f.stat().st_size for f in (out / "thumbs").iterdir())

@@ -19,7 +19,7 @@ import json, sys
 from grouping.storage.cache import Cache
 from grouping.config import GroupingConfig
 from grouping.pipeline import GroupingPipeline
-from grouping.sources.entries import list_sources
+from grouping.sources.listing import list_sources
 with Cache.open(sys.argv[2]) as cache:
     pipeline = GroupingPipeline(GroupingConfig(workers=int(sys.argv[3])), cache=cache)
     result = pipeline.run(

@@ -1,18 +1,19 @@
-"""The map of faces with the faces themselves as its points, none hidden by another."""
+"""The map of faces as a picture, the faces themselves its points, none hidden by another."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from grouping.records import Float64
 from grouping.report.plots.label_placement import snap_to_grid
 from grouping.report.style import FAINT, INK, colour_of, count
 from grouping.report.text import draw_text
-from grouping.results.album import STRANGER, Album, Face
+from grouping.results.album import Album, Face
+from grouping.results.schema import NO_GROUP, Document, TsneEntry
 
 # Free cells let groups stand apart; pictures stay below about 20 megapixels.
 CELLS_PER_FACE = 2.6
@@ -23,21 +24,21 @@ SMALLEST_WIDTH = 960
 HEADER, MARGIN, RIM, GAP = 110, 32, 4, 1
 
 
-def faces_picture(result: dict[str, Any], crop: Callable[[Face], Image.Image]) -> Image.Image:
+def faces_picture(document: Document, crop: Callable[[Face], Image.Image]) -> Image.Image:
     """The faces where t-SNE puts them, moved apart to a grid, framed in their person's colour.
 
     The representative face of each person carries the person's number. Faces without a
     group have a grey frame.
 
     Args:
-        result: a parsed ``groups.json`` with its ``plots``.
+        document: of a run, with its ``plots``.
         crop: gives the RGB picture of a face.
 
     Returns:
         An RGB picture whose size grows with the number of faces.
     """
-    album = Album(result)
-    tsne = result["plots"]["tsne"]
+    album = Album(document)
+    tsne = document["plots"]["tsne"]
     faces = [album.faces[idx] for idx in tsne["face_idx"]]
     tile = next((side for most, side in TILES if len(faces) <= most), SMALLEST_TILE)
     rows = max(2, math.ceil(math.sqrt(CELLS_PER_FACE * len(faces) / ASPECT)))
@@ -51,18 +52,18 @@ def faces_picture(result: dict[str, Any], crop: Callable[[Face], Image.Image]) -
         framed = _framed(crop(face), tile - GAP, colour_of(face.group))
         page.paste(framed, (left + column * tile, HEADER + row * tile))
     for face, (column, row) in zip(faces, cells.tolist(), strict=True):
-        if face.group != STRANGER and _is_representative(album, face):
+        if face.group != NO_GROUP and _is_representative(album, face):
             _draw_number(page, (left + column * tile, HEADER + (row + 1) * tile - GAP), face.group)
     return page
 
 
-def _unit_square(tsne: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """(n, 2) places in [0, 1], y down as in pictures."""
+def _unit_square(tsne: TsneEntry) -> Float64:
+    """Return (n, 2) float64 places in [0, 1], y down as in pictures."""
     points = np.array([tsne["x"], tsne["y"]], np.float64).T.reshape(-1, 2)
     if not len(points):
         return points
     low, high = points.min(axis=0), points.max(axis=0)
-    unit: np.ndarray[Any, np.dtype[np.float64]] = (points - low) / np.maximum(high - low, 1e-9)
+    unit: Float64 = (points - low) / np.maximum(high - low, 1e-9)
     # A single line of faces belongs in the middle, not on the edge.
     unit[:, high - low < 1e-9] = 0.5
     unit[:, 1] = 1 - unit[:, 1]

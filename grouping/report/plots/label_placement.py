@@ -1,4 +1,4 @@
-"""Where to put labels beside crowded points, and pictures on a grid."""
+"""Places for labels beside crowded points, and for pictures on a grid."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def place_labels(
     covers the fewest points and labels, then the nearest, is taken.
 
     Args:
-        centres: (k, 2) pixels.
+        centres: (k, 2) float64, pixels.
         sizes: k diameters in pixels.
-        points: (n, 2) pixels of what should stay visible.
-        frame: (4,) x1, y1, x2, y2 that labels should stay inside of.
+        points: (n, 2) float64, pixels of what should stay visible.
+        frame: (4,) float64, x1, y1, x2, y2 that labels should stay inside of.
 
     Returns:
-        (k, 2) pixels, the middles of the labels.
+        (k, 2) float64, pixels, the middles of the labels.
     """
     placed = np.zeros((len(centres), 2))
     radii = np.asarray(sizes, np.float64) / 2
@@ -56,7 +56,7 @@ def snap_to_grid(points: Float64, columns: int, rows: int) -> npt.NDArray[np.int
     Points are taken from the middle outwards; each gets the free cell nearest to it.
 
     Args:
-        points: (n, 2) in [0, 1].
+        points: (n, 2) float64 in [0, 1].
         columns, rows: of the grid; at least n cells.
 
     Returns:
@@ -76,16 +76,18 @@ def snap_to_grid(points: Float64, columns: int, rows: int) -> npt.NDArray[np.int
 
 
 def _offsets() -> Float64:
-    """Directions times ring radii, in label diameters."""
+    """Return (r, 2) float64: directions times ring radii, in label diameters."""
     angles = 2 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     return np.concatenate([ring * circle for ring in _RINGS])
 
 
 def _distances(a: Float64, b: Float64) -> Float64:
+    """Return (n, m) float64, from each of (n, 2) places to each of (m, 2)."""
     return np.asarray(np.linalg.norm(a[:, None] - b[None], axis=2))
 
 
 def _outside(places: Float64, radius: float, frame: Float64) -> Float64:
+    """Return (n,) float64: 1 where a label at one of (n, 2) places leaves the frame, else 0."""
     low, high = frame[:2] + radius, frame[2:] - radius
     return np.asarray(((places < low) | (places > high)).any(axis=1), np.float64)

@@ -1,4 +1,4 @@
-"""What the pictures of embeddings are drawn from, small enough for ``groups.json``.
+"""What the pictures of embeddings are drawn from, small enough for the document.
 
 Computed once, while the embeddings are at hand; drawing needs them no more.
 """
@@ -6,12 +6,12 @@ Computed once, while the embeddings are at hand; drawing needs them no more.
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Any
 
 import numpy as np
 
 from grouping.errors import InputError
 from grouping.records import FaceSet, Float32, Float64, Int64
+from grouping.results.schema import HistogramEntry, MatrixEntry, PlotsEntry, TsneEntry
 
 DEFAULT_MAX_FACES = 5000
 PCA_COMPONENTS = 50
@@ -31,8 +31,8 @@ def plot_data(
     *,
     max_faces: int = DEFAULT_MAX_FACES,
     seed: int = 0,
-) -> dict[str, Any]:
-    """What :mod:`grouping.report.plots.tsne_plot` draws, as JSON values.
+) -> PlotsEntry:
+    """Return what :mod:`grouping.report.plots` draws, as JSON values.
 
     Args:
         faces: n faces; row ``i`` is the face with number ``i``.
@@ -43,12 +43,9 @@ def plot_data(
         seed: of the sample and of t-SNE.
 
     Returns:
-        ``faces_total``, ``threshold``, ``seed``; ``tsne``: ``perplexity`` and the lists
-        ``face_idx``, ``x``, ``y``; ``histogram``: ``edges`` (bins + 1 values from -1 to 1)
-        and the numbers of pairs ``same`` and ``different`` (pairs with a face without a group
-        are left out); ``matrix``: ``side``, the ``group_idx`` of each row (faces in the order
-        of the groups, runs of them averaged where there are more than ``MATRIX_SIDE``) and
-        ``int8``, the base64 of side x side signed bytes, 127 times the cosine similarity.
+        The ``plots`` of the document. Pairs with a face without a group are left out of the
+        histogram; the rows of the matrix are runs of faces, averaged, where there are more
+        faces than ``MATRIX_SIDE``.
 
     Raises:
         InputError: ``labels`` is not one label a face.
@@ -61,17 +58,25 @@ def plot_data(
         "faces_total": len(faces),
         "threshold": float(threshold),
         "seed": seed,
-        "tsne": {"face_idx": drawn.tolist(), **_tsne(vectors, seed)},
+        "tsne": _tsne(vectors, drawn, seed),
         "histogram": _histogram(vectors, people),
         "matrix": _matrix(vectors, people),
     }
 
 
 def fair_sample(labels: Int64, size: int, seed: int) -> Int64:
-    """Sorted indices of at most ``size`` faces, every person with the share they have.
+    """Choose at most ``size`` faces, every person with the share they have.
 
     Faces are drawn in the order of their rank within the person, as a fraction of that
     person's faces: the first of everybody, then everybody at the same pace.
+
+    Args:
+        labels: (n,) int64, the person of each face, -1 for none.
+        size: how many may be chosen.
+        seed: of the choice.
+
+    Returns:
+        (m,) int64 rows, ascending.
     """
     if len(labels) <= size:
         return np.arange(len(labels), dtype=np.int64)
@@ -83,16 +88,23 @@ def fair_sample(labels: Int64, size: int, seed: int) -> Int64:
     return np.sort(by_person[np.argsort(pace, kind="stable")[:size]])
 
 
-def _tsne(vectors: Float32, seed: int) -> dict[str, Any]:
+def _tsne(vectors: Float32, face_idx: Int64, seed: int) -> TsneEntry:
+    """Return the map of (n, d) float32 unit vectors, the faces with (n,) int64 numbers."""
     n = len(vectors)
     perplexity = min(PERPLEXITY, max(1.0, (n - 1) / 3))
     apart = np.array([[0.0, 0.0], [1.0, 0.0]])
     points = apart[:n] if n < 3 else _embed(vectors, perplexity, seed)
     x, y = np.round(points, 3).T.tolist() if n else ([], [])
-    return {"perplexity": round(perplexity, 2), "x": x, "y": y}
+    return {
+        "face_idx": face_idx.tolist(),
+        "perplexity": round(perplexity, 2),
+        "x": x,
+        "y": y,
+    }
 
 
 def _embed(vectors: Float32, perplexity: float, seed: int) -> Float64:
+    """Return the (n, 2) float64 places that t-SNE finds for (n, d) float32 unit vectors."""
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -109,7 +121,10 @@ def _embed(vectors: Float32, perplexity: float, seed: int) -> Float64:
 
 
 def _principal_components(vectors: Float32) -> Float64:
-    """(n, p) coordinates along the first p >= 2 principal axes, largest variance first."""
+    """Return the (n, p) float64 coordinates of (n, d) float32 vectors along p principal axes.
+
+    There are at most ``PCA_COMPONENTS``, at least two; the one of largest variance comes first.
+    """
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
     _, axes = np.linalg.eigh(centred.T @ centred)
     leading = axes[:, ::-1][:, :PCA_COMPONENTS]
@@ -118,8 +133,13 @@ def _principal_components(vectors: Float32) -> Float64:
     return np.asarray(centred @ leading)
 
 
-def _histogram(vectors: Float32, people: Int64) -> dict[str, list[Any]]:
-    """Numbers of pairs per bin of cosine similarity, each pair counted once."""
+def _histogram(vectors: Float32, people: Int64) -> HistogramEntry:
+    """Count pairs per bin of cosine similarity, each pair once.
+
+    Args:
+        vectors: (n, d) float32 unit vectors.
+        people: (n,) int64, the person of each, -1 for none: these are left out.
+    """
     edges = np.linspace(-1.0, 1.0, HISTOGRAM_BINS + 1)
     counts = np.zeros((2, HISTOGRAM_BINS), np.int64)
     grouped = people >= 0
@@ -139,8 +159,15 @@ def _histogram(vectors: Float32, people: Int64) -> dict[str, list[Any]]:
     }
 
 
-def _matrix(vectors: Float32, people: Int64) -> dict[str, Any]:
-    """Mean similarity of runs of faces: the mean of a block is the product of the means."""
+def _matrix(vectors: Float32, people: Int64) -> MatrixEntry:
+    """Return the mean similarities of runs of faces, in the order of the people.
+
+    The mean of a block of similarities is the product of the means of its rows.
+
+    Args:
+        vectors: (n, d) float32 unit vectors.
+        people: (n,) int64, the person of each, -1 for none: these come last.
+    """
     order = np.argsort(np.where(people < 0, np.iinfo(np.int64).max, people), kind="stable")
     side = min(MATRIX_SIDE, len(order))
     runs = np.split(order, np.linspace(0, len(order), side + 1).astype(int)[1:-1]) if side else []

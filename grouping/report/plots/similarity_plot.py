@@ -1,14 +1,14 @@
-"""How well similarity parts people: histogram of pairs, and the matrix ordered by group."""
+"""Similarities as a figure: the histogram of pairs, and the matrix ordered by group."""
 
 from __future__ import annotations
 
 from base64 import b64decode
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grouping.report.figure_text import headline, model_line
-from grouping.report.style import COLOURS, FAINT, INK, colour_of, count
+from grouping.report.style import COLOURS, FAINT, INK, colour_of, count, headline, model_line
+from grouping.results.schema import Document, MatrixEntry, PlotsEntry
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,11 +18,11 @@ DPI = 120
 FEW_PAIRS = 2000  # below, bins are twice as wide
 
 
-def similarity_figure(result: dict[str, Any]) -> Figure:
+def similarity_figure(document: Document) -> Figure:
     """Similarities within and between groups with the threshold, and the matrix by group.
 
     Args:
-        result: a parsed ``groups.json`` with its ``plots``.
+        document: of a run, with its ``plots``.
 
     Returns:
         A matplotlib figure of 1920 x 960 pixels.
@@ -32,19 +32,22 @@ def similarity_figure(result: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(16, 8), dpi=DPI, facecolor="white")
     left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
     figure.subplots_adjust(left=0.05, right=0.955, top=0.82, bottom=0.09, wspace=0.14)
-    headline(figure, "How alike are the faces?", model_line(result))
-    _draw_histogram(left, result["plots"])
-    _draw_matrix(figure, right, result["plots"]["matrix"])
+    headline(figure, "How alike are the faces?", model_line(document))
+    _draw_histogram(left, document["plots"])
+    _draw_matrix(figure, right, document["plots"]["matrix"])
     return figure
 
 
-def _draw_histogram(axes: Axes, plots: dict[str, Any]) -> None:
+def _draw_histogram(axes: Axes, plots: PlotsEntry) -> None:
     """Each kind of pair as shares of its own number: there are far more different pairs."""
     histogram, threshold = plots["histogram"], plots["threshold"]
     step = 2 if sum(histogram["same"]) < FEW_PAIRS else 1
     edges = np.array(histogram["edges"])[::step]
-    for kind, colour in (("different", COLOURS[3]), ("same", COLOURS[5])):
-        counts = np.array(histogram[kind], np.float64).reshape(-1, step).sum(axis=1)
+    for kind, pairs_of, colour in (
+        ("different", histogram["different"], COLOURS[3]),
+        ("same", histogram["same"], COLOURS[5]),
+    ):
+        counts = np.array(pairs_of, np.float64).reshape(-1, step).sum(axis=1)
         pairs = count(int(counts.sum()), "pair")
         label = f"{kind} group{'s' if kind == 'different' else ''}: {pairs}"
         share = 100 * counts / max(counts.sum(), 1)
@@ -56,7 +59,7 @@ def _draw_histogram(axes: Axes, plots: dict[str, Any]) -> None:
     axes.legend(frameon=False, loc="upper right")
 
 
-def _draw_matrix(figure: Figure, axes: Axes, matrix: dict[str, Any]) -> None:
+def _draw_matrix(figure: Figure, axes: Axes, matrix: MatrixEntry) -> None:
     side = matrix["side"]
     axes.set(xticks=[], yticks=[], title="faces in the order of their groups, strangers last")
     if not side:

@@ -1,23 +1,22 @@
-"""The map of faces: t-SNE of the embeddings.
+"""The map of faces as a figure: t-SNE of the embeddings.
 
-Drawn from ``result["plots"]`` (see :mod:`grouping.report.plots.plot_data`) with matplotlib's Figure
-object alone; pyplot and its global state are not touched.
+Drawn from ``document["plots"]`` (see :mod:`grouping.report.plots.plot_data`) with matplotlib's
+Figure object alone; pyplot and its global state are not touched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from grouping.records import Float64
-from grouping.report.figure_text import headline, model_line
+from grouping.records import Float64, Int64, UInt8
 from grouping.report.plots.label_placement import place_labels
-from grouping.report.style import FAINT, INK, colour_of, count, marker_of
+from grouping.report.style import FAINT, INK, colour_of, count, headline, marker_of, model_line
 from grouping.report.text import fit_text, font_families
-from grouping.results.album import STRANGER, Album, Face
+from grouping.results.album import Album, Face
+from grouping.results.schema import NO_GROUP, Document
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,22 +33,22 @@ CROWDED = 60
 NUMBER_SIDE = 14
 
 
-def tsne_figure(result: dict[str, Any], portrait: Portrait | None = None) -> Figure:
+def tsne_figure(document: Document, portrait: Portrait | None = None) -> Figure:
     """t-SNE of the embeddings: a colour, a shape and a number a person, strangers grey.
 
     Args:
-        result: a parsed ``groups.json`` with its ``plots``.
+        document: of a run, with its ``plots``.
         portrait: gives the RGB picture of a face; with it the representative face of each
             of the largest groups is drawn beside its points.
 
     Returns:
         A matplotlib figure of 1920 x 1200 pixels.
     """
-    album = Album(result)
+    album = Album(document)
     figure, axes = _canvas(TSNE_INCHES, (0.015, 0.02, 0.745, 0.875))
     headline(figure, *_tsne_title(album))
     axes.set(xticks=[], yticks=[])
-    tsne = result["plots"]["tsne"]
+    tsne = document["plots"]["tsne"]
     points = np.array([tsne["x"], tsne["y"]], np.float64).T
     people = np.array([album.faces[idx].group for idx in tsne["face_idx"]], np.int64)
     if not len(points):
@@ -75,27 +74,29 @@ def _canvas(
 
 
 def _tsne_title(album: Album) -> tuple[str, str]:
-    plots = album.result["plots"]
+    plots = album.document["plots"]
     total, drawn = plots["faces_total"], len(plots["tsne"]["face_idx"])
     people, photos = len(album.groups), len(album.images)
     title = f"{count(people, 'person', 'people')} in {count(photos, 'photo')}"
     faces = count(total, "face") if drawn == total else f"{drawn:,} of {total:,} faces, sampled"
     detail = f"t-SNE of {faces}, perplexity {plots['tsne']['perplexity']:g}"
-    return title, f"{detail}    ·    {model_line(album.result)}"
+    return title, f"{detail}    ·    {model_line(album.document)}"
 
 
 def _frame(axes: Axes, points: Float64) -> None:
+    """Leave a margin around (n, 2) points of the map."""
     low, high = points.min(axis=0), points.max(axis=0)
     margin = 0.06 * np.maximum(high - low, 1.0)
     axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
     axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
 
 
-def _scatter(axes: Axes, points: Float64, people: npt.NDArray[np.int64]) -> None:
+def _scatter(axes: Axes, points: Float64, people: Int64) -> None:
+    """Draw (n, 2) points of the map, each as its person of ``people``, (n,)."""
     area = float(np.clip(24000 / len(points), 14, 110))
     for group_idx in np.unique(people):
         mine = points[people == group_idx]
-        stranger = group_idx == STRANGER
+        stranger = group_idx == NO_GROUP
         axes.scatter(
             mine[:, 0],
             mine[:, 1],
@@ -112,11 +113,19 @@ def _label_people(
     axes: Axes,
     album: Album,
     points: Float64,
-    people: npt.NDArray[np.int64],
+    people: Int64,
     portrait: Portrait | None,
 ) -> None:
-    """The number of each person beside their points, with a face where there is room."""
-    shown = [g for g in np.unique(people).tolist() if g != STRANGER]
+    """Put the number of each person beside their points, with a face where there is room.
+
+    Args:
+        axes: of the map.
+        album: whose faces the points are.
+        points: (n, 2), places in the map.
+        people: (n,), the person of each, -1 for none.
+        portrait: gives the RGB picture of a face.
+    """
+    shown = [g for g in np.unique(people).tolist() if g != NO_GROUP]
     if not shown:
         return
     to_pixels, from_pixels = axes.transData, axes.transData.inverted()
@@ -142,6 +151,7 @@ def _portrait_side(people: int) -> int:
 
 
 def _badge(axes: Axes, at: Float64, group_idx: int, *, crowded: bool) -> None:
+    """Write a person's number at a place of the map, (2,)."""
     edge = colour_of(group_idx)
     box = {"boxstyle": f"round,pad={0.15 if crowded else 0.25}", "fc": "white", "ec": edge}
     size = 5.5 if crowded else 8.5
@@ -152,13 +162,14 @@ def _badge(axes: Axes, at: Float64, group_idx: int, *, crowded: bool) -> None:
 
 
 def _draw_portrait(axes: Axes, picture: Image.Image, at: Float64, size: int, colour: str) -> None:
+    """Draw a face as a disc of ``size`` pixels at a place of the map, (2,)."""
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
     image = OffsetImage(_disc(picture, 2 * size, colour), zoom=36 / DPI, resample=True)
     axes.add_artist(AnnotationBbox(image, (at[0], at[1]), frameon=False, pad=0, zorder=5))
 
 
-def _disc(picture: Image.Image, side: int, colour: str) -> npt.NDArray[np.uint8]:
+def _disc(picture: Image.Image, side: int, colour: str) -> UInt8:
     """(side, side, 4) uint8 RGBA: the picture cut to a disc with a coloured rim."""
     from PIL import Image, ImageDraw
 
@@ -177,7 +188,7 @@ def _legend(figure: Figure, album: Album) -> None:
     rows = [(g, _legend_text(album, g)) for g in range(min(len(album.groups), LEGEND_ROWS))]
     strangers = len(album.strangers())
     if strangers:
-        rows.append((STRANGER, f"no group ({strangers:,})"))
+        rows.append((NO_GROUP, f"no group ({strangers:,})"))
     handles = [
         Line2D([], [], ls="", ms=8, c=colour_of(g), marker=marker_of(g), label=text)
         for g, text in rows

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grouping.corrections.apply import Entry
-from grouping.corrections.overrides import in_order
+from grouping.corrections.entries import Entry
+from grouping.corrections.overrides import in_download_order
 from grouping.corrections.toml_file import load_all_corrections
 from grouping.errors import CorrectionsError
 
@@ -26,7 +26,7 @@ def read(folder: Path, *rounds: list[str]) -> tuple[Entry, ...]:
     for number, entries in enumerate(rounds):
         paths.append(folder / (f"corrections ({number}).toml" if number else "corrections.toml"))
         paths[-1].write_text("version = 1\n" + "".join(entries))
-    return load_all_corrections(in_order(paths[::-1]))
+    return load_all_corrections(in_download_order(paths[::-1]))
 
 
 def kept(entries: tuple[Entry, ...]) -> list[tuple[str, str | None, str]]:
@@ -97,7 +97,7 @@ def test_what_does_not_override_contradicts_and_both_files_are_named(tmp_path: P
 
 def test_files_come_in_the_order_of_their_numbers() -> None:
     names = ["corrections (10).toml", "corrections (2).toml", "corrections.toml"]
-    assert [path.name for path in in_order(list(map(Path, names)))] == names[::-1]
+    assert [path.name for path in in_download_order(list(map(Path, names)))] == names[::-1]
 
 
 @pytest.mark.parametrize("line", ["overrides = 1", 'formerly = "Ann"', "formerly = [1]"])

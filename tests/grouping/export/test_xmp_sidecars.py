@@ -13,13 +13,13 @@ from PIL import Image, ImageOps
 
 from grouping.errors import FetchError
 from grouping.export.xmp_sidecars import (
-    TOOLKIT,
     sidecar,
     stored_area,
-    stored_orientation,
     write_sidecars,
 )
+from grouping.faces.decoding import stored_orientation
 from grouping.results.album import Album
+from grouping.version import PRODUCT
 from tests.helpers.album import album
 
 needs_exiftool = pytest.mark.skipif(
@@ -135,7 +135,7 @@ def test_beside_the_photo_and_the_photo_untouched(tmp_path):
     assert "another program" in problems[0]
     assert foreign.read_text() == "<x:xmpmeta x:xmptk='digiKam'/>"
     assert all((p.read_bytes(), p.stat().st_mtime_ns) == old for p, old in before.items())
-    assert TOOLKIT in written[0].read_text("utf-8")
+    assert PRODUCT in written[0].read_text("utf-8")
     assert write_sidecars(result, open_photo)[0] == written  # our own is renewed
 
 

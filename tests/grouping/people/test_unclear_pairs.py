@@ -120,7 +120,7 @@ def test_grouping_leaves_out_two_faces_that_are_like_many() -> None:
 @pytest.mark.slow
 def test_crowds_of_strangers_hold_nobody_twice(shared_data) -> None:
     from grouping import GroupingConfig, GroupingPipeline
-    from grouping.sources.entries import list_sources
+    from grouping.sources.listing import list_sources
 
     result = GroupingPipeline(GroupingConfig()).run(list_sources([shared_data / "crowd"]))
     assert len(result.faces) > 500

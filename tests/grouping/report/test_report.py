@@ -7,7 +7,6 @@ from PIL import Image
 
 from grouping.errors import FetchError, OutputError
 from grouping.report.report import write_report
-from grouping.results.album import one_line
 from grouping.storage.atomic_files import write_bytes
 from tests.helpers.album import album
 from tests.helpers.paths import ROOT
@@ -162,8 +161,3 @@ def test_a_folder_that_is_a_file_is_an_output_error(tmp_path):
 def test_long_file_names_can_be_written(tmp_path):
     path = tmp_path / ("김" * 80 + ".jpg")
     assert write_bytes(path, b"x").read_bytes() == b"x"
-
-
-def test_one_line_keeps_letters_and_drops_what_breaks_a_line_or_turns_it_round():
-    assert one_line("a\nb\tc\x00\x1b[31m") == "a b c [31m"
-    assert one_line("\u202egpj.exe\u2028김 😀") == "gpj.exe 김 😀"

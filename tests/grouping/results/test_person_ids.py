@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from grouping.errors import InputError
-from grouping.results.person_ids import assign_ids
+from grouping.results.person_ids import assign_ids, check_previous
 
 Album = dict[str, list[int]]
 
@@ -183,4 +183,10 @@ def test_a_tenth_more_photos_keeps_everybody() -> None:
 )
 def test_another_file_is_refused(previous: dict) -> None:
     with pytest.raises(InputError, match=r"not a groups\.json"):
+        check_previous(previous)
+    with pytest.raises(InputError, match=r"not a groups\.json"):
         assign_ids(previous, images_of(BEFORE), 3)
+
+
+def test_a_document_of_this_program_passes() -> None:
+    check_previous(saved(BEFORE, first_ids(BEFORE)))

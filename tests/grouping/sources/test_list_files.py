@@ -5,8 +5,8 @@ import json
 import pytest
 
 from grouping.errors import FetchError, SourceError
-from grouping.sources.entries import list_sources
 from grouping.sources.list_files import read_list
+from grouping.sources.listing import list_sources
 
 URLS = ["https://a.example/가족.jpg", "s3://bucket/b c.jpg", "sub/사진.jpg"]
 

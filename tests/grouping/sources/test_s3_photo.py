@@ -9,8 +9,10 @@ import pytest
 
 from grouping.errors import ConfigError, FetchError, SourceError
 from grouping.execution.read_ahead import prefetch
-from grouping.sources.entries import SourceOptions, list_sources, photos_from_entries
-from grouping.sources.s3_photo import S3Options, S3Photo, photos_in_bucket, split_url
+from grouping.sources.entries import SourceOptions, photos_from_entries
+from grouping.sources.listing import list_sources
+from grouping.sources.s3_photo import S3Photo, photos_in_bucket
+from grouping.storage.s3_client import S3Options, split_url
 from tests.helpers.paths import ROOT
 from tests.helpers.servers import (
     FaultyServer,
@@ -274,7 +276,8 @@ LIST_MANY = """
 import resource, sys, time
 from itertools import islice
 from grouping.execution.read_ahead import prefetch
-from grouping.sources.s3_photo import S3Options, S3Photo, photos_in_bucket
+from grouping.sources.s3_photo import S3Photo, photos_in_bucket
+from grouping.storage.s3_client import S3Options
 start = time.monotonic()
 photos = photos_in_bucket("s3://many", S3Options(endpoint_url=sys.argv[1]))
 results = prefetch(photos, S3Photo.read)

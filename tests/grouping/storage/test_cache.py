@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from grouping.errors import InputError
-from grouping.records import Failure, PhotoFaces
-from grouping.sources.photo import Fingerprint, LocalPhoto
+from grouping.records import Failure, Fingerprint, PhotoFaces
+from grouping.sources.photo import LocalPhoto
 from grouping.storage.cache import Cache
 from tests.helpers.cache import assert_same, digest, result_for
 from tests.helpers.paths import ROOT

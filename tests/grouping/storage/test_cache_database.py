@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from grouping.errors import CacheError
-from grouping.sources.photo import Fingerprint
+from grouping.records import Fingerprint
 from grouping.storage.cache import Cache
 from tests.helpers.cache import assert_same, digest, result_for
 from tests.helpers.paths import ROOT

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from grouping.errors import CacheError
-from grouping.sources.photo import Fingerprint
+from grouping.records import Fingerprint
 from tests.helpers.cache import assert_same, bytes_on_disk, digest, result_for
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from grouping.errors import OutputError
-from grouping.sources.s3_photo import S3Options
-from grouping.storage.destinations import open_sink
+from grouping.storage.destinations import open_destination
+from grouping.storage.s3_client import S3Options
 from tests.helpers.servers import FaultyServer, drops, forwards, s3_server, sends
 
 pytestmark = pytest.mark.usefixtures("s3_credentials")
@@ -46,9 +46,9 @@ def stored(client, bucket):
 
 
 def test_a_folder_is_made_and_tried(tmp_path):
-    with open_sink(tmp_path / "new" / "out") as sink:
-        write_all(sink.folder)
-        sink.publish()
+    with open_destination(tmp_path / "new" / "out") as destination:
+        write_all(destination.folder)
+        destination.publish()
     assert (tmp_path / "new" / "out" / "groups.json").read_bytes() == b"[]"
     assert sorted(os.listdir(tmp_path / "new" / "out")) == sorted(
         {name.split("/")[0] for name in FILES}
@@ -58,45 +58,47 @@ def test_a_folder_is_made_and_tried(tmp_path):
 def test_a_folder_that_cannot_be_written_is_found_out_at_once(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="file"):
-        open_sink(tmp_path / "file")
+        open_destination(tmp_path / "file")
     with pytest.raises(OutputError, match="/proc"):
-        open_sink("/proc/nowhere")
+        open_destination("/proc/nowhere")
 
 
 def test_other_addresses_are_refused():
     with pytest.raises(OutputError, match="neither"):
-        open_sink("https://a.example/out")
+        open_destination("https://a.example/out")
 
 
 def test_results_reach_the_bucket_and_nothing_else_stays(client, bucket):
-    with open_sink(f"s3://{bucket}/night/1", S3Options(endpoint_url=s3_server())) as sink:
+    with open_destination(
+        f"s3://{bucket}/night/1", S3Options(endpoint_url=s3_server())
+    ) as destination:
         assert stored(client, bucket) == {}  # the probe is gone
-        write_all(sink.folder)
-        sink.publish()
+        write_all(destination.folder)
+        destination.publish()
     assert stored(client, bucket) == {f"night/1/{name}": data for name, data in FILES.items()}
-    assert not sink.folder.exists()
+    assert not destination.folder.exists()
     picture = client.head_object(Bucket=bucket, Key="night/1/tsne.png")
     assert picture["ContentType"] == "image/png"
 
 
 def test_the_bucket_itself_can_be_the_place(client, bucket):
-    with open_sink(f"s3://{bucket}", S3Options(endpoint_url=s3_server())) as sink:
-        (sink.folder / "groups.json").write_bytes(b"[]")
-        sink.publish()
+    with open_destination(f"s3://{bucket}", S3Options(endpoint_url=s3_server())) as destination:
+        (destination.folder / "groups.json").write_bytes(b"[]")
+        destination.publish()
     assert stored(client, bucket) == {"groups.json": b"[]"}
 
 
 def test_earlier_results_come_back_where_there_are_any(client, bucket, tmp_path):
     client.put_object(Bucket=bucket, Key="out/groups.json", Body=b"old")
-    with open_sink(f"s3://{bucket}/out", S3Options(endpoint_url=s3_server())) as sink:
-        sink.recall("groups.json", "corrections.toml")
-        assert {path.name: path.read_bytes() for path in sink.folder.iterdir()} == {
+    with open_destination(f"s3://{bucket}/out", S3Options(endpoint_url=s3_server())) as destination:
+        destination.recall("groups.json", "corrections.toml")
+        assert {path.name: path.read_bytes() for path in destination.folder.iterdir()} == {
             "groups.json": b"old"
         }
     (tmp_path / "groups.json").write_bytes(b"old")
-    with open_sink(tmp_path) as sink:
-        sink.recall("groups.json")
-        assert (sink.folder / "groups.json").read_bytes() == b"old"
+    with open_destination(tmp_path) as destination:
+        destination.recall("groups.json")
+        assert (destination.folder / "groups.json").read_bytes() == b"old"
 
 
 def test_a_reader_never_sees_half_of_the_results(client, bucket, proxy):
@@ -111,18 +113,18 @@ def test_a_reader_never_sees_half_of_the_results(client, bucket, proxy):
             assert all(state[f"out/{name}"] == data for name, data in FILES.items())
         forwards(s3_server())(handler)
 
-    with open_sink(f"s3://{bucket}/out", proxy.options) as sink:
-        write_all(sink.folder)
+    with open_destination(f"s3://{bucket}/out", proxy.options) as destination:
+        write_all(destination.folder)
         proxy.otherwise = watching
-        sink.publish()
+        destination.publish()
     assert seen.count(b"old") > len(FILES)
     assert seen[-1] == b"[]"  # the clean-up came after the index
 
 
 def test_a_failure_midway_leaves_the_old_results(client, bucket, proxy):
     client.put_object(Bucket=bucket, Key="out/groups.json", Body=b"old")
-    with open_sink(f"s3://{bucket}/out", proxy.options) as sink:
-        write_all(sink.folder)
+    with open_destination(f"s3://{bucket}/out", proxy.options) as destination:
+        write_all(destination.folder)
 
         def fails_for_the_picture(handler):
             faulty = handler.command == "PUT" and "tsne.png" in handler.path
@@ -130,13 +132,13 @@ def test_a_failure_midway_leaves_the_old_results(client, bucket, proxy):
 
         proxy.otherwise = fails_for_the_picture
         with pytest.raises(OutputError, match="cannot write s3://"):
-            sink.publish()
+            destination.publish()
     assert stored(client, bucket) == {"out/groups.json": b"old"}
 
 
 def test_a_bucket_that_cannot_be_written_is_found_out_at_once(proxy):
     with pytest.raises(OutputError, match="no such bucket"):
-        open_sink("s3://no-such-bucket-here/out", proxy.options)
+        open_destination("s3://no-such-bucket-here/out", proxy.options)
     proxy.otherwise = sends(b"<Error><Code>AccessDenied</Code></Error>", 403)
     with pytest.raises(OutputError, match="access is denied"):
-        open_sink("s3://bucket/out", proxy.options)
+        open_destination("s3://bucket/out", proxy.options)

@@ -1,0 +1,45 @@
+"""Everything a run found, before it is put into the client's words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from grouping.config import GroupingConfig
+from grouping.records import FaceSet, PhotoFaces, UInt8
+from grouping.sources.photo import Photo
+
+if TYPE_CHECKING:
+    from grouping.corrections.apply import AppliedCorrections
+    from grouping.faces.embedding import ModelInfo
+    from grouping.people.calibration import Calibration
+    from grouping.people.group_faces import Grouping
+
+
+@dataclass(frozen=True, eq=False)
+class GroupingResult:
+    """Everything a run found.
+
+    Attributes:
+        photos: in the order given.
+        outcomes: what each photo gave; their faces are rows of ``faces``.
+        faces: the faces of all photos, in the order of the photos.
+        crops: (n, 112, 112, 3) uint8 RGB, or None where they were not kept.
+        grouping: who is who.
+        model: which network made the embeddings.
+        threshold: the cosine similarity used.
+        config: the settings.
+        calibration: where the threshold comes from, if it was calibrated on this album.
+        corrections: what a person corrected, found again among these faces.
+    """
+
+    photos: tuple[Photo, ...]
+    outcomes: tuple[PhotoFaces, ...]
+    faces: FaceSet
+    crops: UInt8 | None
+    grouping: Grouping
+    model: ModelInfo
+    threshold: float
+    config: GroupingConfig
+    calibration: Calibration | None = None
+    corrections: AppliedCorrections | None = None

@@ -1,0 +1,190 @@
+"""The document: what ``groups.json`` holds, key by key, and the numbers that stand for nobody.
+
+``groups`` and ``images`` are the client's words; no other folder of this package spells them out.
+Boxes are ``[x1, y1, x2, y2]`` and landmarks ``[x, y]``, in pixels of the upright photo.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+# In place of a group: a face without one, a photo without a face, a photo that was not read.
+NO_GROUP, NO_FACE, NOT_READ = -1, -2, -3
+
+
+class FaceEntry(TypedDict):
+    """One face: an item of ``images[i]["faces"]``.
+
+    Keys:
+        face_idx: its number, counted over all photos.
+        box: four numbers.
+        landmarks: five points.
+        score: the detector's, in [0, 1].
+        quality: in [0, 1].
+        group_idx: its group, ``NO_GROUP`` for none.
+        similarity: cosine to the mean of its group; None without a group.
+        evidence: the faces of its group it resembles most, as ``[face_idx, similarity]``.
+    """
+
+    face_idx: int
+    box: list[float]
+    landmarks: list[list[float]]
+    score: float
+    quality: float
+    group_idx: int
+    similarity: float | None
+    evidence: list[list[float]]
+
+
+class ImageEntry(TypedDict):
+    """One photo: an item of ``images``. Keys that a caller gave besides are kept.
+
+    Keys:
+        id: the caller's.
+        url: where it is; None where it came in memory.
+        width, height: pixels, upright; 0 where it was not read.
+        sha256: of its bytes; None where it was not read.
+        group_idx: the groups seen, ascending; ``[NO_GROUP]`` faces but no group, ``[NO_FACE]``
+            no face, ``[NOT_READ]`` not read.
+        faces: in the detector's order.
+        error: why it could not be used.
+        warnings: remarks on its file.
+    """
+
+    id: Any
+    url: str | None
+    width: int
+    height: int
+    sha256: str | None
+    group_idx: list[int]
+    faces: list[FaceEntry]
+    error: NotRequired[str]
+    warnings: NotRequired[list[str]]
+
+
+class GroupEntry(TypedDict):
+    """One person: an item of ``groups``, the largest first.
+
+    Keys:
+        group_idx: its number, its place in ``groups``.
+        group_id: survives the next run.
+        name: as corrected, or as in the run before; None without one.
+        image_ids: of the photos, each once.
+        original_images_idx_list: position of the photo of each face.
+        face2_idx_list: ``face_idx`` of each face.
+        face1_idx_list: for each face the most similar one that came before it; ``[]`` for the
+            first.
+        cosine_similarity_list: how similar that one is; -1 for the first.
+        face_list: aligned crops, (112, 112, 3) uint8 RGB each; always empty in a file.
+        crop_path_list: paths of the crops, where they were saved.
+        representative_face_idx: the most typical face.
+        cohesion: average similarity of the faces.
+        purity: expected share of right faces.
+    """
+
+    group_idx: int
+    group_id: str
+    name: str | None
+    image_ids: list[Any]
+    original_images_idx_list: list[int]
+    face2_idx_list: list[int]
+    face1_idx_list: list[int | list[int]]
+    cosine_similarity_list: list[float]
+    face_list: list[Any]
+    crop_path_list: list[str]
+    representative_face_idx: int
+    cohesion: float
+    purity: float
+
+
+class SuggestionEntry(TypedDict):
+    """Two groups that may be one person: an item of ``merge_suggestions``.
+
+    Keys as in :class:`grouping.people.review.MergeSuggestion`.
+    """
+
+    groups: list[int]
+    similarity: float
+    faces: list[int]
+    face_similarity: float
+    shared_photos: int
+
+
+class TsneEntry(TypedDict):
+    """Places of faces in the map: ``plots["tsne"]``; the three lists are of one length."""
+
+    perplexity: float
+    face_idx: list[int]
+    x: list[float]
+    y: list[float]
+
+
+class HistogramEntry(TypedDict):
+    """Pairs of faces by similarity: ``plots["histogram"]``.
+
+    Keys:
+        edges: of the bins, one more than there are bins, from -1 to 1.
+        same, different: numbers of pairs in one group and in two.
+    """
+
+    edges: list[float]
+    same: list[int]
+    different: list[int]
+
+
+class MatrixEntry(TypedDict):
+    """Similarities in the order of the groups: ``plots["matrix"]``.
+
+    Keys:
+        side: rows and columns.
+        group_idx: the group of each row.
+        int8: base64 of side x side signed bytes, 127 times the cosine similarity.
+    """
+
+    side: int
+    group_idx: list[int]
+    int8: str
+
+
+class PlotsEntry(TypedDict):
+    """What the pictures of embeddings are drawn from: ``plots``.
+
+    Keys:
+        faces_total: of the run; a sample is drawn of many.
+        threshold: cosine similarity at which faces were joined.
+        seed: of the sample and of t-SNE.
+    """
+
+    faces_total: int
+    threshold: float
+    seed: int
+    tsne: TsneEntry
+    histogram: HistogramEntry
+    matrix: MatrixEntry
+
+
+class Document(TypedDict):
+    """All of ``groups.json``.
+
+    Keys:
+        version: of this program.
+        created: when, in ISO 8601, UTC.
+        model: see :class:`grouping.faces.embedding.ModelInfo`.
+        settings: of the run, with the ``threshold`` used and, where there was one, the
+            ``calibration``.
+        merge_suggestions: for a person to decide.
+        changes: see :class:`grouping.results.person_ids.Changes`; None for a first run.
+        corrections: one line for each correction that was not found again.
+        plots: absent where no pictures were wanted.
+    """
+
+    version: str
+    created: str
+    model: dict[str, Any]
+    settings: dict[str, Any]
+    groups: list[GroupEntry]
+    images: list[ImageEntry]
+    merge_suggestions: list[SuggestionEntry]
+    changes: dict[str, Any] | None
+    corrections: list[str]
+    plots: NotRequired[PlotsEntry]

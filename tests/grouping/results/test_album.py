@@ -1,0 +1,50 @@
+"""A document as reports and exports read it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from grouping.errors import FetchError
+from grouping.results.album import Album, one_line
+from grouping.results.schema import NO_GROUP
+from tests.helpers.album import album
+
+
+def test_faces_are_found_by_number_person_and_photo():
+    document, _ = album([[0, 1], [0, -1]], names={1: "Ann\n"})
+    read = Album(document)
+    assert [face.photo for face in read.faces_of(0)] == [0, 1]
+    assert [face.group for face in read.faces_in(1)] == [0, NO_GROUP]
+    assert [face.idx for face in read.strangers()] == [3]
+    assert [read.person(0), read.person(1)] == ["Person 0", "Ann"]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("/a/b c.jpg", "/a/b c.jpg"),
+        ("file:///a/b%20c.jpg", "/a/b c.jpg"),
+        ("b.jpg", os.path.abspath("b.jpg")),
+        ("https://a.example/b.jpg", None),
+        ("s3://bucket/b.jpg", None),
+        (None, None),
+    ],
+)
+def test_only_photos_of_this_machine_have_a_path(url, expected):
+    document, _ = album([[0]])
+    document["images"][0]["url"] = url
+    assert Album(document).local_path(0) == (expected and Path(expected))
+
+
+def test_a_photo_that_has_changed_is_not_read():
+    document, open_photo = album([[0]])
+    read = Album(document)
+    assert read.read_unchanged(0, open_photo) == open_photo(0)
+    with pytest.raises(FetchError, match="has changed"):
+        read.read_unchanged(0, lambda _: b"other bytes")
+
+
+def test_one_line_keeps_letters_and_drops_what_breaks_a_line_or_turns_it_round():
+    assert one_line("a\nb\tc\x00\x1b[31m") == "a b c [31m"
+    assert one_line("\u202egpj.exe\u2028김 😀") == "gpj.exe 김 😀"

@@ -1,0 +1,46 @@
+"""Reading photos of this machine."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from grouping.errors import FetchError
+from grouping.sources.photo import LocalPhoto
+from tests.helpers.folders import touch
+
+
+def test_local_photos_report_why_they_cannot_be_read(tmp_path):
+    missing = LocalPhoto.at(tmp_path / "gone.jpg")
+    assert missing.fingerprint() is None
+    with pytest.raises(FetchError, match="No such file"):
+        missing.read()
+    with pytest.raises(FetchError, match=r"regular file|Is a directory"):
+        LocalPhoto.at(tmp_path).read()
+    with pytest.raises(FetchError, match="cannot be read"):
+        LocalPhoto.at(Path("a\0b.jpg")).read()
+
+
+def test_pipes_and_endless_devices_are_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    for path in (tmp_path / "pipe.jpg", Path("/dev/zero")):
+        with pytest.raises(FetchError, match="regular file"):
+            LocalPhoto.at(path).read()
+
+
+def test_the_size_limit_holds_for_files(tmp_path):
+    (tmp_path / "big.jpg").write_bytes(b"x" * 1001)
+    with pytest.raises(FetchError, match="limit"):
+        LocalPhoto.at(tmp_path / "big.jpg", max_bytes=1000).read()
+    assert len(LocalPhoto.at(tmp_path / "big.jpg", max_bytes=1001).read()) == 1001
+
+
+def test_a_fingerprint_changes_with_the_file_and_not_with_the_way_to_it(tmp_path, monkeypatch):
+    touch(tmp_path, "a.jpg")
+    before = LocalPhoto.at(tmp_path / "a.jpg").fingerprint()
+    monkeypatch.chdir(tmp_path)
+    assert LocalPhoto.at(Path("a.jpg")).fingerprint() == before
+    os.utime(tmp_path / "a.jpg", ns=(1, 1))
+    after = LocalPhoto.at(tmp_path / "a.jpg").fingerprint()
+    assert after.key == before.key
+    assert after.version != before.version
