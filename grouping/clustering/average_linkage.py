@@ -34,21 +34,23 @@ import numpy.typing as npt
 
 from grouping.clustering.cluster_pairs import (
     ClusterEdges,
-    Index,
     compacted,
-    contains,
     contract,
-    distinct,
     joined,
     no_edges,
-    ordered,
     reaching,
     reciprocal_best,
 )
 from grouping.clustering.edge_levels import EdgesByLevel, Similarities
-from grouping.clustering.must_links import components
 from grouping.records import Float32, Float64, Int64
 from grouping.similarity.inner_products import pair_products
+from grouping.similarity.pair_sets import (
+    Index,
+    connected_components,
+    is_in_sorted,
+    ordered_ends,
+    unique_sorted,
+)
 
 # Asked before clusters merge: (inner, sizes, low, high, similarity) -> one bool a pair, where
 # ``inner`` is the sum of the similarities of all pairs of vectors within each cluster.
@@ -102,7 +104,7 @@ def average_linkage(
             is a cannot-link from then on. By default all may.
     """
     run = _Run(sums, sizes, accept)
-    apart = [ordered(*cannot_link)]
+    apart = [ordered_ends(*cannot_link)]
     pairs = no_edges()
     try:
         by_level = EdgesByLevel(edges, threshold)
@@ -136,12 +138,12 @@ def _pairs_now(
     """
     n = len(name)
     single, keys = found
-    low, high = ordered(name.take(before.low), name.take(before.high))
+    low, high = ordered_ends(name.take(before.low), name.take(before.high))
     old = grown.take(low) | grown.take(high)
     known = before.take(np.flatnonzero(~old))
     again = (low * n + high).compress(old & (low != high))
-    keys = distinct(np.concatenate([keys, again]))
-    keys = keys.compress(~contains(distinct(known.low * n + known.high), keys))
+    keys = unique_sorted(np.concatenate([keys, again]))
+    keys = keys.compress(~is_in_sorted(unique_sorted(known.low * n + known.high), keys))
     low, high = np.divmod(keys, n)
     total = pair_products(sums, sums, low, high).astype(np.float64)
     return joined([known, single, ClusterEdges(low, high, total)])
@@ -159,11 +161,11 @@ def _with_cannot_links(
     high = np.concatenate([pairs[1] for pairs in apart])
     if not len(low):
         return edges, mean
-    low, high = ordered(name.take(low), name.take(high))
-    part = components(np.stack([edges.low, edges.high], axis=1), n)
+    low, high = ordered_ends(name.take(low), name.take(high))
+    part = connected_components(np.stack([edges.low, edges.high], axis=1), n)
     near = np.flatnonzero(part.take(low) == part.take(high))
-    keys = distinct(low.take(near) * n + high.take(near))
-    free = np.flatnonzero(~contains(keys, edges.low * n + edges.high))
+    keys = unique_sorted(low.take(near) * n + high.take(near))
+    free = np.flatnonzero(~is_in_sorted(keys, edges.low * n + edges.high))
     forbidden = ClusterEdges(*np.divmod(keys, n), np.full(len(keys), -np.inf))
     return joined([edges.take(free), forbidden]), np.append(mean.take(free), forbidden.total)
 

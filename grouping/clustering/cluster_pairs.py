@@ -6,14 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from grouping.records import Float32, Float64, Int64
 from grouping.similarity.inner_products import pair_products
-
-Index = npt.NDArray[np.intp]
-
-DIGIT_BITS = 16
+from grouping.similarity.pair_sets import Index, ordered_ends, sorted_order
 
 
 @dataclass(eq=False)
@@ -47,53 +43,6 @@ def joined(parts: Sequence[ClusterEdges]) -> ClusterEdges:
         np.concatenate([part.high for part in parts]),
         np.concatenate([part.total for part in parts]),
     )
-
-
-def ascending(keys: Int64) -> Index:
-    """The order that sorts keys, not negative; equal ones stay in their order.
-
-    Radix sort by 16 bits at a time, which numpy does in a tenth of the time of 64 bits.
-    """
-    order = np.arange(len(keys))
-    for shift in range(0, int(keys.max(initial=0)).bit_length(), DIGIT_BITS):
-        digit = (keys.take(order) >> shift).astype(np.uint16)
-        order = order.take(np.argsort(digit, kind="stable"))
-    return order
-
-
-def distinct(keys: Int64) -> Int64:
-    """The different keys, not negative, ascending."""
-    keys = keys.take(ascending(keys))
-    different: Int64 = keys.compress(np.diff(keys, prepend=-1) != 0)
-    return different
-
-
-def contains(keys: Int64, asked: Int64) -> npt.NDArray[np.bool_]:
-    """Which of those asked for are among ``keys``, which are ascending."""
-    if not len(keys):
-        return np.zeros(len(asked), bool)
-    place = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
-    return np.asarray(keys.take(place) == asked)
-
-
-def ordered(rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer]) -> tuple[Int64, Int64]:
-    """The two ends of each pair, the smaller first."""
-    return (
-        np.minimum(rows, cols).astype(np.int64, copy=False),
-        np.maximum(rows, cols).astype(np.int64, copy=False),
-    )
-
-
-def distinct_pairs(pairs: npt.NDArray[np.integer], n: int) -> Int64:
-    """(k, 2) int64, the different pairs of (m, 2), the smaller end first, ascending; no loops.
-
-    Args:
-        pairs: of numbers below ``n``.
-        n: at most 2**31.
-    """
-    low, high = ordered(pairs[:, 0], pairs[:, 1])
-    keys = distinct((low * n + high).compress(low != high))
-    return np.stack(np.divmod(keys, n), axis=1)
 
 
 def reaching(edges: ClusterEdges, sizes: Int64, level: float) -> tuple[ClusterEdges, Float64]:
@@ -166,7 +115,7 @@ def contract(
     changing = edges.take(np.flatnonzero(changes))
     name = np.arange(n)
     name[gone] = kept
-    low, high = ordered(name.take(changing.low), name.take(changing.high))
+    low, high = ordered_ends(name.take(changing.low), name.take(changing.high))
     across = np.flatnonzero(low != high)
     moved = ClusterEdges(low.take(across), high.take(across), changing.total.take(across))
     summed, count = sum_parallel(moved, n)
@@ -180,7 +129,7 @@ def contract(
 def sum_parallel(edges: ClusterEdges, n: int) -> tuple[ClusterEdges, Int64]:
     """Edges between the same two clusters added up, and how many made each."""
     key = edges.low * n + edges.high
-    order = ascending(key)
+    order = sorted_order(key)
     key = key.take(order)
     starts = np.flatnonzero(np.diff(key, prepend=-1))
     count = np.diff(starts, append=len(key))

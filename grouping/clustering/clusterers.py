@@ -13,12 +13,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from grouping.clustering.constraints import Constraints, content_rank
+from grouping.clustering.constraints import Constraints
 from grouping.clustering.hdbscan_graph import hdbscan_labels
 from grouping.clustering.merge_rule import SpreadRule
 from grouping.clustering.micro_clusters import Vertices, link, vertices_of
 from grouping.clustering.must_links import join_clusters
 from grouping.records import Float32, Int64
+from grouping.similarity.content_rank import content_rank
 
 
 class Clusterer:

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
-from grouping.clustering.cluster_pairs import ClusterEdges, joined, no_edges, ordered
+from grouping.clustering.cluster_pairs import ClusterEdges, joined, no_edges
 from grouping.records import Int64
+from grouping.similarity.pair_sets import ordered_ends
 
 # Clusters are merged down to these similarities in turn: multiples of LEVEL_STEP from LEVELS_FROM
 # of the way from the threshold to 1, and the threshold. The result is the same with any: at a high
@@ -86,7 +87,7 @@ class EdgesByLevel:
         for rows, cols, similarity in self.parts(number):
             one, other = short.take(rows), short.take(cols)
             across = np.flatnonzero(one != other)
-            low, high = ordered(one.take(across), other.take(across))
+            low, high = ordered_ends(one.take(across), other.take(across))
             both = alone.take(low) & alone.take(high)
             told, rest = np.flatnonzero(both), np.flatnonzero(~both)
             others.append(seen.first_times(low.take(rest) * n + high.take(rest)))

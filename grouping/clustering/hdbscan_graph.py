@@ -20,9 +20,9 @@ from scipy.sparse import coo_matrix
 
 from grouping.clustering.average_linkage import average_linkage
 from grouping.clustering.micro_clusters import MAX_EDGES, Vertices, graph_of
-from grouping.clustering.must_links import components
 from grouping.records import Int64
 from grouping.similarity.cosine_graph import CosineGraph
+from grouping.similarity.pair_sets import connected_components
 
 MIN_CLUSTER_SIZE = 2
 MIN_SAMPLES = 1
@@ -70,7 +70,7 @@ def _connected_distances(graph: CosineGraph, threshold: float) -> coo_matrix:
     the root of the hierarchy alone, and the root, which HDBSCAN never returns, is no person.
     """
     n = graph.n
-    component = components(np.stack([graph.rows, graph.cols], axis=1), n)
+    component = connected_components(np.stack([graph.rows, graph.cols], axis=1), n)
     heads = np.unique(component, return_index=True)[1]
     far = max(1 - threshold, 2 * SMALLEST_DISTANCE)
     rows = np.concatenate([graph.rows, heads, [n]])

@@ -12,17 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from grouping.clustering.average_linkage import Accept, average_linkage
-from grouping.clustering.cluster_pairs import distinct_pairs
-from grouping.clustering.constraints import Constraints, content_rank
-from grouping.clustering.must_links import components, spread_over_mates
+from grouping.clustering.constraints import Constraints
+from grouping.clustering.must_links import spread_over_mates
+from grouping.errors import GraphTooLargeError
 from grouping.records import Float32, Int64
-from grouping.similarity.cosine_graph import (
-    CosineGraph,
-    GraphTooLargeError,
-    check_vectors,
-    cosine_graph,
-)
+from grouping.similarity.content_rank import content_rank
+from grouping.similarity.cosine_graph import CosineGraph, check_vectors, cosine_graph
 from grouping.similarity.group_sums import group_sums
+from grouping.similarity.pair_sets import connected_components, distinct_pairs
 
 # Bounds the memory of one graph: about 40 bytes an edge while it is clustered.
 MAX_EDGES = 40_000_000
@@ -95,7 +92,7 @@ def vertices_of(vectors: Float32, constraints: Constraints) -> tuple[Vertices, I
     check_vectors(vectors)
     rank = content_rank(vectors)
     same = _identical_pairs(rank, constraints.cannot_link)
-    member = _by_smallest_rank(components(same, len(rank)), rank)
+    member = _by_smallest_rank(connected_components(same, len(rank)), rank)
     count = int(member.max(initial=-1)) + 1
     sums = group_sums(vectors, member, count)
     sizes = np.bincount(member, minlength=count).astype(np.int64)

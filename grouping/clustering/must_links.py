@@ -16,18 +16,10 @@ from collections import Counter
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from grouping.clustering.cluster_pairs import distinct_pairs
 from grouping.records import Float32, Int64
 from grouping.similarity.group_sums import group_sums, own_products
-
-
-def components(pairs: Int64, n: int) -> Int64:
-    """(n,) int64, the connected component of each of ``n`` vertices under these pairs."""
-    graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
+from grouping.similarity.pair_sets import connected_components, distinct_pairs
 
 
 def spread_over_mates(cannot_link: Int64, must_link: Int64, n: int) -> Int64:
@@ -38,7 +30,7 @@ def spread_over_mates(cannot_link: Int64, must_link: Int64, n: int) -> Int64:
     """
     if not len(must_link):
         return cannot_link
-    part = components(must_link, n)
+    part = connected_components(must_link, n)
     low, high = distinct_pairs(part[cannot_link], n).T
     member = np.argsort(part, kind="stable")
     size = np.bincount(part, minlength=n)
@@ -73,7 +65,7 @@ def join_clusters(
     own = labels.copy()
     own[alone] = labels.max(initial=-1) + 1 + np.arange(alone.sum())
     linked = np.isin(np.arange(len(labels)), must_link)
-    joined = _joined(own, components(must_link, len(labels)), linked, cannot_link)
+    joined = _joined(own, connected_components(must_link, len(labels)), linked, cannot_link)
     joined[alone & ~linked] = -1
     conflicts = cannot_link[joined[cannot_link[:, 0]] == joined[cannot_link[:, 1]]]
     likeness = _likeness(sums, sizes, joined)

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grouping.clustering.constraints import content_rank
 from grouping.records import FaceSet, Float32
+from grouping.similarity.content_rank import content_rank
 
 log = logging.getLogger(__name__)
 

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from grouping.clustering.clusterers import CLUSTERERS, by_size
-from grouping.clustering.constraints import Constraints, content_rank, same_photo_pairs
+from grouping.clustering.constraints import Constraints
 from grouping.clustering.micro_clusters import Vertices, vertices_of
 from grouping.errors import InputError
 from grouping.people.review import MergeSuggestion, evidence, expected_purity, merge_suggestions
+from grouping.people.same_photo import same_photo_pairs
 from grouping.people.unclear_pairs import dissolve_unclear_pairs
 from grouping.people.weak_faces import attach
 from grouping.records import FaceSet, Float32, Int64
+from grouping.similarity.content_rank import content_rank
 from grouping.similarity.group_sums import group_sums, own_products
 
 # Faces of lower quality make no groups and are only attached to them: they are blurred, tiny

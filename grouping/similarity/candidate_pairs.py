@@ -141,7 +141,7 @@ class Int8Candidates(TorchCandidates):
         return _where(product.numpy() >= self._cut)
 
 
-PASSES: dict[str, type[Float32Candidates] | type[BF16Candidates] | type[Int8Candidates]] = {
+FIRST_PASSES: dict[str, type[Float32Candidates] | type[BF16Candidates] | type[Int8Candidates]] = {
     "float32": Float32Candidates,
     "bf16": BF16Candidates,
     "int8": Int8Candidates,
@@ -151,7 +151,7 @@ PASSES: dict[str, type[Float32Candidates] | type[BF16Candidates] | type[Int8Cand
 def first_pass(vectors: Float32, threshold: float, precision: str) -> Candidates:
     """The pass of this precision; ``"auto"`` is what is fastest here for these vectors."""
     if precision != "auto":
-        return PASSES[precision](vectors, threshold)
+        return FIRST_PASSES[precision](vectors, threshold)
     if len(vectors) <= FEW_VECTORS:
         return Float32Candidates(vectors, threshold)
     if fastest() == "int8":
@@ -166,7 +166,7 @@ def fastest() -> str:
     """``"int8"`` or ``"bf16"``, whichever one core multiplies faster."""
     vectors = np.random.default_rng(0).standard_normal((512, 512), dtype=np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    with workers(1) as pool:
+    with single_core_threads(1) as pool:
         seconds = {
             name: pool.submit(_shortest, kind(vectors, 0.5)).result()
             for name, kind in (("int8", Int8Candidates), ("bf16", BF16Candidates))
@@ -184,7 +184,7 @@ def _shortest(candidates: Candidates) -> float:
 
 
 @contextmanager
-def workers(threads: int) -> Iterator[ThreadPoolExecutor]:
+def single_core_threads(threads: int) -> Iterator[ThreadPoolExecutor]:
     """A pool whose threads each multiply on one core.
 
     Blocks are so small that threads inside a product would mostly wait for each other.

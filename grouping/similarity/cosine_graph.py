@@ -17,17 +17,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grouping.errors import GroupingError, InputError
+from grouping.errors import GraphTooLargeError, InputError
 from grouping.records import Float32, Int32
 from grouping.similarity.candidate_pairs import (
+    FIRST_PASSES,
     FLOAT32_MARGIN,
-    PASSES,
     Candidates,
     Pairs,
     first_pass,
-    workers,
+    single_core_threads,
 )
-from grouping.similarity.inner_products import pair_products
 
 # The product of two blocks stays in the cache of its core: larger ones take twice the time.
 BLOCK_ROWS = 1024
@@ -37,10 +36,6 @@ DENSE_SHARE = 0.01
 
 # Rows, columns and similarities of some edges.
 Part = tuple[Int32, Int32, Float32]
-
-
-class GraphTooLargeError(GroupingError):
-    """The graph has more edges than ``max_edges``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +101,8 @@ def cosine_graph(
         GraphTooLargeError: there are more than ``max_edges`` edges.
     """
     check_vectors(vectors)
-    if precision not in ("auto", *PASSES):
-        raise InputError(f"precision must be auto, {', '.join(PASSES)}, got {precision!r}")
+    if precision not in ("auto", *FIRST_PASSES):
+        raise InputError(f"precision must be auto, {', '.join(FIRST_PASSES)}, got {precision!r}")
     found: list[Part] = []
     count = 0
     with closing(_parts(vectors, threshold, precision, block_rows, max_edges)) as parts:
@@ -132,7 +127,7 @@ def _parts(
     if search.threads == 1:
         yield from map(stripe, starts)
         return
-    with workers(search.threads) as pool:
+    with single_core_threads(search.threads) as pool:
         yield from pool.map(stripe, starts)
 
 
@@ -184,10 +179,3 @@ def _settle(search: Candidates, x: Float32, y: Float32, places: Pairs, threshold
     )
     keep[near] = precise >= threshold
     return rows[keep].astype(np.int32), cols[keep].astype(np.int32), similarity[keep]
-
-
-def pair_similarity(
-    vectors: Float32, rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer]
-) -> Float32:
-    """(e,) float32, the inner product of each pair of rows."""
-    return pair_products(vectors, vectors, rows, cols)

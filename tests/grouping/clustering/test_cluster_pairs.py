@@ -1,4 +1,4 @@
-"""Sorting and contracting pairs of clusters, against plain loops."""
+"""Choosing and contracting pairs of clusters, against plain loops."""
 
 from __future__ import annotations
 
@@ -7,32 +7,12 @@ import pytest
 
 from grouping.clustering.cluster_pairs import (
     ClusterEdges,
-    ascending,
     compacted,
     contract,
-    distinct,
-    distinct_pairs,
     reaching,
     reciprocal_best,
 )
 from tests.helpers.vectors import unit
-
-
-@pytest.mark.parametrize("largest", [0, 1, 255, 2**16 - 1, 2**16, 2**33, 2**62])
-@pytest.mark.parametrize("count", [0, 1, 2, 3000])
-def test_radix_sort_is_the_stable_order(largest: int, count: int) -> None:
-    keys = np.random.default_rng(0).integers(0, largest, count, endpoint=True)
-    keys = np.repeat(keys, 2)[::-1].copy()
-    assert np.array_equal(ascending(keys), np.argsort(keys, kind="stable"))
-    assert np.array_equal(distinct(keys), np.unique(keys))
-
-
-@pytest.mark.parametrize("count", [0, 1, 500])
-def test_distinct_pairs_have_no_order_and_no_loops(count: int) -> None:
-    pairs = np.random.default_rng(0).integers(0, 20, (count, 2))
-    expected = {tuple(sorted(pair)) for pair in pairs.tolist() if pair[0] != pair[1]}
-    assert distinct_pairs(pairs, 20).tolist() == [list(pair) for pair in sorted(expected)]
-    assert distinct_pairs(pairs, 20).shape == (len(expected), 2)
 
 
 def made(n: int, seed: int) -> tuple[np.ndarray, ClusterEdges, np.ndarray]:
