@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grouping.records import Float32, Int64
-from grouping.similarity.group_sums import group_sums, own_products
+from grouping.similarity.group_sums import group_sums, products_with_own_group
 from grouping.similarity.pair_sets import connected_components, distinct_pairs
 
 
@@ -118,5 +118,5 @@ def _likeness(sums: Float32, sizes: Int64, labels: Int64) -> Float32:
     count = int(labels.max(initial=-1)) + 1
     inside = labels >= 0
     weight = np.bincount(labels[inside], sizes[inside], minlength=count)
-    products = own_products(sums, group_sums(sums, labels, count), labels)
+    products = products_with_own_group(sums, group_sums(sums, labels, count), labels)
     return np.asarray(products / (sizes * weight[labels]), np.float32)

@@ -20,7 +20,7 @@ from grouping.people.unclear_pairs import dissolve_unclear_pairs
 from grouping.people.weak_faces import attach
 from grouping.records import FaceSet, Float32, Int64
 from grouping.similarity.content_rank import content_rank
-from grouping.similarity.group_sums import group_sums, own_products
+from grouping.similarity.group_sums import group_sums, products_with_own_group
 
 # Faces of lower quality make no groups and are only attached to them: they are blurred, tiny
 # or seen from behind, and resemble each other more than the people they belong to.
@@ -139,7 +139,7 @@ def _described(
     count = int(labels.max(initial=-1)) + 1
     sums = group_sums(faces.embeddings, labels, count)
     centres = sums / np.linalg.norm(sums, axis=1, keepdims=True)
-    similarity = own_products(faces.embeddings, centres, labels)
+    similarity = products_with_own_group(faces.embeddings, centres, labels)
     inside = np.flatnonzero(labels >= 0)
     size = np.bincount(labels[inside], minlength=count)
     cohesion = np.bincount(labels[inside], similarity[inside], minlength=count) / size

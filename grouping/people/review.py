@@ -14,7 +14,7 @@ import numpy as np
 
 from grouping.records import FaceSet, Float32, Int64
 from grouping.similarity.cosine_graph import cosine_graph
-from grouping.similarity.group_sums import group_members, group_sums, own_products
+from grouping.similarity.group_sums import group_members, group_sums, products_with_own_group
 
 # A face whose average similarity to the rest of its group lies this far below the threshold is
 # as likely wrong as right, and the odds grow by e with each PURITY_SCALE above. Set by hand on
@@ -56,7 +56,7 @@ def expected_purity(embeddings: Float32, labels: Int64, threshold: float) -> Flo
     """(K,) float32 in [0, 1], the expected share of right faces in each group."""
     count = int(labels.max(initial=-1)) + 1
     size = np.bincount(labels[labels >= 0], minlength=count)
-    products = own_products(embeddings, group_sums(embeddings, labels, count), labels)
+    products = products_with_own_group(embeddings, group_sums(embeddings, labels, count), labels)
     inside = np.flatnonzero(labels >= 0)
     others = np.maximum(size[labels[inside]] - 1, 1)
     rest = (products[inside] - 1) / others
