@@ -1,4 +1,8 @@
-"""What is known about faces before they are compared: must-links, cannot-links, ignored."""
+"""What is known about faces before they are compared: must-links, cannot-links, ignored faces.
+
+Both kinds of link are pairs without order; :func:`extend_cannot_links` makes the second follow
+from the first.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import numpy as np
 
 from grouping.errors import InputError
 from grouping.records import Int64
+from grouping.similarity.pair_sets import connected_components, distinct_pairs
 
 
 def _no_pairs() -> Int64:
@@ -51,3 +56,60 @@ class Constraints:
         place[faces] = np.arange(len(faces))
         must, cannot = place[self.must_link], place[self.cannot_link]
         return Constraints(must[(must >= 0).all(1)], cannot[(cannot >= 0).all(1)])
+
+    def neighbours(self) -> dict[int, set[int]]:
+        """Return, for each face of a cannot-link, the faces that it cannot be with."""
+        found: dict[int, set[int]] = {}
+        for a, b in self.cannot_link.tolist():
+            found.setdefault(a, set()).add(b)
+            found.setdefault(b, set()).add(a)
+        return found
+
+
+def extend_cannot_links(cannot_link: Int64, must_link: Int64, n: int) -> Int64:
+    """Return cannot-links extended to all that must be with either end.
+
+    Where 0, 1, 2 must be together and so must 4, 5, and 0 cannot be with 3 nor 2 with 4::
+
+        part       0 0 0 1 2 2     of 0 1 2 3 4 5: what must be together has one number
+        low, high  (0, 1), (0, 2)  the parts that cannot be together
+        members    0 1 2 | 3 | 4 5
+        links      0-3 1-3 2-3 and 0-4 0-5 1-4 1-5 2-4 2-5
+
+    A cannot-link between two that must be together is dropped: a must-link is said by a person,
+    and contradictions between persons' words are found before.
+
+    Args:
+        cannot_link: (c, 2) int64.
+        must_link: (m, 2) int64.
+        n: all numbers are below.
+
+    Returns:
+        (k, 2) int64; where there are must-links each pair once, the smaller end first.
+    """
+    if not len(must_link):
+        return cannot_link
+    part = connected_components(must_link, n)
+    low, high = distinct_pairs(part[cannot_link], n).T
+    members = np.argsort(part, kind="stable")
+    size = np.bincount(part, minlength=n)
+    start = np.cumsum(size) - size
+    # Every member of one part with every member of the other: in a pair of parts of 3 and 2,
+    # the links are numbered 0 to 5, and link 3 is (1, 1), the second with the second.
+    pair, link = _counted_off(size[low] * size[high])
+    one, other = np.divmod(link, size[high][pair])
+    ends = members[start[low][pair] + one], members[start[high][pair] + other]
+    return distinct_pairs(np.stack(ends, axis=1), n)
+
+
+def _counted_off(counts: Int64) -> tuple[Int64, Int64]:
+    """Return, for counts of 3 and 2, the arrays 0 0 0 1 1 and 0 1 2 0 1.
+
+    Args:
+        counts: (p,) int64.
+
+    Returns:
+        Two arrays of int64, each as long as the sum of the counts.
+    """
+    which = np.repeat(np.arange(len(counts)), counts)
+    return which, np.arange(len(which)) - (np.cumsum(counts) - counts)[which]

@@ -12,7 +12,7 @@ import numpy as np
 
 from grouping.clustering.clusterers import CLUSTERERS, by_size
 from grouping.clustering.constraints import Constraints
-from grouping.clustering.micro_clusters import Vertices, vertices_of
+from grouping.clustering.micro_clusters import MicroClusters, micro_clusters_of
 from grouping.errors import InputError
 from grouping.people.review import MergeSuggestion, evidence, expected_purity, merge_suggestions
 from grouping.people.same_photo import same_photo_pairs
@@ -98,7 +98,7 @@ def group_faces(
     if one_face_per_photo:
         apart = same_photo_pairs(chosen, allow_same_face=allow_same_face)
         links = Constraints(links.must_link, np.concatenate([links.cannot_link, apart]))
-    vertices, member = vertices_of(chosen.embeddings, links)
+    vertices, member = micro_clusters_of(chosen.embeddings, links)
     quality = np.zeros(len(vertices), np.float32)
     np.maximum.at(quality, member, chosen.quality)
     quality[vertices.must_link] = 1  # a person vouches for these faces
@@ -110,7 +110,7 @@ def group_faces(
 
 
 def _cluster(
-    vertices: Vertices, quality: Float32, core_quality: float, method: str, threshold: float
+    vertices: MicroClusters, quality: Float32, core_quality: float, method: str, threshold: float
 ) -> Int64:
     """Labels of vertices: clusters of the core, the rest attached to them; -1 for none."""
     core = quality >= core_quality

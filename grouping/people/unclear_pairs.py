@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from grouping.clustering.merge_rule import PAIR_MARGIN
-from grouping.clustering.micro_clusters import Vertices
+from grouping.clustering.micro_clusters import MicroClusters
 from grouping.people.weak_faces import TABLE
 from grouping.records import Float32, Int64
 from grouping.similarity.inner_products import pair_products
@@ -24,7 +24,7 @@ RUNNERS_UP = 5
 COHORT = 5_000
 
 
-def dissolve_unclear_pairs(vertices: Vertices, labels: Int64, threshold: float) -> Int64:
+def dissolve_unclear_pairs(vertices: MicroClusters, labels: Int64, threshold: float) -> Int64:
     """Labels with -1 for groups of two vertices that do not stand out.
 
     A group whose two vertices a person has linked stays.
@@ -40,7 +40,7 @@ def dissolve_unclear_pairs(vertices: Vertices, labels: Int64, threshold: float) 
     pairs = vertices.take(members)
     means = pairs.means()
     first = np.arange(0, len(members), 2)
-    # Vertices are in no order that means anything.
+    # MicroClusters are in no order that means anything.
     cohort = vertices.take(np.arange(min(COHORT, len(vertices)))).means()
     level = _level_besides(means, members, cohort, threshold).reshape(-1, 2).max(axis=1)
     unclear = pair_products(means, means, first, first + 1) < level + PAIR_MARGIN

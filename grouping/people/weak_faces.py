@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from grouping.clustering.micro_clusters import Vertices
+from grouping.clustering.micro_clusters import MicroClusters
 from grouping.records import Float32, Int64
 
 # How much more similar a face must be to its group than to the next one.
@@ -24,7 +24,7 @@ TABLE = 16_000_000
 
 
 def attach(
-    vertices: Vertices,
+    vertices: MicroClusters,
     labels: Int64,
     candidates: Int64,
     threshold: float,

@@ -19,6 +19,12 @@ def test_links_among_some_faces_are_renumbered() -> None:
     assert len(among.ignore) == 0
 
 
+def test_neighbours_are_on_both_sides_of_a_cannot_link() -> None:
+    links = Constraints(np.array([[0, 9]]), np.array([[3, 4], [4, 1], [3, 4]]))
+    assert links.neighbours() == {1: {4}, 3: {4}, 4: {1, 3}}
+    assert Constraints().neighbours() == {}
+
+
 def test_wrong_shapes_are_refused() -> None:
     with pytest.raises(InputError, match="must_link"):
         Constraints(must_link=np.zeros(3, np.int64))

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grouping.clustering.merge_rule import MAX_GAP, PAIR_MARGIN, TYPICAL, SpreadRule, within
+from grouping.clustering.merge_rule import (
+    MAX_GAP,
+    PAIR_MARGIN,
+    TYPICAL,
+    MergeRule,
+    mean_similarity_within,
+)
 from grouping.people.review import SUGGESTION_MARGIN, evidence, expected_purity, merge_suggestions
 from tests.helpers.vectors import face_set, hard_vectors, unit
 
@@ -103,7 +109,7 @@ def test_similarity_within_by_its_definition() -> None:
     vectors, _ = hard_vectors(12, seed=1)
     parts = [vectors[:1], vectors[1:4], vectors[4:]]
     upper = [(part @ part.T)[np.triu_indices(len(part), 1)] for part in parts]
-    found = within(np.array([x.sum() for x in upper]), np.array([1, 3, 8]))
+    found = mean_similarity_within(np.array([x.sum() for x in upper]), np.array([1, 3, 8]))
     assert found[1:] == pytest.approx([x.mean() for x in upper[1:]])
     assert np.isinf(found[0])
 
@@ -116,7 +122,7 @@ def test_the_rule_at_its_limits() -> None:
         sizes = np.array([1, size])
         tried = np.linspace(0, 1, 1001)
         pair = np.zeros(1, np.int64), np.ones(1, np.int64)
-        allowed = [bool(SpreadRule(0.38)(inner, sizes, *pair, np.array([s]))[0]) for s in tried]
+        allowed = [bool(MergeRule(0.38)(inner, sizes, *pair, np.array([s]))[0]) for s in tried]
         return float(tried[allowed.index(True)])
 
     assert needed(1.0, 1) == pytest.approx(0.38 + PAIR_MARGIN, abs=0.002)

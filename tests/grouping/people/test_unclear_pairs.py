@@ -7,7 +7,7 @@ import pytest
 
 from grouping.clustering.constraints import Constraints
 from grouping.clustering.merge_rule import PAIR_MARGIN
-from grouping.clustering.micro_clusters import Vertices
+from grouping.clustering.micro_clusters import MicroClusters
 from grouping.people import unclear_pairs as pairs
 from grouping.people.group_faces import group_faces
 from grouping.people.unclear_pairs import dissolve_unclear_pairs
@@ -27,8 +27,8 @@ def pair_among(others: list[float], pair: float) -> np.ndarray:
     return np.linalg.cholesky(table).astype(np.float32)  # rows of exactly these inner products
 
 
-def vertices(vectors: np.ndarray, must_link: np.ndarray = NO_LINKS) -> Vertices:
-    return Vertices(vectors, np.ones(len(vectors), np.int64), NO_LINKS, must_link)
+def vertices(vectors: np.ndarray, must_link: np.ndarray = NO_LINKS) -> MicroClusters:
+    return MicroClusters(vectors, np.ones(len(vectors), np.int64), NO_LINKS, must_link)
 
 
 def labels_of_first_two(n: int) -> np.ndarray:
