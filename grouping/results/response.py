@@ -29,10 +29,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grouping.people.group_faces import previous_faces
-from grouping.records import Int64
+from grouping.records import Float32, Int64
 from grouping.results.person_ids import Changes, assign_ids
 from grouping.similarity.group_sums import group_members
+from grouping.similarity.nearest import nearest_rows
 from grouping.version import __version__
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 NO_GROUP, NO_FACE, NOT_READ = -1, -2, -3
 
 Json = dict[str, Any]
+
+# Similarities within a group that are in memory at a time.
+BLOCK = 4_000_000
 
 
 def build_response(
@@ -188,6 +191,26 @@ def _group(result: GroupingResult, g: int, members: Int64, group_id: str, name: 
         "cohesion": _rounded(result.grouping.cohesion[g], 4),
         "purity": _rounded(result.grouping.purity[g], 4),
     }
+
+
+def previous_faces(embeddings: Float32, members: Int64) -> tuple[Int64, Float32]:
+    """Return, for each face of a group, the most similar face that came before it.
+
+    Args:
+        embeddings: (n, d) float32 of all faces, rows of unit length.
+        members: (m,) int64, the faces of one group in the order wanted.
+
+    Returns:
+        (m,) int64, the earlier face (-1 for the first), and (m,) float32, their similarity
+        (-1 for the first).
+    """
+    vectors = embeddings[members]
+    nearest, similarity = nearest_rows(vectors, vectors, 1, earlier_only=True, entries=BLOCK)
+    place, found = nearest[:, 0], nearest[:, 0] >= 0
+    return (
+        np.where(found, members[place], -1),
+        np.where(found, similarity[:, 0], np.float32(-1)),
+    )
 
 
 def _rounded(values: Any, digits: int) -> Any:

@@ -7,7 +7,7 @@ import pytest
 
 from grouping.clustering.constraints import Constraints
 from grouping.errors import InputError
-from grouping.people.group_faces import group_faces
+from grouping.people.group_faces import GroupingRules, group_faces
 from tests.helpers.vectors import face_set, unit
 
 
@@ -43,8 +43,8 @@ def test_links_and_ignored_faces_are_obeyed(person: np.ndarray) -> None:
     stranger = unit(np.random.default_rng(9).standard_normal((1, 64)))
     faces = face_set(np.concatenate([person, stranger]))
     links = Constraints(np.array([[0, 10]]), np.array([[1, 2]]), np.array([3]))
-    labels = group_faces(faces, threshold=0.4, min_photos=1, constraints=links).labels
+    labels = group_faces(faces, GroupingRules(threshold=0.4, min_photos=1), links).labels
     assert labels[0] == labels[10] >= 0
     assert labels[1] != labels[2]
     assert labels[3] == -1
-    assert group_faces(faces, threshold=0.4).labels.tolist() == [0] * 10 + [-1]
+    assert group_faces(faces, GroupingRules(threshold=0.4)).labels.tolist() == [0] * 10 + [-1]

@@ -10,7 +10,7 @@ import pytest
 from grouping.clustering.constraints import Constraints, extend_cannot_links
 from grouping.clustering.micro_clusters import MicroClusters
 from grouping.clustering.must_links import join_linked_clusters
-from grouping.people.group_faces import group_faces
+from grouping.people.group_faces import GroupingRules, group_faces
 from tests.helpers.vectors import face_set, unit
 
 NO_PAIRS = np.zeros((0, 2), np.int64)
@@ -77,7 +77,7 @@ def test_people_of_different_names_stay_apart_whatever_is_linked() -> None:
     faces = face_set(people(2, 4))
     names = np.array([[0, 1], [4, 5]])
     links = Constraints(np.concatenate([names, [[3, 7]]]), cannot_link=np.array([[0, 4]]))
-    labels = group_faces(faces, threshold=0.4, constraints=links).labels
+    labels = group_faces(faces, GroupingRules(threshold=0.4), links).labels
     assert labels[3] == labels[7]
     assert labels[0] == labels[1] == labels[2] >= 0
     assert labels[4] == labels[5] == labels[6] >= 0
@@ -94,7 +94,7 @@ def test_what_is_linked_is_together_and_what_is_kept_apart_is_not(seed: int) -> 
     cannot = rng.choice(linked, (4, 2))
     cannot = cannot[[together[a] is not together[b] for a, b in cannot.tolist()]]
     links = Constraints(must, cannot)
-    labels = group_faces(faces, threshold=0.4, min_photos=1, constraints=links).labels
+    labels = group_faces(faces, GroupingRules(threshold=0.4, min_photos=1), links).labels
     assert all(labels[a] == labels[b] >= 0 for a, b in must.tolist())
     assert not any(labels[a] == labels[b] for a, b in cannot.tolist())
 
@@ -102,15 +102,15 @@ def test_what_is_linked_is_together_and_what_is_kept_apart_is_not(seed: int) -> 
 def test_two_unlike_groups_become_one_with_all_their_faces() -> None:
     faces = face_set(people(2, 4))
     links = Constraints(must_link=np.array([[0, 5]]))
-    assert group_faces(faces, threshold=0.4).labels.max() == 1
-    assert group_faces(faces, threshold=0.4, constraints=links).labels.tolist() == [0] * 8
+    assert group_faces(faces, GroupingRules(threshold=0.4)).labels.max() == 1
+    assert group_faces(faces, GroupingRules(threshold=0.4), links).labels.tolist() == [0] * 8
 
 
 def test_of_two_faces_of_a_photo_in_joined_groups_the_less_similar_leaves() -> None:
     photos = np.array([0, 1, 2, 3, 4, 5, 3, 7])  # faces 3 and 6 are in one photo
     vectors = people(2, 4)
     links = Constraints(must_link=np.array([[0, 5]]))
-    labels = group_faces(face_set(vectors, photos), threshold=0.4, constraints=links).labels
+    labels = group_faces(face_set(vectors, photos), GroupingRules(threshold=0.4), links).labels
     mean = vectors.mean(0)
     leaves = min((3, 6), key=lambda i: float(vectors[i] @ mean))
     assert labels[leaves] == -1
@@ -129,7 +129,7 @@ def test_weak_and_lone_faces_follow_their_link() -> None:
     vectors = people(3, 1)
     faces = face_set(vectors, quality=np.array([0.01, 0.9, 0.9]))
     links = Constraints(must_link=np.array([[0, 1]]))
-    assert group_faces(faces, threshold=0.4, constraints=links).labels.tolist() == [0, 0, -1]
+    assert group_faces(faces, GroupingRules(threshold=0.4), links).labels.tolist() == [0, 0, -1]
 
 
 def test_without_links_nothing_changes() -> None:

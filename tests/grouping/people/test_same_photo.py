@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from grouping.clustering.constraints import Constraints
-from grouping.people.group_faces import group_faces
+from grouping.people.group_faces import GroupingRules, group_faces
 from grouping.people.same_photo import same_photo_pairs
 from grouping.similarity.content_rank import content_rank
 from tests.helpers.vectors import face_set, hard_vectors, unit
@@ -61,10 +61,13 @@ def person() -> np.ndarray:
 
 def test_same_photo_is_decided_inside_the_clustering(person: np.ndarray) -> None:
     photos = np.array([0, 0, 1, 2, 3, 4, 5, 6, 7, 8])
-    labels = group_faces(face_set(person, photos), threshold=0.4, min_photos=1).labels
+    labels = group_faces(
+        face_set(person, photos), GroupingRules(threshold=0.4, min_photos=1)
+    ).labels
     assert labels[0] != labels[1]
     free = group_faces(
-        face_set(person, photos), threshold=0.4, min_photos=1, one_face_per_photo=False
+        face_set(person, photos),
+        GroupingRules(threshold=0.4, min_photos=1, one_face_per_photo=False),
     )
     assert (free.labels == 0).all()
 
@@ -72,4 +75,4 @@ def test_same_photo_is_decided_inside_the_clustering(person: np.ndarray) -> None
 def test_a_must_link_overrides_the_photo(person: np.ndarray) -> None:
     faces = face_set(person, np.array([0, 0, 1, 2, 3, 4, 5, 6, 7, 8]))
     links = Constraints(must_link=np.array([[0, 1]]))
-    assert (group_faces(faces, threshold=0.4, constraints=links).labels == 0).all()
+    assert (group_faces(faces, GroupingRules(threshold=0.4), links).labels == 0).all()
