@@ -10,6 +10,7 @@
     ├── ModelError    (ValueError)  a checkpoint or device that cannot be used
     ├── CacheError    (OSError)     a cache that cannot be opened
     ├── CorrectionsError (ValueError) a corrections file that cannot be applied
+    ├── GraphTooLargeError (RuntimeError) more pairs of vectors are alike than memory is allowed for
     ├── FailureRateError (RuntimeError) too many photos failed; results were saved
     └── PhotoError                  one photo; never ends a run
         ├── FetchError  (OSError)    its bytes could not be had
@@ -51,6 +52,10 @@ class CacheError(GroupingError, OSError):
 
 class CorrectionsError(GroupingError, ValueError):
     """A corrections file that cannot be applied."""
+
+
+class GraphTooLargeError(GroupingError, RuntimeError):
+    """More pairs of vectors are alike than memory is allowed for."""
 
 
 class FailureRateError(GroupingError, RuntimeError):

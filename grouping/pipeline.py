@@ -87,7 +87,7 @@ class GroupingPipeline:
 
     def _grouped(self, collected: _Collector, entries: Sequence[Entry]) -> GroupingResult:
         from grouping.corrections.apply import apply_corrections
-        from grouping.people.group_faces import group_faces
+        from grouping.people.group_faces import GroupingRules, group_faces
 
         outcomes = tuple(collected.outcomes[i] for i in range(len(collected.photos)))
         faces = FaceSet.concatenate([outcome.faces for outcome in outcomes])
@@ -99,15 +99,14 @@ class GroupingPipeline:
         )
         calibration = self._calibration(faces)
         threshold = calibration.threshold if calibration else self._threshold()
-        grouping = group_faces(
-            faces,
+        rules = GroupingRules(
             method=self.config.cluster,
             threshold=threshold,
             min_photos=self.config.min_photos,
             one_face_per_photo=self.config.one_face_per_photo,
             allow_same_face=self.config.allow_same_face,
-            constraints=corrections.constraints if corrections else None,
         )
+        grouping = group_faces(faces, rules, corrections.constraints if corrections else None)
         return GroupingResult(
             photos=tuple(collected.photos),
             outcomes=outcomes,

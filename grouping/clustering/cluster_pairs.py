@@ -1,4 +1,8 @@
-"""The pairs of clusters that average linkage keeps while clusters merge."""
+"""The pairs of clusters that average linkage keeps while clusters merge.
+
+Clusters are numbers here, of whatever numbering the caller uses; a pair is a smaller and a larger
+number.
+"""
 
 from __future__ import annotations
 
@@ -6,138 +10,103 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from grouping.records import Float32, Float64, Int64
 from grouping.similarity.inner_products import pair_products
-
-Index = npt.NDArray[np.intp]
-
-DIGIT_BITS = 16
+from grouping.similarity.pair_sets import Index, ordered_ends, sorted_order
 
 
 @dataclass(eq=False)
-class ClusterEdges:
+class ClusterPairs:
     """Pairs of clusters that may still matter: those that reach the threshold, and cannot-links.
 
     Attributes:
-        low, high: the two clusters, ``low < high``.
-        total: sum of similarities over all pairs of members, minus infinity where the pair of
-            clusters is forbidden.
+        low, high: (p,) int64, the two clusters, ``low < high``.
+        total: (p,) float64, sum of similarities over all pairs of members, minus infinity where
+            the pair of clusters is forbidden.
     """
 
     low: Int64
     high: Int64
     total: Float64
 
-    def take(self, index: Index) -> ClusterEdges:
-        """Some of the pairs, by their numbers."""
-        return ClusterEdges(self.low.take(index), self.high.take(index), self.total.take(index))
+    def take(self, index: Index) -> ClusterPairs:
+        """Return some of the pairs, by (k,) intp numbers."""
+        return ClusterPairs(self.low.take(index), self.high.take(index), self.total.take(index))
 
 
-def no_edges() -> ClusterEdges:
-    """No pairs."""
-    return ClusterEdges(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+def no_pairs() -> ClusterPairs:
+    """Return an empty set of pairs, to begin with."""
+    return ClusterPairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
-def joined(parts: Sequence[ClusterEdges]) -> ClusterEdges:
-    """The pairs of all parts, one part after the other."""
-    return ClusterEdges(
+def concatenated(parts: Sequence[ClusterPairs]) -> ClusterPairs:
+    """Return the pairs of all parts, one part after the other."""
+    return ClusterPairs(
         np.concatenate([part.low for part in parts]),
         np.concatenate([part.high for part in parts]),
         np.concatenate([part.total for part in parts]),
     )
 
 
-def ascending(keys: Int64) -> Index:
-    """The order that sorts keys, not negative; equal ones stay in their order.
-
-    Radix sort by 16 bits at a time, which numpy does in a tenth of the time of 64 bits.
-    """
-    order = np.arange(len(keys))
-    for shift in range(0, int(keys.max(initial=0)).bit_length(), DIGIT_BITS):
-        digit = (keys.take(order) >> shift).astype(np.uint16)
-        order = order.take(np.argsort(digit, kind="stable"))
-    return order
-
-
-def distinct(keys: Int64) -> Int64:
-    """The different keys, not negative, ascending."""
-    keys = keys.take(ascending(keys))
-    different: Int64 = keys.compress(np.diff(keys, prepend=-1) != 0)
-    return different
-
-
-def contains(keys: Int64, asked: Int64) -> npt.NDArray[np.bool_]:
-    """Which of those asked for are among ``keys``, which are ascending."""
-    if not len(keys):
-        return np.zeros(len(asked), bool)
-    place = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
-    return np.asarray(keys.take(place) == asked)
-
-
-def ordered(rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer]) -> tuple[Int64, Int64]:
-    """The two ends of each pair, the smaller first."""
-    return (
-        np.minimum(rows, cols).astype(np.int64, copy=False),
-        np.maximum(rows, cols).astype(np.int64, copy=False),
-    )
-
-
-def distinct_pairs(pairs: npt.NDArray[np.integer], n: int) -> Int64:
-    """(k, 2) int64, the different pairs of (m, 2), the smaller end first, ascending; no loops.
+def at_or_above(pairs: ClusterPairs, sizes: Int64, level: float) -> tuple[ClusterPairs, Float64]:
+    """Return the pairs that reach a level, and the cannot-links, with their mean similarity.
 
     Args:
-        pairs: of numbers below ``n``.
-        n: at most 2**31.
-    """
-    low, high = ordered(pairs[:, 0], pairs[:, 1])
-    keys = distinct((low * n + high).compress(low != high))
-    return np.stack(np.divmod(keys, n), axis=1)
-
-
-def reaching(edges: ClusterEdges, sizes: Int64, level: float) -> tuple[ClusterEdges, Float64]:
-    """The pairs that reach the level and the cannot-links, and the mean similarity of each.
-
-    Args:
-        edges: between clusters of any names.
-        sizes: of each cluster, by its name.
+        pairs: p of them.
+        sizes: (n,) int64, vectors of each cluster.
         level: smallest mean similarity.
-    """
-    mean = edges.total / (sizes.take(edges.low) * sizes.take(edges.high))
-    keep = np.flatnonzero((mean >= level) | np.isneginf(mean))
-    return edges.take(keep), mean.take(keep)
-
-
-def compacted(edges: ClusterEdges, mean: Float64, n: int) -> tuple[Int64, ClusterEdges, Float64]:
-    """The edges that can still matter, between clusters numbered without gaps.
-
-    Cannot-links of a cluster that no other edge leads to are left out.
 
     Returns:
-        The clusters left, ascending, by their names until now; edges between their places
-        there; and the means of these.
+        k pairs, and (k,) float64, minus infinity for a cannot-link.
+    """
+    mean = pairs.total / (sizes.take(pairs.low) * sizes.take(pairs.high))
+    keep = np.flatnonzero((mean >= level) | np.isneginf(mean))
+    return pairs.take(keep), mean.take(keep)
+
+
+def compacted(pairs: ClusterPairs, mean: Float64, n: int) -> tuple[Int64, ClusterPairs, Float64]:
+    """Return the pairs that can still matter, their clusters numbered without gaps.
+
+    Cannot-links of a cluster that is in no other pair are left out.
+
+    Args:
+        pairs: p of them.
+        mean: (p,) float64, minus infinity for a cannot-link.
+        n: clusters are below.
+
+    Returns:
+        (m,) int64, the clusters left, ascending, by their numbers until now; k pairs of places
+        in that list; (k,) float64, the means of these.
     """
     free = np.flatnonzero(mean > -np.inf)
     used = np.zeros(n, bool)
-    used[edges.low.take(free)] = used[edges.high.take(free)] = True
-    keep = np.flatnonzero(used.take(edges.low) & used.take(edges.high))
-    edges, place = edges.take(keep), np.cumsum(used) - 1
-    renamed = ClusterEdges(place.take(edges.low), place.take(edges.high), edges.total)
-    return np.flatnonzero(used), renamed, mean.take(keep)
+    used[pairs.low.take(free)] = used[pairs.high.take(free)] = True
+    keep = np.flatnonzero(used.take(pairs.low) & used.take(pairs.high))
+    pairs, place = pairs.take(keep), np.cumsum(used) - 1
+    renumbered = ClusterPairs(place.take(pairs.low), place.take(pairs.high), pairs.total)
+    return np.flatnonzero(used), renumbered, mean.take(keep)
 
 
-def reciprocal_best(edges: ClusterEdges, mean: Float64) -> Index:
-    """Edges whose two ends are each other's most similar cluster; no cluster twice."""
-    n = int(edges.high.max(initial=-1)) + 1
+def reciprocal_best(pairs: ClusterPairs, mean: Float64) -> Index:
+    """Return the pairs that are each other's most similar cluster; no cluster twice.
+
+    Args:
+        pairs: p of them.
+        mean: (p,) float64, minus infinity for a cannot-link, which is never returned.
+
+    Returns:
+        (k,) intp, numbers of pairs, ascending.
+    """
+    n = int(pairs.high.max(initial=-1)) + 1
     best = np.full(n, -np.inf)
-    np.maximum.at(best, edges.low, mean)
-    np.maximum.at(best, edges.high, mean)
+    np.maximum.at(best, pairs.low, mean)
+    np.maximum.at(best, pairs.high, mean)
     mutual = np.flatnonzero(
-        (mean > -np.inf) & (mean == best.take(edges.low)) & (mean == best.take(edges.high))
+        (mean > -np.inf) & (mean == best.take(pairs.low)) & (mean == best.take(pairs.high))
     )
-    # Among equals the pair of smallest vertices goes first.
-    low, high = edges.low.take(mutual), edges.high.take(mutual)
+    # Among equals the pair of smallest clusters goes first.
+    low, high = pairs.low.take(mutual), pairs.high.take(mutual)
     key = low * n + high
     first = np.full(n, np.iinfo(np.int64).max)
     np.minimum.at(first, low, key)
@@ -146,44 +115,56 @@ def reciprocal_best(edges: ClusterEdges, mean: Float64) -> Index:
 
 
 def contract(
-    edges: ClusterEdges, kept: Int64, gone: Int64, sums: Float32, vertex: Int64
-) -> tuple[Index, ClusterEdges]:
-    """What becomes of the edges when each ``gone`` becomes part of its ``kept``.
+    pairs: ClusterPairs, merged_into: Int64, merged: Int64, sums: Float32, cluster_at: Int64
+) -> tuple[Index, ClusterPairs]:
+    """Return what becomes of the pairs when clusters merge.
 
     Args:
-        edges: between clusters, named by their place in ``vertex``.
-        kept, gone: (m,) places of the clusters merged; none is there twice.
-        sums: (n, d) float32, the sums of vectors after the merge.
-        vertex: for each place the row of ``sums``.
+        pairs: p pairs of places.
+        merged_into, merged: (m,) int64, places; each of ``merged`` becomes part of the one of
+            ``merged_into`` beside it. No place is there twice.
+        sums: (n, d) float32, the sums of vectors of each cluster after the merge.
+        cluster_at: (q,) int64, for each place the row of ``sums``.
 
     Returns:
-        The numbers of the edges that stay as they are, and the edges of the merged clusters.
+        (k,) intp, the numbers of the pairs that stay as they are; and the pairs of the clusters
+        that have merged.
     """
-    n = len(vertex)
-    merged = np.zeros(n, bool)
-    merged[kept] = merged[gone] = True
-    changes = merged.take(edges.low) | merged.take(edges.high)
-    changing = edges.take(np.flatnonzero(changes))
-    name = np.arange(n)
-    name[gone] = kept
-    low, high = ordered(name.take(changing.low), name.take(changing.high))
+    n = len(cluster_at)
+    takes_part = np.zeros(n, bool)
+    takes_part[merged_into] = takes_part[merged] = True
+    changes = takes_part.take(pairs.low) | takes_part.take(pairs.high)
+    changing = pairs.take(np.flatnonzero(changes))
+    place = np.arange(n)
+    place[merged] = merged_into
+    low, high = ordered_ends(place.take(changing.low), place.take(changing.high))
     across = np.flatnonzero(low != high)
-    moved = ClusterEdges(low.take(across), high.take(across), changing.total.take(across))
-    summed, count = sum_parallel(moved, n)
-    whole = (1 + merged.take(summed.low)) * (1 + merged.take(summed.high))
+    moved = ClusterPairs(low.take(across), high.take(across), changing.total.take(across))
+    summed, count = sum_duplicates(moved, n)
+    # A union has as many pairs to a third cluster as it has parts. Where one of them is missing,
+    # because it was dropped, the total is not the sum of those left: it is computed again.
+    whole = (1 + takes_part.take(summed.low)) * (1 + takes_part.take(summed.high))
     ask = np.flatnonzero((count < whole) & (summed.total > -np.inf))
-    rows, cols = vertex.take(summed.low.take(ask)), vertex.take(summed.high.take(ask))
+    rows, cols = cluster_at.take(summed.low.take(ask)), cluster_at.take(summed.high.take(ask))
     summed.total[ask] = pair_products(sums, sums, rows, cols)
     return np.flatnonzero(~changes), summed
 
 
-def sum_parallel(edges: ClusterEdges, n: int) -> tuple[ClusterEdges, Int64]:
-    """Edges between the same two clusters added up, and how many made each."""
-    key = edges.low * n + edges.high
-    order = ascending(key)
+def sum_duplicates(pairs: ClusterPairs, n: int) -> tuple[ClusterPairs, Int64]:
+    """Return each pair of clusters once, its totals added up, and how many made each.
+
+    Args:
+        pairs: p of them, some more than once.
+        n: clusters are below.
+
+    Returns:
+        k pairs, ascending, and (k,) int64.
+    """
+    key = pairs.low * n + pairs.high
+    order = sorted_order(key)
     key = key.take(order)
     starts = np.flatnonzero(np.diff(key, prepend=-1))
     count = np.diff(starts, append=len(key))
-    total = np.add.reduceat(edges.total.take(order), starts) if len(key) else edges.total
+    total = np.add.reduceat(pairs.total.take(order), starts) if len(key) else pairs.total
     first = order.take(starts)
-    return ClusterEdges(edges.low.take(first), edges.high.take(first), total), count
+    return ClusterPairs(pairs.low.take(first), pairs.high.take(first), total), count

@@ -1,8 +1,8 @@
-"""The clusterers, behind one contract.
+"""The clusterers and the contract that they share.
 
 ``fit_predict(vectors, constraints)`` gives labels, contiguous from 0, the largest cluster first,
 -1 for a vector that is alone. It does not change its input and does not depend on the order of
-the rows; ``label(vertices)`` does the same for vertices. Settings are attributes, as in
+the rows; ``label(clusters)`` does the same for micro-clusters. Settings are attributes, as in
 scikit-learn.
 """
 
@@ -13,12 +13,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from grouping.clustering.constraints import Constraints, content_rank
+from grouping.clustering.constraints import Constraints
 from grouping.clustering.hdbscan_graph import hdbscan_labels
-from grouping.clustering.merge_rule import SpreadRule
-from grouping.clustering.micro_clusters import Vertices, link, vertices_of
-from grouping.clustering.must_links import join_clusters
+from grouping.clustering.linkage_in_parts import linkage_in_parts
+from grouping.clustering.merge_rule import MergeRule
+from grouping.clustering.micro_clusters import MicroClusters, micro_clusters_of
+from grouping.clustering.must_links import join_linked_clusters
 from grouping.records import Float32, Int64
+from grouping.similarity.content_rank import content_rank
+from grouping.similarity.group_sums import group_count
 
 
 class Clusterer:
@@ -37,17 +40,15 @@ class Clusterer:
         Raises:
             InputError: vectors that are zero, not finite or not float32.
         """
-        vertices, member = vertices_of(vectors, constraints or Constraints())
-        return by_size(self.label(vertices)[member], content_rank(vectors))
+        clusters, member = micro_clusters_of(vectors, constraints or Constraints())
+        return by_size(self.label(clusters)[member], content_rank(vectors))
 
-    def label(self, vertices: Vertices) -> Int64:
-        """(m,) int64, the cluster of each vertex, must-links obeyed; -1 for none."""
-        labels = self.cluster(vertices)
-        links = vertices.must_link, vertices.cannot_link
-        return join_clusters(vertices.sums, vertices.sizes, labels, *links)
+    def label(self, clusters: MicroClusters) -> Int64:
+        """Return (m,) int64, the cluster of each, must-links obeyed; -1 for none."""
+        return join_linked_clusters(clusters, self.cluster(clusters))
 
-    def cluster(self, vertices: Vertices) -> Int64:
-        """(m,) int64, the cluster of each vertex before must-links; -1 for none."""
+    def cluster(self, clusters: MicroClusters) -> Int64:
+        """Return (m,) int64, the cluster of each before must-links; -1 for none."""
         raise NotImplementedError
 
 
@@ -57,7 +58,7 @@ class AverageLinkage(Clusterer):
 
     Attributes:
         threshold: smallest average similarity of a merge.
-        judged: refuse merges by :class:`grouping.clustering.merge_rule.SpreadRule`; without it
+        judged: refuse merges by :class:`grouping.clustering.merge_rule.MergeRule`; without it
             the result is that of plain average linkage.
     """
 
@@ -65,9 +66,10 @@ class AverageLinkage(Clusterer):
     judged: bool = True
     leaves_noise: ClassVar[bool] = False
 
-    def cluster(self, vertices: Vertices) -> Int64:
-        """(m,) int64, the cluster of each vertex; a vertex alone is a cluster."""
-        return link(vertices, self.threshold, SpreadRule(self.threshold) if self.judged else None)
+    def cluster(self, clusters: MicroClusters) -> Int64:
+        """Return (m,) int64, the cluster of each; one alone is a cluster."""
+        rule = MergeRule(self.threshold) if self.judged else None
+        return linkage_in_parts(clusters, self.threshold, rule)
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,9 @@ class Hdbscan(Clusterer):
     threshold: float
     leaves_noise: ClassVar[bool] = True
 
-    def cluster(self, vertices: Vertices) -> Int64:
-        """(m,) int64, the cluster of each vertex; -1 for noise."""
-        return hdbscan_labels(vertices, self.threshold)
+    def cluster(self, clusters: MicroClusters) -> Int64:
+        """Return (m,) int64, the cluster of each; -1 for noise."""
+        return hdbscan_labels(clusters, self.threshold)
 
 
 CLUSTERERS: dict[str, type[AverageLinkage] | type[Hdbscan]] = {
@@ -93,15 +95,18 @@ CLUSTERERS: dict[str, type[AverageLinkage] | type[Hdbscan]] = {
 
 
 def by_size(labels: Int64, rank: Int64, weight: Int64 | None = None, smallest: int = 2) -> Int64:
-    """The same clusters numbered from the largest.
+    """Return the same clusters numbered from the largest.
 
     Args:
         labels: (n,) int64 from 0, -1 for none.
         rank: (n,) int64, breaks ties between clusters by their smallest.
         weight: (k,) int64 for each label, the size to sort by before the number of rows.
         smallest: clusters of fewer rows become -1.
+
+    Returns:
+        (n,) int64, 0..j-1, -1 for none.
     """
-    count = int(labels.max(initial=-1)) + 1 if weight is None else len(weight)
+    count = group_count(labels) if weight is None else len(weight)
     inside = np.flatnonzero(labels >= 0)
     size = np.bincount(labels[inside], minlength=count)
     first = np.full(count, len(labels))

@@ -1,8 +1,7 @@
-"""Which faces must, and which must not, be in one group.
+"""What is known about faces before they are compared: must-links, cannot-links, ignored faces.
 
-Two faces of one photo are two people, except where they are one face seen twice: detected
-twice, in a mirror, in a print on the wall, in a collage or a composite of a burst. Those are
-told by boxes that cover each other or by embeddings that are nearly the same.
+Both kinds of link are pairs without order; :func:`extend_cannot_links` makes the second follow
+from the first.
 """
 
 from __future__ import annotations
@@ -10,20 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from grouping.errors import InputError
-from grouping.records import FaceSet, Float32, Int32, Int64
-from grouping.similarity.cosine_graph import pair_similarity
-
-# Two boxes of one photo that share this much of the smaller one are one face detected twice.
-SAME_FACE_OVERLAP = 0.5
-# Two faces of one photo this similar are one face seen twice. Twins side by side reach 0.8; a
-# mirror image or another frame of a burst is above 0.9.
-SAME_FACE_SIMILARITY = 0.9
+from grouping.records import Int64
+from grouping.similarity.pair_sets import connected_components, distinct_pairs
 
 
 def _no_pairs() -> Int64:
+    """Return (0, 2) int64."""
     return np.zeros((0, 2), np.int64)
 
 
@@ -53,90 +46,70 @@ class Constraints:
             raise InputError(f"ignore must be of shape (n,), got {self.ignore.shape}")
 
     def among(self, faces: Int64, n: int) -> Constraints:
-        """The links between these faces only, in their numbering; nothing to ignore."""
+        """Return the links between some of the faces only, in their numbering; nothing to ignore.
+
+        Args:
+            faces: (k,) int64, the faces to keep; the first becomes face 0.
+            n: number of all faces.
+        """
         place = np.full(n, -1)
         place[faces] = np.arange(len(faces))
         must, cannot = place[self.must_link], place[self.cannot_link]
         return Constraints(must[(must >= 0).all(1)], cannot[(cannot >= 0).all(1)])
 
+    def neighbours(self) -> dict[int, set[int]]:
+        """Return, for each face of a cannot-link, the faces that it cannot be with."""
+        found: dict[int, set[int]] = {}
+        for a, b in self.cannot_link.tolist():
+            found.setdefault(a, set()).add(b)
+            found.setdefault(b, set()).add(a)
+        return found
 
-def same_photo_pairs(faces: FaceSet, *, allow_same_face: bool = True) -> Int64:
-    """Pairs of faces that cannot be one person because they are in one photo.
+
+def extend_cannot_links(cannot_link: Int64, must_link: Int64, n: int) -> Int64:
+    """Return cannot-links extended to all that must be with either end.
+
+    Where 0, 1, 2 must be together and so must 4, 5, and 0 cannot be with 3 nor 2 with 4::
+
+        part       0 0 0 1 2 2     of 0 1 2 3 4 5: what must be together has one number
+        low, high  (0, 1), (0, 2)  the parts that cannot be together
+        members    0 1 2 | 3 | 4 5
+        links      0-3 1-3 2-3 and 0-4 0-5 1-4 1-5 2-4 2-5
+
+    A cannot-link between two that must be together is dropped: a must-link is said by a person,
+    and contradictions between persons' words are found before.
 
     Args:
-        faces: all faces.
-        allow_same_face: leave out pairs that are one face seen twice.
+        cannot_link: (c, 2) int64.
+        must_link: (m, 2) int64.
+        n: all numbers are below.
 
     Returns:
-        (c, 2) int64. Photos that hold the same embeddings as another photo (imported twice)
-        are listed once; what holds for identical faces holds for their copies.
+        (k, 2) int64; where there are must-links each pair once, the smaller end first.
     """
-    rank = content_rank(faces.embeddings)
-    photos = _photos_by_size(faces.photo_index, rank)
-    pairs = np.concatenate([_no_pairs(), *(_pairs_of_rows(rows) for rows in photos)])
-    if not allow_same_face:
-        return pairs
-    return pairs[~_is_same_face(faces, pairs)]
+    if not len(must_link):
+        return cannot_link
+    part = connected_components(must_link, n)
+    low, high = distinct_pairs(part[cannot_link], n).T
+    members = np.argsort(part, kind="stable")
+    size = np.bincount(part, minlength=n)
+    start = np.cumsum(size) - size
+    # Every member of one part with every member of the other: in a pair of parts of 3 and 2,
+    # the links are numbered 0 to 5, and link 3 is (1, 1), the second with the second.
+    pair, link = _counted_off(size[low] * size[high])
+    one, other = np.divmod(link, size[high][pair])
+    ends = members[start[low][pair] + one], members[start[high][pair] + other]
+    return distinct_pairs(np.stack(ends, axis=1), n)
 
 
-def _photos_by_size(photo_index: Int32, rank: Int64) -> list[Int64]:
-    """For each number s of faces above 1: (p, s) int64, the faces of the photos that hold s."""
-    order = np.lexsort((rank, photo_index))
-    starts = np.flatnonzero(np.diff(photo_index[order], prepend=-1))
-    sizes = np.diff(np.append(starts, len(order)))
-    return [
-        _distinct(order[starts[sizes == s][:, None] + np.arange(s)], rank)
-        for s in np.unique(sizes)
-        if s > 1
-    ]
+def _counted_off(counts: Int64) -> tuple[Int64, Int64]:
+    """Return, for counts of 3 and 2, the arrays 0 0 0 1 1 and 0 1 2 0 1.
 
+    Args:
+        counts: (p,) int64.
 
-def _distinct(photos: Int64, rank: Int64) -> Int64:
-    """One row for each different set of embeddings; rows are sorted by content already."""
-    _, first = np.unique(rank[photos], axis=0, return_index=True)
-    return photos[np.sort(first)]
-
-
-def _pairs_of_rows(rows: Int64) -> Int64:
-    i, j = np.triu_indices(rows.shape[1], k=1)
-    return np.stack([rows[:, i].ravel(), rows[:, j].ravel()], axis=1)
-
-
-def _is_same_face(faces: FaceSet, pairs: Int64) -> npt.NDArray[np.bool_]:
-    i, j = pairs.T
-    alike = pair_similarity(faces.embeddings, i, j) >= SAME_FACE_SIMILARITY
-    return alike | (_shared_part(faces.boxes[i], faces.boxes[j]) >= SAME_FACE_OVERLAP)
-
-
-def _shared_part(a: Float32, b: Float32) -> Float32:
-    """(n,) float32, intersection of each pair of boxes over the area of the smaller."""
-    low, high = np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=1)
-    areas = np.minimum(np.prod(a[:, 2:] - a[:, :2], axis=1), np.prod(b[:, 2:] - b[:, :2], axis=1))
-    part = shared / np.maximum(areas, np.finfo(np.float32).tiny)
-    return np.asarray(part, np.float32)
-
-
-def content_rank(vectors: Float32) -> Int64:
-    """(n,) int64, the place of each row among the different rows in the order of their bytes.
-
-    Equal rows have equal ranks. The order means nothing; it only does not depend on the order
-    of the input, so ties are broken by it.
+    Returns:
+        Two arrays of int64, each as long as the sum of the counts.
     """
-    if not vectors.size:
-        return np.zeros(len(vectors), np.int64)
-    rows = np.ascontiguousarray(vectors).view(np.uint8)
-    # The first bytes nearly always differ, so that few rows have to be compared in full.
-    head = np.zeros((len(rows), 8), np.uint8)
-    head[:, : min(8, rows.shape[1])] = rows[:, :8]
-    start = head.view(">u8").ravel().astype(np.uint64)
-    order = np.argsort(start, kind="stable")
-    alike = start[order[1:]] == start[order[:-1]]
-    tied = np.flatnonzero(np.append(alike, False) | np.append(False, alike))
-    keys = rows[order[tied]].view(f"V{rows.shape[1]}").ravel()
-    order[tied] = order[tied][np.argsort(keys, kind="stable")]
-    pairs = np.flatnonzero(alike)
-    alike[pairs] = (rows[order[pairs]] == rows[order[pairs + 1]]).all(1)
-    rank = np.empty(len(rows), np.int64)
-    rank[order] = np.cumsum(np.append(False, ~alike))
-    return rank
+    which = np.repeat(np.arange(len(counts)), counts)
+    return which, np.arange(len(which)) - (np.cumsum(counts) - counts)[which]

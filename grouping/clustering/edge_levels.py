@@ -7,10 +7,11 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import numpy.typing as npt
 
-from grouping.clustering.cluster_pairs import ClusterEdges, joined, no_edges, ordered
-from grouping.records import Int64
+from grouping.clustering.cluster_pairs import ClusterPairs, concatenated, no_pairs
+from grouping.records import Float32, Int32, Int64
+from grouping.similarity.cosine_graph import CosineGraph
+from grouping.similarity.pair_sets import ordered_ends
 
 # Clusters are merged down to these similarities in turn: multiples of LEVEL_STEP from LEVELS_FROM
 # of the way from the threshold to 1, and the threshold. The result is the same with any: at a high
@@ -23,32 +24,33 @@ LEVEL_STEP = 1 / 32  # a power of two, so that dividing by it rounds nothing
 # processor's cache.
 EDGE_CHUNK = 2**19
 
-# Rows, columns and similarities of a graph.
-Similarities = tuple[npt.NDArray[np.integer], npt.NDArray[np.integer], npt.NDArray[np.floating]]
+# Rows (e,) int32, columns (e,) int32 and similarities (e,) float32 of some edges of a graph.
+Part = tuple[Int32, Int32, Float32]
 
 
 class EdgesByLevel:
     """Edges, each at the first level that it reaches.
 
     Args:
-        edges: rows, columns and similarity. **They are put into another order where they are**:
-            a copy of all edges is large.
+        graph: **its edges are put into another order where they are**, a copy of all is large. It
+            stays the same graph: an edge keeps its row, its column and its similarity.
         threshold: the last level, which all of them reach.
 
     Attributes:
         levels: from the highest to the threshold.
     """
 
-    def __init__(self, edges: Similarities, threshold: float) -> None:
+    def __init__(self, graph: CosineGraph, threshold: float) -> None:
         top = math.ceil((threshold + LEVELS_FROM * (1 - threshold)) / LEVEL_STEP)
         last = math.floor(threshold / LEVEL_STEP)
         self.levels = [step * LEVEL_STEP for step in range(top, last, -1)] + [threshold]
-        self._edges = edges
-        chunks = range(0, len(edges[2]), EDGE_CHUNK)
+        self._graph = graph
+        chunks = range(0, len(graph), EDGE_CHUNK)
 
-        def sort(start: int) -> npt.NDArray[np.intp]:
-            """Where in its order each level of a chunk starts, and the last one ends."""
-            rows, cols, similarity = (column[start : start + EDGE_CHUNK] for column in edges)
+        def sort(start: int) -> Int64:
+            """Sort a chunk by level; return (levels + 1,) int64, where each starts and all end."""
+            columns = graph.rows, graph.cols, graph.similarity
+            rows, cols, similarity = (column[start : start + EDGE_CHUNK] for column in columns)
             step = np.clip(np.floor(similarity / LEVEL_STEP), last, top)
             reached = (top - step).astype(np.uint8)
             order = np.argsort(reached, kind="stable")
@@ -60,40 +62,41 @@ class EdgesByLevel:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             self._bounds = list(pool.map(sort, chunks))
 
-    def parts(self, number: int) -> list[Similarities]:
-        """The edges of a level, in parts."""
-        rows, cols, similarity = self._edges
+    def parts(self, number: int) -> list[Part]:
+        """Return the edges of a level, in parts of (e,) rows, columns and similarities."""
+        graph = self._graph
         parts = (slice(bounds[number], bounds[number + 1]) for bounds in self._bounds)
-        return [(rows[part], cols[part], similarity[part]) for part in parts]
+        return [(graph.rows[part], graph.cols[part], graph.similarity[part]) for part in parts]
 
-    def between(self, number: int, name: Int64, sizes: Int64) -> tuple[ClusterEdges, Int64]:
-        """The clusters joined by an edge of a level.
+    def between(self, number: int, cluster_of: Int64, sizes: Int64) -> tuple[ClusterPairs, Int64]:
+        """Return the pairs of clusters that an edge of a level joins.
 
         Args:
             number: of the level.
-            name: (n,) the cluster of each vertex.
-            sizes: (n,) vectors of each cluster.
+            cluster_of: (n,) int64, the cluster of each vertex.
+            sizes: (n,) int64, vectors of each cluster.
 
         Returns:
-            Those that are one vertex each, with the sum that their edge tells, and keys
-            ``low * n + high`` of the others, some more than once.
+            The pairs in which both are one vertex, with the total that their edge tells; and
+            (k,) int64, keys ``low * n + high`` of the others, some more than once.
         """
-        n = len(name)
-        short = name.astype(np.int32)
-        alone = np.bincount(name, minlength=n) == 1
-        single, others = [no_edges()], [np.zeros(0, np.int64)]
-        seen = SeenKeys(len(self._edges[0]))
+        n = len(cluster_of)
+        cluster_of_32 = cluster_of.astype(np.int32)
+        is_single = np.bincount(cluster_of, minlength=n) == 1
+        singles, others = [no_pairs()], [np.zeros(0, np.int64)]
+        seen = SeenKeys(len(self._graph))
         for rows, cols, similarity in self.parts(number):
-            one, other = short.take(rows), short.take(cols)
+            one, other = cluster_of_32.take(rows), cluster_of_32.take(cols)
             across = np.flatnonzero(one != other)
-            low, high = ordered(one.take(across), other.take(across))
-            both = alone.take(low) & alone.take(high)
-            told, rest = np.flatnonzero(both), np.flatnonzero(~both)
-            others.append(seen.first_times(low.take(rest) * n + high.take(rest)))
-            low, high = low.take(told), high.take(told)
-            mean = similarity.take(across.take(told)).astype(np.float64)
-            single.append(ClusterEdges(low, high, mean * sizes.take(low) * sizes.take(high)))
-        return joined(single), np.concatenate(others)
+            low, high = ordered_ends(one.take(across), other.take(across))
+            both_single = is_single.take(low) & is_single.take(high)
+            single_edges, other_edges = np.flatnonzero(both_single), np.flatnonzero(~both_single)
+            keys = low.take(other_edges) * n + high.take(other_edges)
+            others.append(seen.first_times(keys))
+            low, high = low.take(single_edges), high.take(single_edges)
+            mean = similarity.take(across.take(single_edges)).astype(np.float64)
+            singles.append(ClusterPairs(low, high, mean * sizes.take(low) * sizes.take(high)))
+        return concatenated(singles), np.concatenate(others)
 
 
 class SeenKeys:
@@ -116,7 +119,14 @@ class SeenKeys:
         self._number = np.zeros(1 << bits, np.int32)
 
     def first_times(self, keys: Int64) -> Int64:
-        """Keys, not negative, without most of those that are there twice or have been before."""
+        """Return keys without most of those that are there twice or have been asked for before.
+
+        Args:
+            keys: (m,) int64, not negative.
+
+        Returns:
+            (k,) int64, every different key that is new at least once.
+        """
         place = (keys.view(np.uint64) * self.FACTOR >> self._shift).view(np.int64)
         new = np.flatnonzero(self._last.take(place) != keys)
         keys, place = keys.take(new), place.take(new)

@@ -15,14 +15,14 @@ References:
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import coo_matrix
 
 from grouping.clustering.average_linkage import average_linkage
-from grouping.clustering.micro_clusters import MAX_EDGES, Vertices, graph_of
-from grouping.clustering.must_links import components
+from grouping.clustering.linkage_in_parts import MAX_EDGES, graph_of
+from grouping.clustering.micro_clusters import MicroClusters
 from grouping.records import Int64
 from grouping.similarity.cosine_graph import CosineGraph
+from grouping.similarity.pair_sets import connected_components
 
 MIN_CLUSTER_SIZE = 2
 MIN_SAMPLES = 1
@@ -30,11 +30,11 @@ MIN_SAMPLES = 1
 SMALLEST_DISTANCE = 1e-6
 
 
-def hdbscan_labels(vertices: Vertices, threshold: float) -> Int64:
-    """Label vertices by HDBSCAN.
+def hdbscan_labels(clusters: MicroClusters, threshold: float) -> Int64:
+    """Label micro-clusters by HDBSCAN.
 
     Args:
-        vertices: see :mod:`grouping.clustering.micro_clusters`.
+        clusters: m of them, the vertices of the graph.
         threshold: similarity below which two faces are not neighbours.
 
     Returns:
@@ -46,17 +46,17 @@ def hdbscan_labels(vertices: Vertices, threshold: float) -> Int64:
     """
     import hdbscan
 
-    if len(vertices) == 0:
+    if len(clusters) == 0:
         return np.zeros(0, np.int64)
-    graph = _without(graph_of(vertices, threshold, MAX_EDGES), vertices.cannot_link)
+    graph = _without(graph_of(clusters, threshold, MAX_EDGES), clusters.cannot_link)
     found = hdbscan.HDBSCAN(
         min_cluster_size=MIN_CLUSTER_SIZE, min_samples=MIN_SAMPLES, metric="precomputed"
     ).fit_predict(_connected_distances(graph, threshold))
-    return _apart(vertices, graph, np.asarray(found[: graph.n], np.int64))
+    return _without_forbidden_pairs(clusters, graph, np.asarray(found[: graph.n], np.int64))
 
 
 def _without(graph: CosineGraph, pairs: Int64) -> CosineGraph:
-    """The graph less the edges between these pairs of vertices."""
+    """Return the graph less the edges between (c, 2) int64 pairs of vertices."""
     low, high = np.sort(pairs, axis=1).T
     forbidden = low * graph.n + high
     keep = ~np.isin(graph.rows.astype(np.int64) * graph.n + graph.cols, forbidden)
@@ -64,13 +64,16 @@ def _without(graph: CosineGraph, pairs: Int64) -> CosineGraph:
 
 
 def _connected_distances(graph: CosineGraph, threshold: float) -> coo_matrix:
-    """Sparse symmetric distances, the components joined at the distance of the threshold.
+    """Return symmetric distances, the components joined at the distance of the threshold.
 
     They are joined in a star about two vertices that are no faces: so every component leaves
     the root of the hierarchy alone, and the root, which HDBSCAN never returns, is no person.
+
+    Returns:
+        (n + 2, n + 2) float64, sparse; the last two rows are those vertices.
     """
     n = graph.n
-    component = components(np.stack([graph.rows, graph.cols], axis=1), n)
+    component = connected_components(np.stack([graph.rows, graph.cols], axis=1), n)
     heads = np.unique(component, return_index=True)[1]
     far = max(1 - threshold, 2 * SMALLEST_DISTANCE)
     rows = np.concatenate([graph.rows, heads, [n]])
@@ -81,30 +84,34 @@ def _connected_distances(graph: CosineGraph, threshold: float) -> coo_matrix:
     return (half + half.T).tocsr()
 
 
-def _apart(vertices: Vertices, graph: CosineGraph, labels: Int64) -> Int64:
-    """Clusters that hold a forbidden pair taken apart, singletons made noise."""
+def _without_forbidden_pairs(clusters: MicroClusters, graph: CosineGraph, labels: Int64) -> Int64:
+    """Return labels with groups that hold a cannot-link taken apart; single faces are noise.
+
+    Args:
+        clusters: m of them.
+        graph: of these.
+        labels: (m,) int64 from 0, -1 for noise.
+
+    Returns:
+        (m,) int64 from 0 without gaps, -1 for noise.
+    """
     inside = labels[graph.rows] == labels[graph.cols]
-    a, b = labels[vertices.cannot_link].T
+    a, b = labels[clusters.cannot_link].T
     broken = np.isin(labels, a[(a == b) & (a >= 0)])
     root = _first_of(labels)
     edge = inside & broken[graph.rows]
-    merges = average_linkage(
-        vertices.sums,
-        vertices.sizes,
-        (graph.rows[edge], graph.cols[edge], graph.similarity[edge]),
-        (vertices.cannot_link[:, 0], vertices.cannot_link[:, 1]),
-        float(graph.similarity.min(initial=1)),
-    )
+    of_broken = CosineGraph(graph.n, graph.rows[edge], graph.cols[edge], graph.similarity[edge])
+    merges = average_linkage(clusters, of_broken, float(graph.similarity.min(initial=1)))
     root[broken] = merges.roots(graph.n)[broken]
-    faces = np.bincount(root, vertices.sizes, minlength=graph.n)
-    clusters = np.unique(root[faces[root] >= MIN_CLUSTER_SIZE])
+    faces = np.bincount(root, clusters.sizes, minlength=graph.n)
+    kept = np.unique(root[faces[root] >= MIN_CLUSTER_SIZE])
     place = np.full(graph.n, -1)
-    place[clusters] = np.arange(len(clusters))
+    place[kept] = np.arange(len(kept))
     return place[root]
 
 
-def _first_of(labels: Int64) -> npt.NDArray[np.int64]:
-    """The smallest vertex of each vertex's cluster; noise is alone."""
+def _first_of(labels: Int64) -> Int64:
+    """Return (m,) int64, the smallest of the same of (m,) int64 labels; noise is alone."""
     root = np.arange(len(labels))
     clustered = np.flatnonzero(labels >= 0)
     _, first, inverse = np.unique(labels[clustered], return_index=True, return_inverse=True)

@@ -1,4 +1,4 @@
-"""May two clusters that are similar on average be one person? Their own spread decides.
+"""The rule that may refuse a merge of average linkage: how alike two clusters are within.
 
 Average linkage merges at one similarity whatever it merges. Two mistakes follow, and both can
 be told from the clusters themselves:
@@ -31,7 +31,7 @@ TYPICAL = 0.75
 
 
 @dataclass(frozen=True)
-class SpreadRule:
+class MergeRule:
     """The rule above for one threshold, as :mod:`grouping.clustering.average_linkage` asks it.
 
     Attributes:
@@ -48,22 +48,26 @@ class SpreadRule:
         high: Int64,
         similarity: Float64,
     ) -> npt.NDArray[np.bool_]:
-        """(m,) bool, whether each pair of clusters may merge.
+        """Return (m,) bool, whether each pair of clusters may merge.
 
         Args:
-            inner, sizes: of all clusters, see :func:`within`.
+            inner: (n,) float64, of all clusters, see :func:`mean_similarity_within`.
+            sizes: (n,) int64, faces of each.
             low, high: (m,) int64, the pairs.
             similarity: (m,) float64, average similarity of each.
         """
-        tighter = np.minimum(within(inner[low], sizes[low]), within(inner[high], sizes[high]))
+        tighter = np.minimum(
+            mean_similarity_within(inner[low], sizes[low]),
+            mean_similarity_within(inner[high], sizes[high]),
+        )
         alone = sizes[low] + sizes[high] == 2
         far = np.minimum(tighter, TYPICAL) - MAX_GAP
         needed = np.where(alone, self.threshold + PAIR_MARGIN, far)
         return np.asarray(similarity >= needed)
 
 
-def within(inner: Float64, sizes: Int64) -> Float64:
-    """(m,) float64, mean similarity over the pairs of each cluster; infinite for one face.
+def mean_similarity_within(inner: Float64, sizes: Int64) -> Float64:
+    """Return (m,) float64, the mean over the pairs of each cluster; infinite for one face.
 
     Args:
         inner: (m,) float64, sum of the similarities of all pairs of faces of a cluster.

@@ -1,4 +1,4 @@
-"""A similarity threshold from the album itself, without labels.
+"""Sets a similarity threshold from the album itself, without labels.
 
 Two faces in one photo are two people, so the pairs inside photos sample how alike strangers
 look to this network in these pictures. The threshold is set where a stated share of such pairs
@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grouping.clustering.constraints import content_rank
 from grouping.records import FaceSet, Float32
+from grouping.similarity.content_rank import content_rank
 
 log = logging.getLogger(__name__)
 
@@ -89,10 +89,14 @@ def calibrate_threshold(faces: FaceSet, default: float) -> Calibration:
 
 
 def impostor_threshold(similarities: npt.NDArray[Any], rate: float = FALSE_MATCH_RATE) -> float:
-    """Cosine similarity that a share ``rate`` of stranger pairs exceeds.
+    """Return the cosine similarity that a share ``rate`` of stranger pairs exceeds.
 
     A normal distribution is fitted through the quartiles, which the few pairs that are one
     person after all (mirrors, montages, a face found twice) do not move.
+
+    Args:
+        similarities: (p,) floats, of pairs of faces that share a photo.
+        rate: share of pairs that may exceed it.
     """
     low, median, high = np.quantile(similarities, (0.25, 0.5, 0.75))
     sigma = (high - low) / QUARTILES_TO_SIGMA
@@ -100,7 +104,7 @@ def impostor_threshold(similarities: npt.NDArray[Any], rate: float = FALSE_MATCH
 
 
 def _by_photo(faces: FaceSet) -> Iterator[Float32]:
-    """Embeddings (n, d) of each photo that has at least two faces, copies of a photo once."""
+    """Yield (s, d) float32, the embeddings of each photo of s > 1 faces; of copies one."""
     rank = content_rank(faces.embeddings)
     seen: set[tuple[int, ...]] = set()
     order = np.argsort(faces.photo_index, kind="stable")
@@ -113,6 +117,6 @@ def _by_photo(faces: FaceSet) -> Iterator[Float32]:
 
 
 def _pairs(embeddings: Float32) -> Float32:
-    """Cosine similarities of all pairs of rows, (n (n - 1) / 2,)."""
+    """Return (s * (s - 1) / 2,) float32, the similarities of all pairs of (s, d) float32 rows."""
     similarity: Float32 = (embeddings @ embeddings.T)[np.triu_indices(len(embeddings), 1)]
     return similarity

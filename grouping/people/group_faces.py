@@ -1,4 +1,4 @@
-"""Faces to people.
+"""Faces to people, and the rules by which.
 
 :func:`group_faces` is the one entry: faces in, :class:`Grouping` out. No I/O, and torch only for
 more vectors than an album has (see :mod:`grouping.similarity.inner_products`).
@@ -11,14 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from grouping.clustering.clusterers import CLUSTERERS, by_size
-from grouping.clustering.constraints import Constraints, content_rank, same_photo_pairs
-from grouping.clustering.micro_clusters import Vertices, vertices_of
+from grouping.clustering.constraints import Constraints
+from grouping.clustering.micro_clusters import MicroClusters, micro_clusters_of
 from grouping.errors import InputError
 from grouping.people.review import MergeSuggestion, evidence, expected_purity, merge_suggestions
+from grouping.people.same_photo import same_photo_pairs
 from grouping.people.unclear_pairs import dissolve_unclear_pairs
-from grouping.people.weak_faces import attach
+from grouping.people.weak_faces import attach_weak_faces
 from grouping.records import FaceSet, Float32, Int64
-from grouping.similarity.group_sums import group_sums, own_products
+from grouping.similarity.content_rank import content_rank
+from grouping.similarity.group_sums import GroupSums, group_count
 
 # Faces of lower quality make no groups and are only attached to them: they are blurred, tiny
 # or seen from behind, and resemble each other more than the people they belong to.
@@ -26,8 +28,6 @@ CORE_QUALITY = 0.5
 # Faces of lower quality still are not attached to a single face: the two would be a person whom
 # nobody can recognise.
 PAIR_QUALITY = 0.2
-# Similarities of one block within a group: bounds memory for groups of any size.
-BLOCK = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,16 +59,37 @@ class Grouping:
         return len(self.cohesion)
 
 
+@dataclass(frozen=True, kw_only=True)
+class GroupingRules:
+    """When faces are one person, and which people are kept.
+
+    Attributes:
+        threshold: smallest average cosine similarity of two clusters that are merged.
+        method: ``"agglomerative"`` (average linkage) or ``"hdbscan"``.
+        min_photos: a group needs faces in this many different photos.
+        one_face_per_photo: two faces of one photo never share a group.
+        allow_same_face: unless they are one face seen twice.
+        core_quality: faces of lower quality make no groups and are only attached to them.
+
+    Raises:
+        InputError: an unknown method.
+    """
+
+    threshold: float
+    method: str = "agglomerative"
+    min_photos: int = 2
+    one_face_per_photo: bool = True
+    allow_same_face: bool = True
+    core_quality: float = CORE_QUALITY
+
+    def __post_init__(self) -> None:
+        if self.method not in CLUSTERERS:
+            known = ", ".join(CLUSTERERS)
+            raise InputError(f"method must be one of {known}, got {self.method!r}")
+
+
 def group_faces(
-    faces: FaceSet,
-    *,
-    method: str = "agglomerative",
-    threshold: float,
-    min_photos: int = 2,
-    one_face_per_photo: bool = True,
-    allow_same_face: bool = True,
-    core_quality: float = CORE_QUALITY,
-    constraints: Constraints | None = None,
+    faces: FaceSet, rules: GroupingRules, constraints: Constraints | None = None
 ) -> Grouping:
     """Group faces by person.
 
@@ -76,57 +97,72 @@ def group_faces(
 
     Args:
         faces: the faces of all photos.
-        method: ``"agglomerative"`` (average linkage) or ``"hdbscan"``.
-        threshold: smallest average cosine similarity of two clusters that are merged.
-        min_photos: a group needs faces in this many different photos.
-        one_face_per_photo: two faces of one photo never share a group.
-        allow_same_face: unless they are one face seen twice.
-        core_quality: faces of lower quality make no groups and are only attached to them.
+        rules: when faces are one person.
         constraints: what is known beforehand.
 
     Raises:
-        InputError: an unknown method, or embeddings that are zero or not finite.
+        InputError: embeddings that are zero or not finite.
     """
-    if method not in CLUSTERERS:
-        raise InputError(f"method must be one of {', '.join(CLUSTERERS)}, got {method!r}")
     known = constraints or Constraints()
     used = np.setdiff1d(np.arange(len(faces)), known.ignore)
     chosen = faces[used] if len(used) < len(faces) else faces  # a copy of a million is large
-    links = known.among(used, len(faces))
-    if one_face_per_photo:
-        apart = same_photo_pairs(chosen, allow_same_face=allow_same_face)
-        links = Constraints(links.must_link, np.concatenate([links.cannot_link, apart]))
-    vertices, member = vertices_of(chosen.embeddings, links)
-    quality = np.zeros(len(vertices), np.float32)
+    links = _with_pairs_of_photos(known.among(used, len(faces)), chosen, rules)
+    clusters, member = micro_clusters_of(chosen.embeddings, links)
+    quality = np.zeros(len(clusters), np.float32)
     np.maximum.at(quality, member, chosen.quality)
-    quality[vertices.must_link] = 1  # a person vouches for these faces
+    quality[clusters.must_link] = 1  # a person vouches for these faces
     labels = np.full(len(faces), -1, np.int64)
-    labels[used] = _cluster(vertices, quality, core_quality, method, threshold)[member]
+    labels[used] = _cluster(clusters, quality, rules)[member]
     rank = content_rank(faces.embeddings)
-    numbered = _numbered(faces, labels, rank, min_photos)
-    return _described(faces, numbered, rank, threshold, known.cannot_link)
+    numbered = _numbered(faces, labels, rank, rules.min_photos)
+    return _described(faces, numbered, rank, rules.threshold, known.cannot_link)
 
 
-def _cluster(
-    vertices: Vertices, quality: Float32, core_quality: float, method: str, threshold: float
-) -> Int64:
-    """Labels of vertices: clusters of the core, the rest attached to them; -1 for none."""
-    core = quality >= core_quality
-    clusterer = CLUSTERERS[method](threshold)
-    cores = np.flatnonzero(core)
-    labels = np.full(len(vertices), -1, np.int64)
-    labels[cores] = clusterer.label(vertices.take(cores))
-    weak = np.arange(len(vertices)) if clusterer.leaves_noise else np.flatnonzero(~core)
-    attached = attach(vertices, labels, weak, threshold, quality < PAIR_QUALITY)
-    return dissolve_unclear_pairs(vertices, attached, threshold)
+def _with_pairs_of_photos(links: Constraints, faces: FaceSet, rules: GroupingRules) -> Constraints:
+    """Return the links and, where the rules say so, the pairs of faces that share a photo."""
+    if not rules.one_face_per_photo:
+        return links
+    apart = same_photo_pairs(faces, allow_same_face=rules.allow_same_face)
+    return Constraints(links.must_link, np.concatenate([links.cannot_link, apart]))
+
+
+def _cluster(clusters: MicroClusters, quality: Float32, rules: GroupingRules) -> Int64:
+    """Return labels: clusters of the core, the rest attached to them.
+
+    Args:
+        clusters: m of them, identical faces as one.
+        quality: (m,) float32, of the best of each.
+        rules: when faces are one person.
+
+    Returns:
+        (m,) int64 from 0, -1 for none.
+    """
+    is_core = quality >= rules.core_quality
+    clusterer = CLUSTERERS[rules.method](rules.threshold)
+    core = np.flatnonzero(is_core)
+    labels = np.full(len(clusters), -1, np.int64)
+    labels[core] = clusterer.label(clusters.take(core))
+    weak = np.arange(len(clusters)) if clusterer.leaves_noise else np.flatnonzero(~is_core)
+    low_quality = quality < PAIR_QUALITY
+    attached = attach_weak_faces(clusters, labels, weak, rules.threshold, low_quality)
+    return dissolve_unclear_pairs(clusters, attached, rules.threshold)
 
 
 def _numbered(faces: FaceSet, labels: Int64, rank: Int64, min_photos: int) -> Int64:
-    """Groups of too few photos dissolved, the others numbered from the largest."""
-    count = int(labels.max(initial=-1)) + 1
+    """Return labels without the groups of too few photos, numbered from the largest.
+
+    Args:
+        faces: n of them.
+        labels: (n,) int64 from 0, -1 for none.
+        rank: (n,) int64, breaks ties.
+        min_photos: a group needs this many different photos.
+
+    Returns:
+        (n,) int64, 0..K-1, -1 for none.
+    """
     inside = np.flatnonzero(labels >= 0)
     seen = np.unique(np.stack([labels[inside], faces.photo_index[inside]]), axis=1)
-    photos = np.bincount(seen[0], minlength=count)
+    photos = np.bincount(seen[0], minlength=group_count(labels))
     kept = np.append(photos >= min_photos, False)[labels]
     return by_size(np.where(kept, labels, -1), rank, photos, smallest=1)
 
@@ -134,56 +170,45 @@ def _numbered(faces: FaceSet, labels: Int64, rank: Int64, min_photos: int) -> In
 def _described(
     faces: FaceSet, labels: Int64, rank: Int64, threshold: float, cannot_link: Int64
 ) -> Grouping:
-    count = int(labels.max(initial=-1)) + 1
-    sums = group_sums(faces.embeddings, labels, count)
-    centres = sums / np.linalg.norm(sums, axis=1, keepdims=True)
-    similarity = own_products(faces.embeddings, centres, labels)
-    inside = np.flatnonzero(labels >= 0)
-    size = np.bincount(labels[inside], minlength=count)
-    cohesion = np.bincount(labels[inside], similarity[inside], minlength=count) / size
-    near, near_similarity = evidence(faces.embeddings, labels)
+    """Return the groups with all that is said about them.
+
+    Args:
+        faces: n of them.
+        labels: (n,) int64, finished groups 0..K-1, -1 for none.
+        rank: (n,) int64, breaks ties.
+        threshold: at which the groups were made.
+        cannot_link: (c, 2) int64, pairs of faces that a person keeps apart.
+    """
+    groups = GroupSums(faces.embeddings, labels)
+    similarity = groups.products_with_own(groups.directions())
+    cohesion = groups.totals(similarity[groups.inside]) / groups.sizes
+    near, near_similarity = evidence(groups)
     return Grouping(
         labels=labels,
         similarity=similarity,
         cohesion=cohesion.astype(np.float32),
-        purity=expected_purity(faces.embeddings, labels, threshold),
-        representative=_representatives(faces, labels, rank, similarity),
+        purity=expected_purity(groups, threshold),
+        representative=_representatives(groups, faces.quality, rank, similarity),
         evidence=near,
         evidence_similarity=near_similarity,
-        merge_suggestions=merge_suggestions(faces, labels, threshold, cannot_link),
+        merge_suggestions=merge_suggestions(groups, faces.photo_index, threshold, cannot_link),
     )
 
 
-def _representatives(faces: FaceSet, labels: Int64, rank: Int64, similarity: Float32) -> Int64:
-    """The face of each group that is both typical of it and of good quality."""
-    inside = np.flatnonzero(labels >= 0)
-    shows = similarity[inside] * faces.quality[inside]
-    order = inside[np.lexsort((rank[inside], -shows, labels[inside]))]
-    return order[np.flatnonzero(np.diff(labels[order], prepend=-1))]
-
-
-def previous_faces(embeddings: Float32, members: Int64) -> tuple[Int64, Float32]:
-    """For each face of a group, the most similar face that came before it.
+def _representatives(
+    groups: GroupSums, quality: Float32, rank: Int64, similarity: Float32
+) -> Int64:
+    """Return the face of each group that is both typical of it and of good quality.
 
     Args:
-        embeddings: (n, d) float32 of all faces, rows of unit length.
-        members: (m,) int64, the faces of one group in the order wanted.
+        groups: K of them, of n faces.
+        quality, similarity: (n,) float32, the second to the mean of its group.
+        rank: (n,) int64, breaks ties.
 
     Returns:
-        (m,) int64, the earlier face (-1 for the first), and (m,) float32, their similarity
-        (-1 for the first).
+        (K,) int64, faces.
     """
-    vectors = embeddings[members]
-    nearest = np.full(len(members), -1, np.int64)
-    similarity = np.full(len(members), -1, np.float32)
-    rows_at_once = max(1, BLOCK // max(1, len(members)))
-    for start in range(0, len(members), rows_at_once):
-        stop = min(start + rows_at_once, len(members))
-        block = vectors[start:stop] @ vectors[:stop].T
-        earlier = np.arange(stop)[None, :] < np.arange(start, stop)[:, None]
-        block[~earlier] = -np.inf
-        best = block.argmax(1)
-        rows = np.arange(start == 0, stop - start)
-        nearest[start + rows] = members[best[rows]]
-        similarity[start + rows] = block[rows, best[rows]]
-    return nearest, similarity
+    inside, labels = groups.inside, groups.labels
+    shows = similarity[inside] * quality[inside]
+    order = inside[np.lexsort((rank[inside], -shows, labels[inside]))]
+    return order[np.flatnonzero(np.diff(labels[order], prepend=-1))]

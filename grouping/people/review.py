@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grouping.records import FaceSet, Float32, Int64
+from grouping.records import Float32, Int32, Int64
 from grouping.similarity.cosine_graph import cosine_graph
-from grouping.similarity.group_sums import group_members, group_sums, own_products
+from grouping.similarity.group_sums import GroupSums
+from grouping.similarity.nearest import nearest_rows
 
 # A face whose average similarity to the rest of its group lies this far below the threshold is
 # as likely wrong as right, and the odds grow by e with each PURITY_SCALE above. Set by hand on
@@ -52,49 +53,64 @@ class MergeSuggestion:
     shared_photos: int
 
 
-def expected_purity(embeddings: Float32, labels: Int64, threshold: float) -> Float32:
-    """(K,) float32 in [0, 1], the expected share of right faces in each group."""
-    count = int(labels.max(initial=-1)) + 1
-    size = np.bincount(labels[labels >= 0], minlength=count)
-    products = own_products(embeddings, group_sums(embeddings, labels, count), labels)
-    inside = np.flatnonzero(labels >= 0)
-    others = np.maximum(size[labels[inside]] - 1, 1)
-    rest = (products[inside] - 1) / others
-    right = 1 / (1 + np.exp((threshold - PURITY_OFFSET - rest) / PURITY_SCALE))
-    right[size[labels[inside]] == 1] = 1  # nobody there to be mixed up with
-    return (np.bincount(labels[inside], right, minlength=count) / size).astype(np.float32)
+def expected_purity(groups: GroupSums, threshold: float) -> Float32:
+    """Return (K,) float32 in [0, 1], the expected share of right faces in each group.
+
+    Args:
+        groups: of the embeddings, rows of unit length.
+        threshold: at which they were made.
+    """
+    inside = groups.inside
+    size = groups.sizes[groups.labels[inside]]
+    products = groups.products_with_own(groups.sums)[inside]
+    similarity_to_rest = (products - 1) / np.maximum(size - 1, 1)
+    right = 1 / (1 + np.exp((threshold - PURITY_OFFSET - similarity_to_rest) / PURITY_SCALE))
+    right[size == 1] = 1  # nobody there to be mixed up with
+    return (groups.totals(right) / groups.sizes).astype(np.float32)
 
 
-def evidence(embeddings: Float32, labels: Int64) -> tuple[Int64, Float32]:
-    """The faces of its group that each face resembles most, the most similar first.
+def evidence(groups: GroupSums) -> tuple[Int64, Float32]:
+    """Return the faces of its group that each face resembles most, the most similar first.
+
+    Args:
+        groups: of n embeddings, rows of unit length.
 
     Returns:
         (n, EVIDENCE) int64, faces, -1 where there are no more; (n, EVIDENCE) float32, their
         similarities, NaN where there are no more.
     """
-    nearest = np.full((len(labels), EVIDENCE), -1, np.int64)
-    similarity = np.full((len(labels), EVIDENCE), np.nan, np.float32)
-    for members in group_members(labels):
-        pool = _typical(embeddings, members)
-        shown = min(EVIDENCE, len(pool) - 1)
-        typical = embeddings[pool]
+    nearest = np.full((len(groups.labels), EVIDENCE), -1, np.int64)
+    similarity = np.full((len(groups.labels), EVIDENCE), np.nan, np.float32)
+    for members in groups.members:
+        pool = _typical(groups.vectors, members)
+        typical = groups.vectors[pool]
+        # Of a large group a part at a time, for there is a copy of its vectors.
         for part in np.array_split(members, -(-len(members) // POOL)):
             # A matrix by its own transpose is half the work.
-            vectors = typical if pool is members else embeddings[part]
-            table = vectors @ typical.T
-            row = np.arange(len(part))
-            place = np.minimum(np.searchsorted(pool, part), len(pool) - 1)
-            itself = pool[place] == part
-            table[row[itself], place[itself]] = -np.inf
-            for k in range(shown):
-                best = table.argmax(axis=1)
-                nearest[part, k], similarity[part, k] = pool[best], table[row, best]
-                table[row, best] = -np.inf
+            vectors = typical if pool is members else groups.vectors[part]
+            itself = _place_in(pool, part)
+            place, how = nearest_rows(vectors, typical, EVIDENCE, exclude=itself[:, None])
+            nearest[part] = np.where(place >= 0, pool[place], -1)
+            similarity[part] = np.where(place >= 0, how, np.float32(np.nan))
     return nearest, similarity
 
 
+def _place_in(pool: Int64, faces: Int64) -> Int64:
+    """Return (f,) int64, where each of (f,) faces is in (p,) ascending ones, -1 for nowhere."""
+    place = np.minimum(np.searchsorted(pool, faces), len(pool) - 1)
+    return np.where(pool[place] == faces, place, -1)
+
+
 def _typical(embeddings: Float32, members: Int64) -> Int64:
-    """The members most similar to their mean, at most ``POOL``."""
+    """Return the members most similar to their mean, at most ``POOL``.
+
+    Args:
+        embeddings: (n, d) float32.
+        members: (m,) int64, rows, ascending.
+
+    Returns:
+        (p,) int64, rows, ascending; ``members`` itself where they are all.
+    """
     if len(members) <= POOL:
         return members
     vectors = embeddings[members]
@@ -103,28 +119,28 @@ def _typical(embeddings: Float32, members: Int64) -> Int64:
 
 
 def merge_suggestions(
-    faces: FaceSet, labels: Int64, threshold: float, cannot_link: Int64
+    groups: GroupSums, photo_index: Int32, threshold: float, cannot_link: Int64
 ) -> tuple[MergeSuggestion, ...]:
-    """Pairs of groups that may be one person, the most similar first, ``MOST_SUGGESTIONS`` of them.
+    """Return pairs of groups that may be one person, ``MOST_SUGGESTIONS`` of them.
 
     Args:
-        faces: all faces.
-        labels: (n,) int64, finished groups.
-        threshold: at which they were made.
+        groups: finished groups of n embeddings, rows of unit length.
+        photo_index: (n,) int32, the photo of each face.
+        threshold: at which the groups were made.
         cannot_link: (c, 2) int64, pairs of faces that a person said are different people; their
             groups are not proposed.
+
+    Returns:
+        The most similar first.
     """
-    members = group_members(labels)
-    sums = group_sums(faces.embeddings, labels, len(members))
-    means = sums / np.array([len(m) for m in members], np.float32).reshape(-1, 1)
-    graph = cosine_graph(means, threshold - SUGGESTION_MARGIN)
-    settled = {tuple(sorted(pair)) for pair in labels[cannot_link].tolist()}
+    graph = cosine_graph(groups.means(), threshold - SUGGESTION_MARGIN)
+    settled = {tuple(sorted(pair)) for pair in groups.labels[cannot_link].tolist()}
     found: list[MergeSuggestion] = []
     for edge in np.lexsort((graph.cols, graph.rows, -graph.similarity)).tolist():
         pair = int(graph.rows[edge]), int(graph.cols[edge])
         if pair in settled:
             continue
-        suggestion = _suggestion(faces, members, *pair, float(graph.similarity[edge]))
+        suggestion = _suggestion(groups, photo_index, pair, float(graph.similarity[edge]))
         if not suggestion.shared_photos or suggestion.similarity >= SHARED_PHOTO_SIMILARITY:
             found.append(suggestion)
         if len(found) == MOST_SUGGESTIONS:
@@ -133,14 +149,23 @@ def merge_suggestions(
 
 
 def _suggestion(
-    faces: FaceSet, members: list[Int64], a: int, b: int, similarity: float
+    groups: GroupSums, photo_index: Int32, pair: tuple[int, int], similarity: float
 ) -> MergeSuggestion:
-    of_a, of_b = (_typical(faces.embeddings, members[k]) for k in (a, b))
-    table = faces.embeddings[of_a] @ faces.embeddings[of_b].T
+    """Return what a person is shown of two groups.
+
+    Args:
+        groups: all of them.
+        photo_index: (n,) int32, the photo of each face.
+        pair: labels of the two.
+        similarity: average similarity between their faces.
+    """
+    both = [groups.members[group] for group in pair]
+    of_a, of_b = (_typical(groups.vectors, members) for members in both)
+    table = groups.vectors[of_a] @ groups.vectors[of_b].T
     i, j = np.unravel_index(table.argmax(), table.shape)
-    photos_a, photos_b = (faces.photo_index[members[k]] for k in (a, b))
+    photos_a, photos_b = (photo_index[members] for members in both)
     return MergeSuggestion(
-        (a, b),
+        pair,
         similarity,
         (int(of_a[i]), int(of_b[j])),
         float(table[i, j]),

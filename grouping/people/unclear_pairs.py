@@ -1,4 +1,4 @@
-"""A person of two faces has to stand out.
+"""Dissolves groups of two faces that do not stand out.
 
 Two faces have one similarity to speak for them, and for a mask, a helmet or a blur it is high
 to many others too. So the similarity is judged against that of each face to the faces it
@@ -10,12 +10,13 @@ few scores do not tell.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from grouping.clustering.merge_rule import PAIR_MARGIN
-from grouping.clustering.micro_clusters import Vertices
-from grouping.people.weak_faces import TABLE
+from grouping.clustering.micro_clusters import MicroClusters
 from grouping.records import Float32, Int64
 from grouping.similarity.inner_products import pair_products
+from grouping.similarity.nearest import largest_products
 
 # The most similar others. Their mean similarity, each taken as the threshold at least, has to be
 # led by PAIR_MARGIN.
@@ -24,52 +25,67 @@ RUNNERS_UP = 5
 COHORT = 5_000
 
 
-def dissolve_unclear_pairs(vertices: Vertices, labels: Int64, threshold: float) -> Int64:
-    """Labels with -1 for groups of two vertices that do not stand out.
+def dissolve_unclear_pairs(faces: MicroClusters, labels: Int64, threshold: float) -> Int64:
+    """Return labels with -1 for groups of two that do not stand out.
 
-    A group whose two vertices a person has linked stays.
+    A group whose two faces a person has linked stays.
 
     Args:
-        vertices: all faces, as vertices.
+        faces: m of them, identical ones as one.
         labels: (m,) int64 from 0, -1 for none.
         threshold: smallest average similarity of a group.
+
+    Returns:
+        (m,) int64.
     """
-    size = np.bincount(labels[labels >= 0], minlength=1)
-    members = np.flatnonzero(np.append(size == 2, False)[labels])
-    members = members[np.argsort(labels[members], kind="stable")]  # two by two
-    pairs = vertices.take(members)
-    means = pairs.means()
-    first = np.arange(0, len(members), 2)
-    # Vertices are in no order that means anything.
-    cohort = vertices.take(np.arange(min(COHORT, len(vertices)))).means()
-    level = _level_besides(means, members, cohort, threshold).reshape(-1, 2).max(axis=1)
-    unclear = pair_products(means, means, first, first + 1) < level + PAIR_MARGIN
-    linked = pairs.must_link // 2
-    unclear[linked[linked[:, 0] == linked[:, 1], 0]] = False
+    pairs = _groups_of_two(labels)
+    if not len(pairs):
+        return labels
+    members = pairs.ravel()
+    means = faces.take(members).means()
+    place = np.arange(len(members)).reshape(pairs.shape)  # of each pair's two in ``means``
+    # They are in no order that means anything.
+    cohort = faces.take(np.arange(min(COHORT, len(faces)))).means()
+    partner = pairs[:, ::-1].ravel()
+    level = _level_besides(means, np.stack([members, partner], axis=1), cohort, threshold)
+    similarity = pair_products(means, means, place[:, 0], place[:, 1])
+    unclear = similarity < level[place].max(axis=1) + PAIR_MARGIN
     kept = labels.copy()
-    kept[members.reshape(-1, 2)[unclear]] = -1
+    kept[pairs[unclear & ~_is_linked(labels[pairs[:, 0]], labels, faces.must_link)]] = -1
     return kept
 
 
-def _level_besides(means: Float32, members: Int64, cohort: Float32, floor: float) -> Float32:
-    """How similar each face is to those of the cohort that it resembles most besides its partner.
+def _groups_of_two(labels: Int64) -> Int64:
+    """Return (p, 2) int64, the rows of each label that (m,) int64 labels have twice, ascending."""
+    size = np.bincount(labels[labels >= 0], minlength=1)
+    members = np.flatnonzero(np.append(size == 2, False)[labels])
+    return members[np.argsort(labels[members], kind="stable")].reshape(-1, 2)
+
+
+def _is_linked(asked: Int64, labels: Int64, must_link: Int64) -> npt.NDArray[np.bool_]:
+    """Return (p,) bool, whether a must-link is within each group asked for.
 
     Args:
-        means: (2p, d) float32 of the faces, two by two.
-        members: (2p,) int64, the vertex of each.
-        cohort: (c, d) float32, the first vertices.
-        floor: similarity that lower ones are taken as.
+        asked: (p,) int64, labels from 0.
+        labels: (m,) int64, -1 for none.
+        must_link: (l, 2) int64, pairs of faces.
     """
-    level = np.empty(len(members), np.float32)
-    partners = members.reshape(-1, 2)[:, ::-1].ravel()
-    count = min(RUNNERS_UP, len(cohort))
-    rows = max(1, TABLE // max(1, len(cohort)))
-    for start in range(0, len(members), rows):
-        part = slice(start, start + rows)
-        table = means[part] @ cohort.T
-        for own in (members[part], partners[part]):
-            there = np.flatnonzero(own < len(cohort))
-            table[there, own[there]] = -np.inf
-        best = np.partition(table, len(cohort) - count, axis=1)[:, len(cohort) - count :]
-        level[part] = np.maximum(best, floor).mean(axis=1)
+    one, other = labels[must_link].T
+    return np.isin(asked, one[one == other])
+
+
+def _level_besides(means: Float32, besides: Int64, cohort: Float32, floor: float) -> Float32:
+    """Return how similar each face is to those of the cohort that it resembles most.
+
+    Args:
+        means: (f, d) float32 of the faces.
+        besides: (f, 2) int64, the face itself and its partner, which do not count.
+        cohort: (c, d) float32, the first of all faces.
+        floor: similarity that lower ones are taken as.
+
+    Returns:
+        (f,) float32, the mean over at most ``RUNNERS_UP``.
+    """
+    best = largest_products(means, cohort, RUNNERS_UP, exclude=besides)
+    level: Float32 = np.maximum(best, floor).mean(axis=1)
     return level

@@ -1,4 +1,4 @@
-"""Weaker faces to the groups that better faces have made.
+"""Attaches weaker faces to the groups that better faces have made.
 
 A face is attached where its average similarity to a group reaches the threshold and leads that
 to the next group by a margin: a face that fits two groups equally stays out. A single good face
@@ -12,76 +12,67 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from grouping.clustering.micro_clusters import Vertices
-from grouping.records import Float32, Int64
+from grouping.clustering.constraints import Constraints
+from grouping.clustering.micro_clusters import MicroClusters
+from grouping.records import Int64
+from grouping.similarity.nearest import nearest_rows
 
 # How much more similar a face must be to its group than to the next one.
 MARGIN = 0.05
 # How much more than the threshold asks for a group of one face.
 ALONE = 0.10
-# Entries of the table of similarities that is in memory at a time.
-TABLE = 16_000_000
 
 
-def attach(
-    vertices: Vertices,
+def attach_weak_faces(
+    faces: MicroClusters,
     labels: Int64,
     candidates: Int64,
     threshold: float,
-    hopeless: npt.NDArray[np.bool_],
-    margin: float = MARGIN,
+    low_quality: npt.NDArray[np.bool_],
 ) -> Int64:
-    """Labels with those candidates attached that clearly belong to one group.
+    """Return labels with those candidates attached that clearly belong to one group.
 
     Args:
-        vertices: all faces, as vertices.
+        faces: m of them, identical ones as one.
         labels: (m,) int64 from 0, -1 for none.
-        candidates: vertices to attach; those that have a label keep it.
+        candidates: (c,) int64, faces to attach; those that have a label keep it.
         threshold: smallest average similarity to a group.
-        hopeless: (m,) bool, vertices that do not join a group of one face.
-        margin: smallest lead over the next group.
+        low_quality: (m,) bool, faces that do not join a group of one face.
+
+    Returns:
+        (m,) int64.
     """
     waiting = candidates[labels[candidates] < 0]
     inside = np.flatnonzero(labels >= 0)
     if not len(inside) or not len(waiting):
         return labels
-    groups = vertices.take(inside).contract(labels[inside])
-    best, similarity, lead = _two_best(vertices.take(waiting).means(), groups.means())
+    groups = faces.take(inside).contract(labels[inside])
+    two, similarity = nearest_rows(faces.take(waiting).means(), groups.means(), 2)
+    best, best_similarity, lead = two[:, 0], similarity[:, 0], similarity[:, 0] - similarity[:, 1]
     alone = groups.sizes[best] == 1
     needed = threshold + np.where(alone, np.float32(ALONE), 0)
-    clear = (similarity >= needed) & (lead >= margin)
-    fits = np.flatnonzero(clear & ~(alone & hopeless[waiting]))
-    order = fits[np.argsort(-similarity[fits], kind="stable")]
-    return _placed(labels, waiting[order], best[order], vertices.cannot_link)
+    clear = (best_similarity >= needed) & (lead >= MARGIN)
+    fits = np.flatnonzero(clear & ~(alone & low_quality[waiting]))
+    order = fits[np.argsort(-best_similarity[fits], kind="stable")]
+    return _placed(labels, waiting[order], best[order], faces.cannot_link)
 
 
-def _two_best(vectors: Float32, groups: Float32) -> tuple[Int64, Float32, Float32]:
-    """For each vector its most similar group, that similarity, and its lead over the next."""
-    best = np.empty(len(vectors), np.int64)
-    similarity, lead = np.empty((2, len(vectors)), np.float32)
-    rows = max(1, TABLE // len(groups))
-    for start in range(0, len(vectors), rows):
-        part = slice(start, start + rows)
-        table = vectors[part] @ groups.T
-        row = np.arange(len(table))
-        best[part] = table.argmax(axis=1)
-        similarity[part] = table[row, best[part]]
-        table[row, best[part]] = -np.inf
-        lead[part] = similarity[part] - table.max(axis=1)
-    return best, similarity, lead
+def _placed(labels: Int64, faces: Int64, groups: Int64, cannot_link: Int64) -> Int64:
+    """Return labels with each face put in its group, in order, unless one in there forbids it.
 
+    Args:
+        labels: (m,) int64, -1 for none.
+        faces: (f,) int64, faces without a label.
+        groups: (f,) int64, where each wants to go.
+        cannot_link: (c, 2) int64, pairs of faces.
 
-def _placed(labels: Int64, vertices: Int64, groups: Int64, cannot_link: Int64) -> Int64:
-    """Labels with each vertex put in its group, in order, unless something there forbids it."""
-    wanted = set(vertices.tolist())
-    enemies: dict[int, list[int]] = {}
-    for a, b in cannot_link.tolist():
-        if a in wanted:
-            enemies.setdefault(a, []).append(b)
-        if b in wanted:
-            enemies.setdefault(b, []).append(a)
+    Returns:
+        (m,) int64.
+    """
+    concerned = np.isin(cannot_link, faces).any(axis=1)  # few of what may be millions
+    neighbours = Constraints(cannot_link=cannot_link[concerned]).neighbours()
     placed = labels.copy()
-    for vertex, group in zip(vertices.tolist(), groups.tolist(), strict=True):
-        if all(placed[other] != group for other in enemies.get(vertex, [])):
-            placed[vertex] = group
+    for face, group in zip(faces.tolist(), groups.tolist(), strict=True):
+        if all(placed[other] != group for other in neighbours.get(face, ())):
+            placed[face] = group
     return placed

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from grouping.people.group_faces import previous_faces
-from grouping.records import Int64
+from grouping.records import Float32, Int64
 from grouping.results.person_ids import Changes, assign_ids
 from grouping.results.schema import (
     NO_FACE,
@@ -20,9 +19,13 @@ from grouping.results.schema import (
     ImageEntry,
 )
 from grouping.similarity.group_sums import group_members
+from grouping.similarity.nearest import nearest_rows
 
 if TYPE_CHECKING:
     from grouping.results.run_result import GroupingResult
+
+# Similarities within a group that are in memory at a time.
+BLOCK = 4_000_000
 
 
 def build_response(
@@ -155,6 +158,26 @@ def _group(
         "cohesion": _rounded(result.grouping.cohesion[g], 4),
         "purity": _rounded(result.grouping.purity[g], 4),
     }
+
+
+def previous_faces(embeddings: Float32, members: Int64) -> tuple[Int64, Float32]:
+    """Return, for each face of a group, the most similar face that came before it.
+
+    Args:
+        embeddings: (n, d) float32 of all faces, rows of unit length.
+        members: (m,) int64, the faces of one group in the order wanted.
+
+    Returns:
+        (m,) int64, the earlier face (-1 for the first), and (m,) float32, their similarity
+        (-1 for the first).
+    """
+    vectors = embeddings[members]
+    nearest, similarity = nearest_rows(vectors, vectors, 1, earlier_only=True, entries=BLOCK)
+    place, found = nearest[:, 0], nearest[:, 0] >= 0
+    return (
+        np.where(found, members[place], -1),
+        np.where(found, similarity[:, 0], np.float32(-1)),
+    )
 
 
 def _rounded(values: Any, digits: int) -> Any:

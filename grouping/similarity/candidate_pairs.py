@@ -39,6 +39,7 @@ MAX_INT8_MARGIN = 0.06
 # Rows that stay in the processor's cache while vectors are rounded.
 ROUNDED_AT_ONCE = 256
 
+# Row and column of each pair within a block, (p,) intp each.
 Pairs = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 
@@ -52,14 +53,35 @@ class Candidates(Protocol):
     threads: int
 
     def block(self, rows: slice, cols: slice) -> Pairs:
-        """Places within the block of every pair that may reach the threshold, sorted."""
+        """Return the places within the block of every pair that may reach the threshold.
+
+        Args:
+            rows, cols: of the vectors; the block is the products of the one with the other.
+
+        Returns:
+            Sorted by row, then by column.
+        """
 
     def products(self, x: Float32, y: Float32, places: Pairs) -> Float32:
-        """(p,) float32, the inner product of each pair of a row of ``x`` and one of ``y``."""
+        """Return the inner product of each pair of a row of ``x`` and one of ``y``.
+
+        Args:
+            x: (r, d) float32, the vectors of the block's rows.
+            y: (c, d) float32, those of its columns.
+            places: p of them, sorted.
+
+        Returns:
+            (p,) float32.
+        """
 
 
 class Float32Candidates:
-    """By a float32 product, in numpy, which has threads of its own."""
+    """The first pass by a float32 product, in numpy, which has threads of its own.
+
+    Args:
+        vectors: (n, d) float32.
+        threshold: smallest product asked for.
+    """
 
     threads = 1
 
@@ -68,11 +90,11 @@ class Float32Candidates:
         self._cut = threshold - FLOAT32_MARGIN
 
     def products(self, x: Float32, y: Float32, places: Pairs) -> Float32:
-        """See :class:`Candidates`."""
+        """Return (p,) float32 of (r, d), (c, d) and p places, see :class:`Candidates`."""
         return pair_products(x, y, *places)
 
     def block(self, rows: slice, cols: slice) -> Pairs:
-        """See :class:`Candidates`."""
+        """Return the pairs of a block that may reach the threshold."""
         return _where(self._vectors[rows] @ self._vectors[cols].T >= self._cut)
 
 
@@ -85,12 +107,20 @@ class TorchCandidates:
         self.threads = torch.get_num_threads()
 
     def products(self, x: Float32, y: Float32, places: Pairs) -> Float32:
-        """See :class:`Candidates`. Reads the rows where they are: twice as fast as copies."""
+        """Return (p,) float32 of (r, d), (c, d) and p places, see :class:`Candidates`.
+
+        Reads the rows where they are: twice as fast as copies.
+        """
         return sampled_products(x, y, *places)
 
 
 class BF16Candidates(TorchCandidates):
-    """By a bfloat16 product."""
+    """The first pass by a bfloat16 product.
+
+    Args:
+        vectors: (n, d) float32, rows no longer than 1.
+        threshold: smallest product asked for.
+    """
 
     def __init__(self, vectors: Float32, threshold: float) -> None:
         super().__init__()
@@ -99,7 +129,7 @@ class BF16Candidates(TorchCandidates):
         self._cut = torch.tensor(threshold - BF16_MARGIN, dtype=torch.bfloat16)
 
     def block(self, rows: slice, cols: slice) -> Pairs:
-        """See :class:`Candidates`."""
+        """Return the pairs of a block that may reach the threshold."""
         product = self._vectors[rows] @ self._vectors[cols].T
         if self._cut <= 0:
             return _where((product >= self._cut).numpy())
@@ -110,7 +140,11 @@ class BF16Candidates(TorchCandidates):
 
 
 class Int8Candidates(TorchCandidates):
-    """By a product of 8-bit integers.
+    """The first pass by a product of 8-bit integers.
+
+    Args:
+        vectors: (n, d) float32.
+        threshold: smallest product asked for.
 
     Attributes:
         margin: by how much a product may be off.
@@ -136,12 +170,12 @@ class Int8Candidates(TorchCandidates):
         self._cut = int(np.floor((threshold - self.margin) / scale**2))
 
     def block(self, rows: slice, cols: slice) -> Pairs:
-        """See :class:`Candidates`."""
+        """Return the pairs of a block that may reach the threshold."""
         product = self._multiply(self._vectors[rows], self._vectors[cols].T)
         return _where(product.numpy() >= self._cut)
 
 
-PASSES: dict[str, type[Float32Candidates] | type[BF16Candidates] | type[Int8Candidates]] = {
+FIRST_PASSES: dict[str, type[Float32Candidates] | type[BF16Candidates] | type[Int8Candidates]] = {
     "float32": Float32Candidates,
     "bf16": BF16Candidates,
     "int8": Int8Candidates,
@@ -149,9 +183,15 @@ PASSES: dict[str, type[Float32Candidates] | type[BF16Candidates] | type[Int8Cand
 
 
 def first_pass(vectors: Float32, threshold: float, precision: str) -> Candidates:
-    """The pass of this precision; ``"auto"`` is what is fastest here for these vectors."""
+    """Return the pass of a precision.
+
+    Args:
+        vectors: (n, d) float32, rows no longer than 1.
+        threshold: smallest product asked for.
+        precision: a key of ``FIRST_PASSES``; ``"auto"`` is what is fastest here for these vectors.
+    """
     if precision != "auto":
-        return PASSES[precision](vectors, threshold)
+        return FIRST_PASSES[precision](vectors, threshold)
     if len(vectors) <= FEW_VECTORS:
         return Float32Candidates(vectors, threshold)
     if fastest() == "int8":
@@ -163,10 +203,10 @@ def first_pass(vectors: Float32, threshold: float, precision: str) -> Candidates
 
 @cache
 def fastest() -> str:
-    """``"int8"`` or ``"bf16"``, whichever one core multiplies faster."""
+    """Return ``"int8"`` or ``"bf16"``, whichever one core multiplies faster."""
     vectors = np.random.default_rng(0).standard_normal((512, 512), dtype=np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    with workers(1) as pool:
+    with single_core_threads(1) as pool:
         seconds = {
             name: pool.submit(_shortest, kind(vectors, 0.5)).result()
             for name, kind in (("int8", Int8Candidates), ("bf16", BF16Candidates))
@@ -175,7 +215,7 @@ def fastest() -> str:
 
 
 def _shortest(candidates: Candidates) -> float:
-    """Seconds of the fastest of a few blocks: others may use the machine meanwhile."""
+    """Return the seconds of the fastest of a few blocks: others may use the machine meanwhile."""
     laps = [time.perf_counter()]
     for _ in range(12):
         candidates.block(slice(None), slice(None))
@@ -184,8 +224,8 @@ def _shortest(candidates: Candidates) -> float:
 
 
 @contextmanager
-def workers(threads: int) -> Iterator[ThreadPoolExecutor]:
-    """A pool whose threads each multiply on one core.
+def single_core_threads(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Open a pool whose threads each multiply on one core.
 
     Blocks are so small that threads inside a product would mostly wait for each other.
     """
@@ -201,6 +241,6 @@ def workers(threads: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def _where(mask: npt.NDArray[np.bool_]) -> Pairs:
-    """Row and column of every true entry; on a sparse mask faster than ``np.nonzero``."""
+    """Return the places of the true entries of (r, c) bool; if few, faster than ``np.nonzero``."""
     rows, cols = np.divmod(np.flatnonzero(mask), mask.shape[1])
     return rows, cols

@@ -1,4 +1,4 @@
-"""Vectors to their sparse similarity graph: every pair at or above a threshold, exactly.
+"""The cosine graph of vectors: every pair at or above a threshold, exactly.
 
 The pairs are found block by block with a low-precision matrix product that misses none (see
 :mod:`grouping.similarity.candidate_pairs`) and settled in the same loop: computed again in
@@ -17,17 +17,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grouping.errors import GroupingError, InputError
+from grouping.errors import GraphTooLargeError, InputError
 from grouping.records import Float32, Int32
 from grouping.similarity.candidate_pairs import (
+    FIRST_PASSES,
     FLOAT32_MARGIN,
-    PASSES,
     Candidates,
     Pairs,
     first_pass,
-    workers,
+    single_core_threads,
 )
-from grouping.similarity.inner_products import pair_products
 
 # The product of two blocks stays in the cache of its core: larger ones take twice the time.
 BLOCK_ROWS = 1024
@@ -35,12 +34,8 @@ BLOCK_ROWS = 1024
 # faster than pair by pair.
 DENSE_SHARE = 0.01
 
-# Rows, columns and similarities of some edges.
+# Rows (e,) int32, columns (e,) int32 and similarities (e,) float32 of some edges.
 Part = tuple[Int32, Int32, Float32]
-
-
-class GraphTooLargeError(GroupingError):
-    """The graph has more edges than ``max_edges``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +59,9 @@ class CosineGraph:
 
 def check_vectors(vectors: npt.NDArray[Any]) -> None:
     """Refuse what has no direction.
+
+    Args:
+        vectors: any array.
 
     Raises:
         InputError: not (n, d) float32, or a row that is zero, NaN or infinite.
@@ -89,7 +87,7 @@ def cosine_graph(
     max_edges: int | None = None,
     block_rows: int = BLOCK_ROWS,
 ) -> CosineGraph:
-    """All pairs of vectors whose inner product is at least ``threshold``.
+    """Return all pairs of vectors whose inner product is at least ``threshold``.
 
     Args:
         vectors: (n, d) float32, rows no longer than 1. For rows of unit length the inner
@@ -106,88 +104,96 @@ def cosine_graph(
         GraphTooLargeError: there are more than ``max_edges`` edges.
     """
     check_vectors(vectors)
-    if precision not in ("auto", *PASSES):
-        raise InputError(f"precision must be auto, {', '.join(PASSES)}, got {precision!r}")
+    if precision not in ("auto", *FIRST_PASSES):
+        raise InputError(f"precision must be auto, {', '.join(FIRST_PASSES)}, got {precision!r}")
+    search = _Search(
+        vectors, threshold, first_pass(vectors, threshold, precision), block_rows, max_edges
+    )
     found: list[Part] = []
     count = 0
-    with closing(_parts(vectors, threshold, precision, block_rows, max_edges)) as parts:
-        for part in parts:
-            count += len(part[0])
+    with closing(search.stripes()) as stripes:
+        for stripe in stripes:
+            count += len(stripe[0])
             if max_edges is not None and count > max_edges:
                 raise GraphTooLargeError(f"more than {max_edges} pairs reach {threshold}")
-            found.append(part)
-    return CosineGraph(len(vectors), *_joined(found))
+            found.append(stripe)
+    return CosineGraph(len(vectors), *_concatenated(found))
 
 
-def _parts(
-    vectors: Float32, threshold: float, precision: str, block_rows: int, max_edges: int | None
-) -> Generator[Part, None, None]:
-    """The edges, stripe by stripe."""
-    search = first_pass(vectors, threshold, precision)
-    starts = range(0, len(vectors), block_rows)
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """The search for the edges of one graph, block by block.
 
-    def stripe(first: int) -> Part:
-        return _stripe(vectors, threshold, search, first, block_rows, max_edges)
+    Attributes:
+        vectors: (n, d) float32, rows no longer than 1.
+        threshold: smallest similarity of an edge.
+        candidates: the first pass over these vectors.
+        block_rows: rows of one block.
+        max_edges: more than the caller takes.
+    """
 
-    if search.threads == 1:
-        yield from map(stripe, starts)
-        return
-    with workers(search.threads) as pool:
-        yield from pool.map(stripe, starts)
+    vectors: Float32
+    threshold: float
+    candidates: Candidates
+    block_rows: int
+    max_edges: int | None
+
+    def stripes(self) -> Generator[Part, None, None]:
+        """Yield the edges, from the rows of one block at a time to all later rows."""
+        starts = range(0, len(self.vectors), self.block_rows)
+        if self.candidates.threads == 1:
+            yield from map(self._stripe, starts)
+            return
+        with single_core_threads(self.candidates.threads) as pool:
+            yield from pool.map(self._stripe, starts)
+
+    def _stripe(self, first: int) -> Part:
+        """Return the edges from the rows of the block that begins at ``first``."""
+        found: list[Part] = []
+        count = 0
+        rows = slice(first, first + self.block_rows)
+        for start in range(first, len(self.vectors), self.block_rows):
+            cols = slice(start, start + self.block_rows)
+            places = self.candidates.block(rows, cols)
+            if start == first:
+                upper = places[0] < places[1]
+                places = places[0][upper], places[1][upper]
+            i, j, similarity = self._settled(self.vectors[rows], self.vectors[cols], places)
+            found.append((i + np.int32(first), j + np.int32(start), similarity))
+            count += len(i)
+            if self.max_edges is not None and count > self.max_edges:
+                break  # the caller will see that
+        return _concatenated(found)
+
+    def _settled(self, x: Float32, y: Float32, places: Pairs) -> Part:
+        """Return the candidate pairs of a block that do reach the threshold.
+
+        Args:
+            x: (r, d) float32, the vectors of the block's rows.
+            y: (c, d) float32, those of its columns.
+            places: the candidates.
+
+        Returns:
+            Row and column within the block, and similarity.
+        """
+        rows, cols = places
+        if len(rows) > DENSE_SHARE * len(x) * len(y):
+            similarity = (x @ y.T)[rows, cols]
+        else:
+            similarity = self.candidates.products(x, y, places)
+        near = np.flatnonzero(np.abs(similarity - self.threshold) < FLOAT32_MARGIN)
+        keep = similarity >= self.threshold
+        precise = np.einsum(
+            "ij,ij->i", x[rows[near]].astype(np.float64), y[cols[near]].astype(np.float64)
+        )
+        keep[near] = precise >= self.threshold
+        return rows[keep].astype(np.int32), cols[keep].astype(np.int32), similarity[keep]
 
 
-def _stripe(
-    vectors: Float32,
-    threshold: float,
-    search: Candidates,
-    first: int,
-    block_rows: int,
-    max_edges: int | None,
-) -> Part:
-    """The edges from the rows of one block to all later rows."""
-    found: list[Part] = []
-    count = 0
-    rows = slice(first, first + block_rows)
-    for start in range(first, len(vectors), block_rows):
-        cols = slice(start, start + block_rows)
-        places = search.block(rows, cols)
-        if start == first:
-            upper = places[0] < places[1]
-            places = places[0][upper], places[1][upper]
-        i, j, similarity = _settle(search, vectors[rows], vectors[cols], places, threshold)
-        found.append((i + np.int32(first), j + np.int32(start), similarity))
-        count += len(i)
-        if max_edges is not None and count > max_edges:
-            break  # more than the caller takes; it will see that
-    return _joined(found)
-
-
-def _joined(parts: list[Part]) -> Part:
+def _concatenated(parts: list[Part]) -> Part:
+    """Return the edges of all parts, one part after the other."""
     return (
         np.concatenate([np.zeros(0, np.int32), *(p[0] for p in parts)]),
         np.concatenate([np.zeros(0, np.int32), *(p[1] for p in parts)]),
         np.concatenate([np.zeros(0, np.float32), *(p[2] for p in parts)]),
     )
-
-
-def _settle(search: Candidates, x: Float32, y: Float32, places: Pairs, threshold: float) -> Part:
-    """The candidate pairs of a block that do reach the threshold, with their similarity."""
-    rows, cols = places
-    if len(rows) > DENSE_SHARE * len(x) * len(y):
-        similarity = (x @ y.T)[rows, cols]
-    else:
-        similarity = search.products(x, y, places)
-    near = np.flatnonzero(np.abs(similarity - threshold) < FLOAT32_MARGIN)
-    keep = similarity >= threshold
-    precise = np.einsum(
-        "ij,ij->i", x[rows[near]].astype(np.float64), y[cols[near]].astype(np.float64)
-    )
-    keep[near] = precise >= threshold
-    return rows[keep].astype(np.int32), cols[keep].astype(np.int32), similarity[keep]
-
-
-def pair_similarity(
-    vectors: Float32, rows: npt.NDArray[np.integer], cols: npt.NDArray[np.integer]
-) -> Float32:
-    """(e,) float32, the inner product of each pair of rows."""
-    return pair_products(vectors, vectors, rows, cols)

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from grouping.records import Float32
 
-Index = npt.NDArray[np.integer]
+# (p,) integers, rows of an array.
+Rows = npt.NDArray[np.integer]
 
 # Rows that stay in the processor's cache while pairs are gathered.
 PAIR_CHUNK = 256
@@ -24,10 +25,18 @@ MANY_PAIRS = 512
 FEW_ROWS = 4
 
 
-def pair_products(x: Float32, y: Float32, rows: Index, cols: Index) -> Float32:
-    """(p,) float32, the inner product of each pair of a row of ``x`` and one of ``y``.
+def pair_products(x: Float32, y: Float32, rows: Rows, cols: Rows) -> Float32:
+    """Return the inner product of each pair of a row of ``x`` and one of ``y``.
 
     Many pairs of many vectors go through torch where the rows are in ascending order.
+
+    Args:
+        x: (n, d) float32.
+        y: (m, d) float32.
+        rows, cols: (p,) integers, rows of ``x`` and of ``y``.
+
+    Returns:
+        (p,) float32.
     """
     if len(x) > FEW_VECTORS and len(rows) >= MANY_PAIRS and (rows[1:] >= rows[:-1]).all():
         return sampled_products(x, y, rows, cols)
@@ -38,8 +47,17 @@ def pair_products(x: Float32, y: Float32, rows: Index, cols: Index) -> Float32:
     return products
 
 
-def sampled_products(x: Float32, y: Float32, rows: Index, cols: Index) -> Float32:
-    """The same of rows in ascending order, through torch, on all its threads."""
+def sampled_products(x: Float32, y: Float32, rows: Rows, cols: Rows) -> Float32:
+    """Return what :func:`pair_products` does, through torch, on all its threads.
+
+    Args:
+        x: (n, d) float32.
+        y: (m, d) float32.
+        rows, cols: (p,) integers, rows of ``x``, ascending, and of ``y``.
+
+    Returns:
+        (p,) float32.
+    """
     torch = torch_for_products()
     if len(rows) < len(x) // FEW_ROWS:
         first = np.flatnonzero(np.diff(rows, prepend=-1))
@@ -60,7 +78,7 @@ def sampled_products(x: Float32, y: Float32, rows: Index, cols: Index) -> Float3
 
 @cache
 def torch_for_products() -> Any:
-    """Torch, past its remark on sparse tensors; to be called before threads make products."""
+    """Return torch, past its remark on sparse tensors; call it before threads make products."""
     import torch
 
     with warnings.catch_warnings():

@@ -30,7 +30,7 @@ import numpy as np
 
 from grouping import GroupingConfig, GroupingPipeline, GroupingResult
 from grouping.boxes import overlap
-from grouping.people.group_faces import group_faces
+from grouping.people.group_faces import GroupingRules, group_faces
 from grouping.results.document import build_document
 from grouping.results.person_ids import assign_ids
 from grouping.similarity.group_sums import group_members
@@ -106,7 +106,7 @@ def print_scores(result: GroupingResult, labels: dict[str, Any]) -> None:
     print(f"found {np.mean(rows >= 0):.4f} of the labelled faces")
     print("threshold   BCubed P      R      F   pairwise P      R      F   photos with a clash")
     for threshold in sorted({*THRESHOLDS, result.threshold}):
-        grouping = group_faces(result.faces, threshold=threshold)
+        grouping = group_faces(result.faces, GroupingRules(threshold=threshold))
         groups = np.where(rows >= 0, grouping.labels[rows], -1)
         b, p = bcubed(truth, groups), pairwise(truth, groups)
         clash = clashes(truth, groups, photos)
@@ -123,7 +123,7 @@ def print_names(result: GroupingResult) -> None:
     people = sorted(set(names))
     print(f"{len(result.faces)} faces in {len(names)} photos of {len(people)} people by name")
     for threshold in sorted({*WIDE_RANGE, result.threshold}):
-        labels = group_faces(result.faces, threshold=threshold).labels
+        labels = group_faces(result.faces, GroupingRules(threshold=threshold)).labels
         in_groups = [set(result.faces.photo_index[m].tolist()) for m in group_members(labels)]
         right, chosen = 0, set()
         for person in people:

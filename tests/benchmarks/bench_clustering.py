@@ -42,9 +42,9 @@ Labels = Callable[[Any, float], np.ndarray]
 
 
 def ours(faces: Any, threshold: float) -> np.ndarray:
-    from grouping.people.group_faces import group_faces
+    from grouping.people.group_faces import GroupingRules, group_faces
 
-    return group_faces(faces, threshold=threshold).labels
+    return group_faces(faces, GroupingRules(threshold=threshold)).labels
 
 
 def plain_linkage(faces: Any, threshold: float) -> np.ndarray:
@@ -193,13 +193,13 @@ def measure_parts(sources: list[str]) -> dict[str, dict[int, float]]:
     The sizes take turns, so that a machine that is slower for a while is so for all of them.
     """
     from backbone.runtime.memory import keep_freed_memory
-    from grouping.people.group_faces import group_faces
-    from grouping.people.group_faces import micro_clusters as vertices
+    from grouping.clustering import linkage_in_parts
+    from grouping.people.group_faces import GroupingRules, group_faces
 
     keep_freed_memory()  # as run_grouping.py does
     # Imports torch and tries it: once in a process, whatever the number of faces.
-    group_faces(load("11000/0/1")[0], threshold=THRESHOLD)
-    graph_seconds, plain = 0.0, vertices.graph_of
+    group_faces(load("11000/0/1")[0], GroupingRules(threshold=THRESHOLD))
+    graph_seconds, plain = 0.0, linkage_in_parts.graph_of
 
     def timed(*arguments: Any) -> Any:
         nonlocal graph_seconds
@@ -209,12 +209,12 @@ def measure_parts(sources: list[str]) -> dict[str, dict[int, float]]:
         return graph
 
     least: dict[str, dict[int, float]] = {"graph": {}, "the rest": {}}
-    vertices.graph_of = timed
+    linkage_in_parts.graph_of = timed
     try:
         for source in sources * PARTS_ROUNDS:
             faces, _ = load(source)
             graph_seconds, started = 0.0, time.perf_counter()
-            group_faces(faces, threshold=THRESHOLD)
+            group_faces(faces, GroupingRules(threshold=THRESHOLD))
             rest = time.perf_counter() - started - graph_seconds
             print(
                 f"{made(source):>10}  graph {graph_seconds:.2f} s, the rest {rest:.2f} s",
@@ -224,7 +224,7 @@ def measure_parts(sources: list[str]) -> dict[str, dict[int, float]]:
                 best = least[part].get(made(source), math.inf)
                 least[part][made(source)] = min(seconds, best)
     finally:
-        vertices.graph_of = plain
+        linkage_in_parts.graph_of = plain
     return least
 
 

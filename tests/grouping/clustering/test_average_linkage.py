@@ -10,28 +10,20 @@ from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import adjusted_rand_score
 
 from grouping.clustering.average_linkage import average_linkage
-from grouping.clustering.constraints import Constraints
-from grouping.clustering.micro_clusters import Vertices, link, vertices_of
-from grouping.similarity.cosine_graph import cosine_graph
+from grouping.clustering.micro_clusters import MicroClusters
+from grouping.similarity.cosine_graph import CosineGraph, cosine_graph
 from grouping.similarity.group_sums import group_sums
 from tests.helpers.vectors import hard_vectors, unit
 
-NO_PAIRS = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+NO_PAIRS = np.zeros((0, 2), np.int64)
 
 
 def linked(
     vectors: np.ndarray, threshold: float, cannot: np.ndarray | None = None, accept=None
 ) -> np.ndarray:
-    graph = cosine_graph(vectors, threshold)
-    apart = NO_PAIRS if cannot is None else (cannot[:, 0], cannot[:, 1])
-    merges = average_linkage(
-        vectors,
-        np.ones(len(vectors), np.int64),
-        (graph.rows, graph.cols, graph.similarity),
-        apart,
-        threshold,
-        accept,
-    )
+    apart = NO_PAIRS if cannot is None else cannot
+    vertices = MicroClusters(vectors, np.ones(len(vectors), np.int64), apart)
+    merges = average_linkage(vertices, cosine_graph(vectors, threshold), threshold, accept)
     return merges.roots(len(vectors))
 
 
@@ -136,17 +128,11 @@ def test_ties_are_broken_by_the_smallest_vertices() -> None:
 
 def test_merges_are_listed_with_their_similarity() -> None:
     vectors = unit(np.array([[1, 0, 0], [1, 0.1, 0], [1, 0.3, 0.3], [0, 0, 1]]))
-    graph = cosine_graph(vectors, 0.1)
-    merges = average_linkage(
-        vectors,
-        np.ones(4, np.int64),
-        (graph.rows, graph.cols, graph.similarity),
-        NO_PAIRS,
-        0.5,
-    )
+    vertices = MicroClusters(vectors, np.ones(4, np.int64), NO_PAIRS)
+    merges = average_linkage(vertices, cosine_graph(vectors, 0.1), 0.5)
     products = vectors.astype(float) @ vectors.T
-    assert merges.kept.tolist() == [0, 0]
-    assert merges.gone.tolist() == [1, 2]
+    assert merges.merged_into.tolist() == [0, 0]
+    assert merges.merged.tolist() == [1, 2]
     assert merges.similarity == pytest.approx([products[0, 1], products[:2, 2].mean()], abs=1e-6)
 
 
@@ -174,43 +160,8 @@ def test_a_rule_is_told_the_similarities_within_and_sums_are_given_back() -> Non
     used = np.flatnonzero(sizes)
     before, counts = sums.copy(), sizes.copy()
     graph = cosine_graph(sums[used] / sizes[used, None].astype(np.float32), 0.3)
-    edges = used[graph.rows], used[graph.cols], graph.similarity
-    average_linkage(sums, sizes, edges, NO_PAIRS, 0.3, rule)
+    graph = CosineGraph(250, used[graph.rows], used[graph.cols], graph.similarity)
+    average_linkage(MicroClusters(sums, sizes, NO_PAIRS), graph, 0.3, rule)
     assert merged > 50
     assert np.array_equal(sums, before)
     assert np.array_equal(sizes, counts)
-
-
-def test_parts_lose_little_against_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors, _ = hard_vectors(3000, seed=7)
-    vertices, _ = vertices_of(vectors, Constraints())
-    whole = link(vertices, 0.4)
-    monkeypatch.setattr("grouping.clustering.micro_clusters.MAX_AT_ONCE", 800)
-    in_parts = link(vertices, 0.4)
-    assert adjusted_rand_score(whole, in_parts) > 0.99
-
-
-def test_too_many_edges_are_clustered_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(0)
-    people = unit(rng.standard_normal((3, 64)))
-    vectors = unit(people[np.arange(900) % 3] * 2 + unit(rng.standard_normal((900, 64))))
-    vertices, member = vertices_of(vectors, Constraints())
-    monkeypatch.setattr(
-        "grouping.clustering.micro_clusters.MAX_EDGES", 20_000
-    )  # the whole has 130,000
-    labels = link(vertices, 0.4)[member]
-    assert parts(labels) == {frozenset(range(k, 900, 3)) for k in range(3)}
-
-
-def test_vertices_keep_their_links_when_cut_and_contracted() -> None:
-    vectors = unit(np.random.default_rng(1).standard_normal((6, 8)))
-    vertices = Vertices(vectors, np.ones(6, np.int64), np.array([[0, 1], [2, 5], [3, 4]]))
-    assert vertices.take(np.array([5, 2, 0])).cannot_link.tolist() == [[1, 0]]
-    merged = vertices.contract(np.array([0, 1, 0, 2, 2, 1]))
-    assert merged.cannot_link.tolist() == [[0, 1]]
-    assert merged.sizes.tolist() == [2, 2, 2]
-    assert np.allclose(
-        merged.sums,
-        [vectors[0] + vectors[2], vectors[1] + vectors[5], vectors[3] + vectors[4]],
-        atol=1e-6,
-    )

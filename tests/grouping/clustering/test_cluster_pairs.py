@@ -1,4 +1,4 @@
-"""Sorting and contracting pairs of clusters, against plain loops."""
+"""Choosing and contracting pairs of clusters, against plain loops."""
 
 from __future__ import annotations
 
@@ -6,36 +6,16 @@ import numpy as np
 import pytest
 
 from grouping.clustering.cluster_pairs import (
-    ClusterEdges,
-    ascending,
+    ClusterPairs,
+    at_or_above,
     compacted,
     contract,
-    distinct,
-    distinct_pairs,
-    reaching,
     reciprocal_best,
 )
 from tests.helpers.vectors import unit
 
 
-@pytest.mark.parametrize("largest", [0, 1, 255, 2**16 - 1, 2**16, 2**33, 2**62])
-@pytest.mark.parametrize("count", [0, 1, 2, 3000])
-def test_radix_sort_is_the_stable_order(largest: int, count: int) -> None:
-    keys = np.random.default_rng(0).integers(0, largest, count, endpoint=True)
-    keys = np.repeat(keys, 2)[::-1].copy()
-    assert np.array_equal(ascending(keys), np.argsort(keys, kind="stable"))
-    assert np.array_equal(distinct(keys), np.unique(keys))
-
-
-@pytest.mark.parametrize("count", [0, 1, 500])
-def test_distinct_pairs_have_no_order_and_no_loops(count: int) -> None:
-    pairs = np.random.default_rng(0).integers(0, 20, (count, 2))
-    expected = {tuple(sorted(pair)) for pair in pairs.tolist() if pair[0] != pair[1]}
-    assert distinct_pairs(pairs, 20).tolist() == [list(pair) for pair in sorted(expected)]
-    assert distinct_pairs(pairs, 20).shape == (len(expected), 2)
-
-
-def made(n: int, seed: int) -> tuple[np.ndarray, ClusterEdges, np.ndarray]:
+def made(n: int, seed: int) -> tuple[np.ndarray, ClusterPairs, np.ndarray]:
     """Sums of vectors, some pairs of them with their products or forbidden, and sizes."""
     rng = np.random.default_rng(seed)
     sums = unit(rng.standard_normal((n, 8)))
@@ -44,12 +24,12 @@ def made(n: int, seed: int) -> tuple[np.ndarray, ClusterEdges, np.ndarray]:
     low, high = low[some], high[some]
     total = (sums[low] * sums[high]).sum(axis=1).astype(float)
     total[rng.random(len(total)) < 0.1] = -np.inf
-    return sums, ClusterEdges(low, high, total), np.ones(n, np.int64)
+    return sums, ClusterPairs(low, high, total), np.ones(n, np.int64)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_contracted_edges_hold_the_products_of_the_merged(seed: int) -> None:
-    sums, edges, _ = made(30, seed)
+def test_contracted_pairs_hold_the_products_of_the_merged(seed: int) -> None:
+    sums, pairs, _ = made(30, seed)
     kept, gone = np.array([0, 4, 9]), np.array([7, 5, 20])
     name = np.arange(30)
     name[gone] = kept
@@ -57,15 +37,15 @@ def test_contracted_edges_hold_the_products_of_the_merged(seed: int) -> None:
     after = sums.copy()
     after[kept] += sums[gone]
     forbidden = set()
-    for low, high, total in zip(edges.low, edges.high, edges.total, strict=True):
+    for low, high, total in zip(pairs.low, pairs.high, pairs.total, strict=True):
         pair = tuple(sorted((int(name[low]), int(name[high]))))
         if pair[0] != pair[1]:
             expected[pair] = float(after[pair[0]] @ after[pair[1]])
             if total == -np.inf:
                 forbidden.add(pair)
     expected |= dict.fromkeys(forbidden, -np.inf)
-    same, changed = contract(edges, kept, gone, after, np.arange(30))
-    both = [edges.take(same), changed]
+    same, changed = contract(pairs, kept, gone, after, np.arange(30))
+    both = [pairs.take(same), changed]
     found = {
         (int(low), int(high)): float(total)
         for part in both
@@ -76,11 +56,11 @@ def test_contracted_edges_hold_the_products_of_the_merged(seed: int) -> None:
     assert not {*both[0].low.tolist(), *both[0].high.tolist()} & {*kept.tolist(), *gone.tolist()}
 
 
-def test_edges_that_do_not_matter_are_dropped_and_places_are_without_gaps() -> None:
-    _, edges, sizes = made(60, 1)
-    some, mean = reaching(edges, sizes, 0.5)
+def test_pairs_that_do_not_matter_are_dropped_and_places_are_without_gaps() -> None:
+    _, pairs, sizes = made(60, 1)
+    some, mean = at_or_above(pairs, sizes, 0.5)
     assert set(mean.tolist()) == {
-        total for total in edges.total.tolist() if total >= 0.5 or total == -np.inf
+        total for total in pairs.total.tolist() if total >= 0.5 or total == -np.inf
     }
     used, compact, kept = compacted(some, mean, 60)
     ends = {*some.low[mean > -np.inf].tolist(), *some.high[mean > -np.inf].tolist()}
@@ -96,18 +76,18 @@ def test_edges_that_do_not_matter_are_dropped_and_places_are_without_gaps() -> N
 
 
 def test_reciprocal_best_are_each_others_largest() -> None:
-    _, edges, _ = made(40, 2)
+    _, pairs, _ = made(40, 2)
     table = np.full((40, 40), -np.inf)
-    table[edges.low, edges.high] = table[edges.high, edges.low] = edges.total
-    chosen = reciprocal_best(edges, edges.total)
+    table[pairs.low, pairs.high] = table[pairs.high, pairs.low] = pairs.total
+    chosen = reciprocal_best(pairs, pairs.total)
     assert len(chosen) > 3
-    assert {(int(edges.low[k]), int(edges.high[k])) for k in chosen} == {
+    assert {(int(pairs.low[k]), int(pairs.high[k])) for k in chosen} == {
         (i, int(j)) for i, j in enumerate(table.argmax(axis=1)) if i < j and table[j].argmax() == i
     }
 
 
 def test_of_equal_pairs_the_smallest_goes_first_and_forbidden_ones_never() -> None:
-    edges = ClusterEdges(np.array([0, 0, 1, 3]), np.array([1, 2, 2, 4]), np.zeros(4))
-    assert reciprocal_best(edges, np.array([0.5, 0.5, 0.5, -np.inf])).tolist() == [0]
-    none = ClusterEdges(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    pairs = ClusterPairs(np.array([0, 0, 1, 3]), np.array([1, 2, 2, 4]), np.zeros(4))
+    assert reciprocal_best(pairs, np.array([0.5, 0.5, 0.5, -np.inf])).tolist() == [0]
+    none = ClusterPairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     assert len(reciprocal_best(none, none.total)) == 0

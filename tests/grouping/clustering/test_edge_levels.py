@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from grouping.clustering.edge_levels import EdgesByLevel, SeenKeys
-from grouping.similarity.cosine_graph import cosine_graph
+from grouping.similarity.cosine_graph import CosineGraph, cosine_graph
 from tests.helpers.vectors import hard_vectors
 
 
@@ -25,7 +25,7 @@ def test_each_edge_is_there_once_at_the_first_level_that_it_reaches(
     similarity = np.append(similarity, exact[exact >= threshold])
     rows = np.arange(len(similarity), dtype=np.int32)
     expected = sets([(rows, rows + 1, similarity)])
-    by_level = EdgesByLevel((rows, rows + 1, similarity), threshold)
+    by_level = EdgesByLevel(CosineGraph(len(rows) + 1, rows, rows + 1, similarity), threshold)
     assert by_level.levels[-1] == threshold
     assert by_level.levels == sorted(by_level.levels, reverse=True)
     above = np.inf
@@ -39,7 +39,7 @@ def test_each_edge_is_there_once_at_the_first_level_that_it_reaches(
 
 def test_no_edges_have_levels_too() -> None:
     none = np.zeros(0, np.int32)
-    by_level = EdgesByLevel((none, none, np.zeros(0, np.float32)), 0.4)
+    by_level = EdgesByLevel(CosineGraph(3, none, none, np.zeros(0, np.float32)), 0.4)
     single, keys = by_level.between(0, np.arange(3), np.ones(3, np.int64))
     assert len(single.low) == len(keys) == 0
 
@@ -48,25 +48,24 @@ def test_no_edges_have_levels_too() -> None:
 def test_clusters_between_which_an_edge_is(threshold: float) -> None:
     vectors, _ = hard_vectors(600, seed=3)
     rng = np.random.default_rng(0)
-    name = np.where(rng.random(600) < 0.5, np.arange(600), rng.integers(0, 40, 600) // 2 * 2)
-    name = np.minimum(name, np.arange(600))  # a cluster is called after its smallest vertex
-    name = name[name]
-    while not np.array_equal(name, name[name]):
-        name = name[name]
-    counts = np.bincount(name, minlength=600)
+    cluster_of = np.where(rng.random(600) < 0.5, np.arange(600), rng.integers(0, 40, 600) // 2 * 2)
+    cluster_of = np.minimum(cluster_of, np.arange(600))  # named by its smallest vertex
+    cluster_of = cluster_of[cluster_of]
+    while not np.array_equal(cluster_of, cluster_of[cluster_of]):
+        cluster_of = cluster_of[cluster_of]
+    counts = np.bincount(cluster_of, minlength=600)
     sizes = rng.integers(1, 4, 600)
-    graph = cosine_graph(vectors, threshold)
-    by_level = EdgesByLevel((graph.rows, graph.cols, graph.similarity), threshold)
+    by_level = EdgesByLevel(cosine_graph(vectors, threshold), threshold)
     for number in range(len(by_level.levels)):
         singles, several = {}, set()
         for part in by_level.parts(number):
             for i, j, similarity in zip(*(column.tolist() for column in part), strict=True):
-                low, high = sorted((int(name[i]), int(name[j])))
+                low, high = sorted((int(cluster_of[i]), int(cluster_of[j])))
                 if low != high and counts[low] == counts[high] == 1:
                     singles[low, high] = similarity * sizes[low] * sizes[high]
                 elif low != high:
                     several.add((low, high))
-        single, keys = by_level.between(number, name, sizes)
+        single, keys = by_level.between(number, cluster_of, sizes)
         found = zip(single.low.tolist(), single.high.tolist(), strict=True)
         assert dict(zip(found, single.total.tolist(), strict=True)) == pytest.approx(singles)
         assert {divmod(key, 600) for key in keys.tolist()} == several

@@ -7,9 +7,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from grouping.clustering.constraints import Constraints
-from grouping.clustering.must_links import join_clusters, spread_over_mates
-from grouping.people.group_faces import group_faces
+from grouping.clustering.constraints import Constraints, extend_cannot_links
+from grouping.clustering.micro_clusters import MicroClusters
+from grouping.clustering.must_links import join_linked_clusters
+from grouping.people.group_faces import GroupingRules, group_faces
 from tests.helpers.vectors import face_set, unit
 
 NO_PAIRS = np.zeros((0, 2), np.int64)
@@ -19,13 +20,13 @@ def as_set(pairs: np.ndarray) -> set[tuple[int, int]]:
     return {tuple(sorted(pair)) for pair in pairs.tolist()}
 
 
-def mates_of(must: np.ndarray, n: int) -> list[set[int]]:
+def linked_with(must: np.ndarray, n: int) -> list[set[int]]:
     """For each of ``n`` all that must be with it; one and the same set for all of them."""
-    mates = [{vertex} for vertex in range(n)]
+    together = [{vertex} for vertex in range(n)]
     for a, b in must.tolist():
-        for vertex in (both := mates[a] | mates[b]):
-            mates[vertex] = both
-    return mates
+        for vertex in (both := together[a] | together[b]):
+            together[vertex] = both
+    return together
 
 
 def people(count: int, faces: int, seed: int = 0) -> np.ndarray:
@@ -35,27 +36,27 @@ def people(count: int, faces: int, seed: int = 0) -> np.ndarray:
     return unit(1.6 * centres + unit(rng.standard_normal((count * faces, 128))))
 
 
-def test_enemies_of_one_are_enemies_of_all_its_mates() -> None:
+def test_what_one_cannot_be_with_none_of_its_linked_can_be_with() -> None:
     must = np.array([[0, 1], [1, 2], [4, 5]])
-    spread = spread_over_mates(np.array([[0, 3], [2, 4], [0, 2], [3, 6]]), must, 7)
-    mates = {(a, 3) for a in (0, 1, 2)} | {(a, b) for a in (0, 1, 2) for b in (4, 5)}
-    assert as_set(spread) == mates | {(3, 6)}
-    assert as_set(spread_over_mates(np.array([[1, 0]]), NO_PAIRS, 3)) == {(0, 1)}
+    extended = extend_cannot_links(np.array([[0, 3], [2, 4], [0, 2], [3, 6]]), must, 7)
+    expected = {(a, 3) for a in (0, 1, 2)} | {(a, b) for a in (0, 1, 2) for b in (4, 5)}
+    assert as_set(extended) == expected | {(3, 6)}
+    assert as_set(extend_cannot_links(np.array([[1, 0]]), NO_PAIRS, 3)) == {(0, 1)}
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_enemies_are_spread_as_the_rule_says(seed: int) -> None:
+def test_cannot_links_are_extended_as_the_rule_says(seed: int) -> None:
     rng = np.random.default_rng(seed)
     must, cannot = (rng.integers(0, 30, (size, 2)) for size in (12, 25))
-    mates = mates_of(must, 30)
+    together = linked_with(must, 30)
     expected = {
         tuple(sorted((one, other)))
         for a, b in cannot.tolist()
-        if mates[a] is not mates[b]
-        for one in mates[a]
-        for other in mates[b]
+        if together[a] is not together[b]
+        for one in together[a]
+        for other in together[b]
     }
-    assert as_set(spread_over_mates(cannot, must, 30)) == expected
+    assert as_set(extend_cannot_links(cannot, must, 30)) == expected
 
 
 def test_many_links_between_two_people_take_little_memory() -> None:
@@ -64,10 +65,10 @@ def test_many_links_between_two_people_take_little_memory() -> None:
     must = np.stack([np.append(chain, chain + 400), np.append(chain, chain + 400) + 1], axis=1)
     cannot = np.stack([np.arange(400), np.arange(400) + 400], axis=1)
     tracemalloc.start()
-    spread = spread_over_mates(cannot, must, 800)
+    extended = extend_cannot_links(cannot, must, 800)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert len(spread) == 400 * 400
+    assert len(extended) == 400 * 400
     assert peak < 50e6
 
 
@@ -76,7 +77,7 @@ def test_people_of_different_names_stay_apart_whatever_is_linked() -> None:
     faces = face_set(people(2, 4))
     names = np.array([[0, 1], [4, 5]])
     links = Constraints(np.concatenate([names, [[3, 7]]]), cannot_link=np.array([[0, 4]]))
-    labels = group_faces(faces, threshold=0.4, constraints=links).labels
+    labels = group_faces(faces, GroupingRules(threshold=0.4), links).labels
     assert labels[3] == labels[7]
     assert labels[0] == labels[1] == labels[2] >= 0
     assert labels[4] == labels[5] == labels[6] >= 0
@@ -88,12 +89,12 @@ def test_what_is_linked_is_together_and_what_is_kept_apart_is_not(seed: int) -> 
     rng = np.random.default_rng(seed)
     faces = face_set(people(4, 5, seed))
     must = rng.integers(0, 20, (8, 2))
-    mates = mates_of(must, 20)
+    together = linked_with(must, 20)
     linked = sorted(set(must.ravel().tolist()))
     cannot = rng.choice(linked, (4, 2))
-    cannot = cannot[[mates[a] is not mates[b] for a, b in cannot.tolist()]]
+    cannot = cannot[[together[a] is not together[b] for a, b in cannot.tolist()]]
     links = Constraints(must, cannot)
-    labels = group_faces(faces, threshold=0.4, min_photos=1, constraints=links).labels
+    labels = group_faces(faces, GroupingRules(threshold=0.4, min_photos=1), links).labels
     assert all(labels[a] == labels[b] >= 0 for a, b in must.tolist())
     assert not any(labels[a] == labels[b] for a, b in cannot.tolist())
 
@@ -101,15 +102,15 @@ def test_what_is_linked_is_together_and_what_is_kept_apart_is_not(seed: int) -> 
 def test_two_unlike_groups_become_one_with_all_their_faces() -> None:
     faces = face_set(people(2, 4))
     links = Constraints(must_link=np.array([[0, 5]]))
-    assert group_faces(faces, threshold=0.4).labels.max() == 1
-    assert group_faces(faces, threshold=0.4, constraints=links).labels.tolist() == [0] * 8
+    assert group_faces(faces, GroupingRules(threshold=0.4)).labels.max() == 1
+    assert group_faces(faces, GroupingRules(threshold=0.4), links).labels.tolist() == [0] * 8
 
 
 def test_of_two_faces_of_a_photo_in_joined_groups_the_less_similar_leaves() -> None:
     photos = np.array([0, 1, 2, 3, 4, 5, 3, 7])  # faces 3 and 6 are in one photo
     vectors = people(2, 4)
     links = Constraints(must_link=np.array([[0, 5]]))
-    labels = group_faces(face_set(vectors, photos), threshold=0.4, constraints=links).labels
+    labels = group_faces(face_set(vectors, photos), GroupingRules(threshold=0.4), links).labels
     mean = vectors.mean(0)
     leaves = min((3, 6), key=lambda i: float(vectors[i] @ mean))
     assert labels[leaves] == -1
@@ -117,9 +118,9 @@ def test_of_two_faces_of_a_photo_in_joined_groups_the_less_similar_leaves() -> N
 
 
 def test_a_linked_face_stays_where_another_must_leave() -> None:
-    sums = people(1, 4)
-    links = np.array([[0, 1]]), np.array([[0, 2]])
-    labels = join_clusters(sums, np.ones(4, np.int64), np.array([1, 0, 0, 0]), *links)
+    must, cannot = np.array([[0, 1]]), np.array([[0, 2]])
+    vertices = MicroClusters(people(1, 4), np.ones(4, np.int64), cannot, must)
+    labels = join_linked_clusters(vertices, np.array([1, 0, 0, 0]))
     assert labels[0] == labels[1] == labels[3] == 0
     assert labels[2] == -1
 
@@ -128,10 +129,11 @@ def test_weak_and_lone_faces_follow_their_link() -> None:
     vectors = people(3, 1)
     faces = face_set(vectors, quality=np.array([0.01, 0.9, 0.9]))
     links = Constraints(must_link=np.array([[0, 1]]))
-    assert group_faces(faces, threshold=0.4, constraints=links).labels.tolist() == [0, 0, -1]
+    assert group_faces(faces, GroupingRules(threshold=0.4), links).labels.tolist() == [0, 0, -1]
 
 
 def test_without_links_nothing_changes() -> None:
     labels = np.array([2, -1, 0, 1])
-    joined = join_clusters(people(1, 4), np.ones(4, np.int64), labels, NO_PAIRS, NO_PAIRS)
+    vertices = MicroClusters(people(1, 4), np.ones(4, np.int64), NO_PAIRS)
+    joined = join_linked_clusters(vertices, labels)
     assert joined.tolist() == [2, -1, 0, 1]

@@ -10,7 +10,7 @@ import pytest
 from grouping.corrections.apply import apply_corrections
 from grouping.corrections.toml_file import load_corrections, parse_corrections
 from grouping.errors import CorrectionsError
-from grouping.people.group_faces import group_faces
+from grouping.people.group_faces import GroupingRules, group_faces
 from tests.helpers.vectors import face_set, unit
 
 A, B, C, D = ("".join([digit] * 64) for digit in "abcd")
@@ -143,7 +143,7 @@ def test_entries_reach_the_groups(people: np.ndarray) -> None:
     boxes = np.tile([0, 0, 50, 50], (6, 1))
     faces = face_set(people, boxes=boxes)
     shas = [letter * 64 for letter in "012345"]
-    plain = group_faces(faces, threshold=0.4)
+    plain = group_faces(faces, GroupingRules(threshold=0.4))
     assert sorted(plain.labels) == [0, 0, 1, 1, 2, 2]
     text = file(
         entry("person", face(shas[0]), face(shas[2], [4, 4, 54, 54]), name="Anna"),
@@ -153,7 +153,7 @@ def test_entries_reach_the_groups(people: np.ndarray) -> None:
     applied = apply_corrections(parse_corrections(text), faces, shas)
     assert applied.names == {0: "Anna", 2: "Anna"}
     assert applied.warnings == ()
-    labels = group_faces(faces, threshold=0.4, constraints=applied.constraints).labels
+    labels = group_faces(faces, GroupingRules(threshold=0.4), applied.constraints).labels
     assert labels[0] == labels[1] == labels[2] == 0
     assert labels[3:].tolist() == [-1, -1, -1]
 
@@ -178,7 +178,7 @@ def test_all_copies_of_a_photo_are_meant(people: np.ndarray) -> None:
     text = file(entry("ignore", face(A)), entry("cannot_link", face(B), face(C)))
     links = apply_corrections(parse_corrections(text), faces, shas).constraints
     assert links.ignore.tolist() == [0, 1]
-    labels = group_faces(faces, threshold=-1.0, min_photos=1, constraints=links).labels
+    labels = group_faces(faces, GroupingRules(threshold=-1.0, min_photos=1), links).labels
     assert labels[2] == labels[3] != labels[4]
     assert labels[4] == labels[5]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from grouping.errors import InputError
-from grouping.people.group_faces import group_faces, previous_faces
+from grouping.people.group_faces import GroupingRules, group_faces
 from tests.helpers.paths import ROOT
 from tests.helpers.vectors import bcubed, face_set, hard_vectors, unit
 
@@ -27,11 +27,11 @@ def album(n: int, seed: int = 0) -> tuple[object, np.ndarray]:
 @METHODS
 def test_identical_groups_in_any_order(method: str) -> None:
     faces, _ = album(500)
-    first = group_faces(faces, method=method, threshold=0.4)
+    first = group_faces(faces, GroupingRules(method=method, threshold=0.4))
     assert len(first) > 20
     for seed in range(20 if method == "agglomerative" else 3):
         order = np.random.default_rng(seed).permutation(500)
-        again = group_faces(faces[order], method=method, threshold=0.4)
+        again = group_faces(faces[order], GroupingRules(method=method, threshold=0.4))
         assert np.array_equal(again.labels, first.labels[order])
         assert np.array_equal(order[again.representative], first.representative)
         assert np.allclose(again.cohesion, first.cohesion, atol=1e-5)
@@ -41,7 +41,7 @@ def test_identical_groups_in_any_order(method: str) -> None:
 @METHODS
 def test_people_are_found_and_no_photo_holds_one_twice(method: str) -> None:
     faces, person = album(1500, seed=3)
-    result = group_faces(faces, method=method, threshold=0.4)
+    result = group_faces(faces, GroupingRules(method=method, threshold=0.4))
     assert bcubed(person, result.labels)[2] > 0.9
     inside = np.flatnonzero(result.labels >= 0)
     seen = np.stack([result.labels[inside], faces.photo_index[inside]], axis=1)
@@ -50,7 +50,7 @@ def test_people_are_found_and_no_photo_holds_one_twice(method: str) -> None:
 
 def test_columns_of_the_result_by_their_definition() -> None:
     faces, _ = album(400, seed=2)
-    result = group_faces(faces, threshold=0.4)
+    result = group_faces(faces, GroupingRules(threshold=0.4))
     sizes = []
     for k in range(len(result)):
         members = np.flatnonzero(result.labels == k)
@@ -69,30 +69,36 @@ def test_columns_of_the_result_by_their_definition() -> None:
 def test_a_group_needs_different_photos_not_faces() -> None:
     person = unit(np.ones((3, 16)) + np.random.default_rng(0).normal(0, 0.05, (3, 16)))
     faces = face_set(person, np.array([4, 4, 4]))  # near-identical: a collage in one photo
-    assert group_faces(faces, threshold=0.4).labels.tolist() == [-1, -1, -1]
-    assert group_faces(faces, threshold=0.4, min_photos=1).labels.tolist() == [0, 0, 0]
-    assert group_faces(face_set(person), threshold=0.4, min_photos=4).labels.max() == -1
+    assert group_faces(faces, GroupingRules(threshold=0.4)).labels.tolist() == [-1, -1, -1]
+    assert group_faces(faces, GroupingRules(threshold=0.4, min_photos=1)).labels.tolist() == [
+        0,
+        0,
+        0,
+    ]
+    assert (
+        group_faces(face_set(person), GroupingRules(threshold=0.4, min_photos=4)).labels.max() == -1
+    )
 
 
 def test_groups_are_ordered_by_photos_before_faces() -> None:
     rng = np.random.default_rng(1)
     a, b = (unit(unit(rng.standard_normal((1, 32))) + rng.normal(0, 0.01, (4, 32))) for _ in "ab")
     faces = face_set(np.concatenate([a, b[:3]]), np.array([0, 0, 1, 1, 2, 3, 4]))
-    assert group_faces(faces, threshold=0.4).labels.tolist() == [1, 1, 1, 1, 0, 0, 0]
+    assert group_faces(faces, GroupingRules(threshold=0.4)).labels.tolist() == [1, 1, 1, 1, 0, 0, 0]
 
 
 @METHODS
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_few_faces(method: str, n: int) -> None:
     faces = face_set(unit(np.eye(2, 32)))[:n]
-    result = group_faces(faces, method=method, threshold=0.4)
+    result = group_faces(faces, GroupingRules(method=method, threshold=0.4))
     assert result.labels.tolist() == [-1] * n
     assert len(result) == 0
     assert result.evidence.shape == (n, 3)
 
 
 def test_one_face_alone_is_a_group_where_one_photo_is_enough() -> None:
-    result = group_faces(face_set(unit(np.eye(2, 32))), threshold=0.4, min_photos=1)
+    result = group_faces(face_set(unit(np.eye(2, 32))), GroupingRules(threshold=0.4, min_photos=1))
     assert sorted(result.labels) == [0, 1]
     assert result.cohesion == pytest.approx(1)
     assert (result.evidence == -1).all()
@@ -106,8 +112,8 @@ def test_a_weak_face_makes_no_group_but_joins_one() -> None:
     )
     quality = np.array([1, 1, 1, 1, 0.1, *[0.1] * 5])
     faces = face_set(np.concatenate([one, other]), quality=quality)
-    assert group_faces(faces, threshold=0.4).labels.tolist() == [0] * 5 + [-1] * 5
-    assert group_faces(faces, threshold=0.4, core_quality=0).labels.max() == 1
+    assert group_faces(faces, GroupingRules(threshold=0.4)).labels.tolist() == [0] * 5 + [-1] * 5
+    assert group_faces(faces, GroupingRules(threshold=0.4, core_quality=0)).labels.max() == 1
 
 
 def test_a_weak_face_between_two_groups_stays_out() -> None:
@@ -121,7 +127,7 @@ def test_a_weak_face_between_two_groups_stays_out() -> None:
     faces = face_set(
         np.concatenate([one, other, between, clear]), quality=np.array([1.0] * 10 + [0.1] * 2)
     )
-    labels = group_faces(faces, threshold=0.4).labels
+    labels = group_faces(faces, GroupingRules(threshold=0.4)).labels
     assert labels[10] == -1
     assert labels[11] == labels[0] >= 0
 
@@ -136,14 +142,22 @@ def test_of_two_weak_faces_of_a_photo_the_more_similar_joins() -> None:
         np.array([0, 1, 2, 3, 4, 5, 5]),
         np.array([1.0] * 5 + [0.1] * 2),
     )
-    assert group_faces(faces, threshold=0.4).labels.tolist() == [0, 0, 0, 0, 0, -1, 0]
+    assert group_faces(faces, GroupingRules(threshold=0.4)).labels.tolist() == [
+        0,
+        0,
+        0,
+        0,
+        0,
+        -1,
+        0,
+    ]
 
 
 def test_a_photo_imported_five_thousand_times() -> None:
     vectors = np.tile(hard_vectors(12, seed=1)[0][:4], (5000, 1))
     faces = face_set(vectors, np.repeat(np.arange(5000), 4))
     started = time.perf_counter()
-    labels = group_faces(faces, threshold=0.4).labels.reshape(5000, 4)
+    labels = group_faces(faces, GroupingRules(threshold=0.4)).labels.reshape(5000, 4)
     assert time.perf_counter() - started < 60
     assert (labels == labels[0]).all()
     assert sorted(labels[0]) == [0, 1, 2, 3]
@@ -153,20 +167,20 @@ def test_one_person_in_every_photo() -> None:
     rng = np.random.default_rng(0)
     centre = unit(rng.standard_normal((1, 128)))
     vectors = unit(1.5 * centre + unit(rng.standard_normal((1500, 128))))
-    result = group_faces(face_set(vectors), threshold=0.4)
+    result = group_faces(face_set(vectors), GroupingRules(threshold=0.4))
     assert (result.labels == 0).all()
     assert len(result) == 1
 
 
 def test_everybody_a_stranger() -> None:
     vectors = unit(np.random.default_rng(0).standard_normal((3000, 512)))
-    assert len(group_faces(face_set(vectors), threshold=0.4)) == 0
+    assert len(group_faces(face_set(vectors), GroupingRules(threshold=0.4))) == 0
 
 
 def test_one_photo_with_three_hundred_faces() -> None:
     vectors, person = hard_vectors(600, seed=4, largest=2)
     photos = np.where(np.arange(600) < 300, 0, np.arange(600))
-    labels = group_faces(face_set(vectors, photos), threshold=0.4).labels
+    labels = group_faces(face_set(vectors, photos), GroupingRules(threshold=0.4)).labels
     crowd = labels[:300][labels[:300] >= 0]
     assert len(crowd) == len(np.unique(crowd)) > 20
     assert bcubed(person, labels)[0] > 0.95
@@ -174,27 +188,16 @@ def test_one_photo_with_three_hundred_faces() -> None:
 
 def test_unknown_method_is_refused() -> None:
     with pytest.raises(InputError, match="agglomerative, hdbscan"):
-        group_faces(face_set(unit(np.eye(2))), method="kmeans", threshold=0.4)
-
-
-def test_previous_faces_by_their_definition(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("grouping.people.group_faces.BLOCK", 7 * 25)
-    vectors, _ = hard_vectors(40, seed=6)
-    members = np.random.default_rng(0).permutation(40)[:25]
-    nearest, similarity = previous_faces(vectors, members)
-    assert (nearest[0], similarity[0]) == (-1, -1)
-    for k in range(1, 25):
-        products = [float(vectors[members[k]] @ vectors[m]) for m in members[:k]]
-        assert nearest[k] == members[int(np.argmax(products))]
-        assert similarity[k] == pytest.approx(max(products), abs=1e-6)
+        group_faces(face_set(unit(np.eye(2))), GroupingRules(method="kmeans", threshold=0.4))
 
 
 def test_no_network_library_is_imported_to_group_an_album() -> None:
     code = (
         "import sys\n"
         "from tests.helpers.vectors import face_set, hard_vectors\n"
-        "from grouping.people.group_faces import group_faces\n"
-        "assert group_faces(face_set(hard_vectors(2000)[0]), threshold=0.4).labels.max() > 9\n"
+        "from grouping.people.group_faces import GroupingRules, group_faces\n"
+        "faces = face_set(hard_vectors(2000)[0])\n"
+        "assert group_faces(faces, GroupingRules(threshold=0.4)).labels.max() > 9\n"
         "print('torch' in sys.modules)"
     )
     run = subprocess.run(
@@ -223,5 +226,7 @@ def test_a_weak_face_has_to_meet_a_single_good_one_more_closely(
     quality = np.array([1.0] * good_faces + [weak_quality, 1.0, 1.0])
     tilted = unit((axes[2] + 0.1 * axes[3])[None])[0]  # somebody else
     vectors = np.stack([*good, weak, axes[2], tilted]).astype(np.float32)
-    labels = group_faces(face_set(vectors, quality=quality), threshold=0.38, min_photos=1).labels
+    labels = group_faces(
+        face_set(vectors, quality=quality), GroupingRules(threshold=0.38, min_photos=1)
+    ).labels
     assert (labels[good_faces] == labels[0]) == joins

@@ -5,8 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grouping.clustering.merge_rule import MAX_GAP, PAIR_MARGIN, TYPICAL, SpreadRule, within
-from grouping.people.review import SUGGESTION_MARGIN, evidence, expected_purity, merge_suggestions
+from grouping.clustering.merge_rule import (
+    MAX_GAP,
+    PAIR_MARGIN,
+    TYPICAL,
+    MergeRule,
+    mean_similarity_within,
+)
+from grouping.people.review import (
+    SUGGESTION_MARGIN,
+    MergeSuggestion,
+    evidence,
+    expected_purity,
+    merge_suggestions,
+)
+from grouping.records import FaceSet
+from grouping.similarity.group_sums import GroupSums
 from tests.helpers.vectors import face_set, hard_vectors, unit
 
 NO_PAIRS = np.zeros((0, 2), np.int64)
@@ -24,26 +38,36 @@ def two_groups(between: float, inside: float = 0.64, size: int = 6) -> np.ndarra
     )
 
 
+def suggested(
+    faces: FaceSet, labels: np.ndarray, threshold: float, cannot_link: np.ndarray
+) -> tuple[MergeSuggestion, ...]:
+    groups = GroupSums(faces.embeddings, labels)
+    return merge_suggestions(groups, faces.photo_index, threshold, cannot_link)
+
+
 def test_purity_falls_with_a_stranger_in_the_group() -> None:
     vectors = two_groups(0.05)
     clean = np.repeat([0, 1], 6)
     mixed = clean.copy()
     mixed[11] = 0
-    purity = expected_purity(vectors, clean, 0.38)
+    purity = expected_purity(GroupSums(vectors, clean), 0.38)
     assert (purity > 0.98).all()
-    assert expected_purity(vectors, mixed, 0.38)[0] == pytest.approx(6 / 7, abs=0.03)
+    assert expected_purity(GroupSums(vectors, mixed), 0.38)[0] == pytest.approx(6 / 7, abs=0.03)
 
 
 def test_a_face_alone_is_a_pure_group() -> None:
-    assert expected_purity(unit(np.eye(3)), np.array([0, -1, 1]), 0.38).tolist() == [1, 1]
+    assert expected_purity(GroupSums(unit(np.eye(3)), np.array([0, -1, 1])), 0.38).tolist() == [
+        1,
+        1,
+    ]
 
 
 def test_purity_tells_right_from_wrong_on_hard_faces() -> None:
     """The expected share of right faces is that found, within a few per cent."""
-    from grouping.people.group_faces import group_faces
+    from grouping.people.group_faces import GroupingRules, group_faces
 
     vectors, person = hard_vectors(2500, seed=9)
-    result = group_faces(face_set(vectors), threshold=0.40)
+    result = group_faces(face_set(vectors), GroupingRules(threshold=0.40))
     right = 0
     for k in range(len(result)):
         right += np.bincount(person[result.labels == k]).max()
@@ -56,7 +80,7 @@ def test_evidence_is_the_nearest_faces_of_the_group() -> None:
     vectors, person = hard_vectors(300, seed=3)
     labels = np.where(np.bincount(person)[person] >= 2, person, -1)
     labels = np.unique(labels, return_inverse=True)[1] - (labels.min() < 0)
-    nearest, similarity = evidence(vectors, labels)
+    nearest, similarity = evidence(GroupSums(vectors, labels))
     products = vectors @ vectors.T
     for i in range(300):
         others = [j for j in np.flatnonzero(labels == labels[i]) if j != i and labels[i] >= 0]
@@ -74,7 +98,7 @@ def test_groups_that_may_be_one_person_are_proposed_with_evidence() -> None:
     vectors = two_groups(0.36)
     labels = np.repeat([0, 1], 6)
     products = vectors[:6] @ vectors[6:].T
-    (found,) = merge_suggestions(face_set(vectors), labels, 0.38, NO_PAIRS)
+    (found,) = suggested(face_set(vectors), labels, 0.38, NO_PAIRS)
     assert found.groups == (0, 1)
     assert found.similarity == pytest.approx(products.mean(), abs=1e-5)
     assert found.face_similarity == pytest.approx(products.max(), abs=1e-5)
@@ -95,7 +119,7 @@ def test_groups_that_may_be_one_person_are_proposed_with_evidence() -> None:
 def test_what_is_proposed(between: float, photos: list, settled: list, proposed: int) -> None:
     faces = face_set(two_groups(between), np.array(list(photos)))
     pairs = np.array(settled, np.int64).reshape(-1, 2)
-    found = merge_suggestions(faces, np.repeat([0, 1], 6), 0.38, pairs)
+    found = suggested(faces, np.repeat([0, 1], 6), 0.38, pairs)
     assert len(found) == proposed
 
 
@@ -103,7 +127,7 @@ def test_similarity_within_by_its_definition() -> None:
     vectors, _ = hard_vectors(12, seed=1)
     parts = [vectors[:1], vectors[1:4], vectors[4:]]
     upper = [(part @ part.T)[np.triu_indices(len(part), 1)] for part in parts]
-    found = within(np.array([x.sum() for x in upper]), np.array([1, 3, 8]))
+    found = mean_similarity_within(np.array([x.sum() for x in upper]), np.array([1, 3, 8]))
     assert found[1:] == pytest.approx([x.mean() for x in upper[1:]])
     assert np.isinf(found[0])
 
@@ -116,7 +140,7 @@ def test_the_rule_at_its_limits() -> None:
         sizes = np.array([1, size])
         tried = np.linspace(0, 1, 1001)
         pair = np.zeros(1, np.int64), np.ones(1, np.int64)
-        allowed = [bool(SpreadRule(0.38)(inner, sizes, *pair, np.array([s]))[0]) for s in tried]
+        allowed = [bool(MergeRule(0.38)(inner, sizes, *pair, np.array([s]))[0]) for s in tried]
         return float(tried[allowed.index(True)])
 
     assert needed(1.0, 1) == pytest.approx(0.38 + PAIR_MARGIN, abs=0.002)
@@ -129,8 +153,8 @@ def test_of_many_suggestions_the_likeliest_are_made(monkeypatch):
     vectors = unit(chance.standard_normal((40, 64)) + 0.8).astype(np.float32)
     labels = np.arange(40)
     faces = face_set(vectors)
-    every = merge_suggestions(faces, labels, 0.38, NO_PAIRS)
+    every = suggested(faces, labels, 0.38, NO_PAIRS)
     similarity = vectors @ vectors.T
     assert len(every) == np.count_nonzero(np.triu(similarity >= 0.38 - SUGGESTION_MARGIN, 1))
     monkeypatch.setattr("grouping.people.review.MOST_SUGGESTIONS", 5)
-    assert merge_suggestions(faces, labels, 0.38, NO_PAIRS) == every[:5]
+    assert suggested(faces, labels, 0.38, NO_PAIRS) == every[:5]

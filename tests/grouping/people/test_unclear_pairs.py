@@ -7,10 +7,11 @@ import pytest
 
 from grouping.clustering.constraints import Constraints
 from grouping.clustering.merge_rule import PAIR_MARGIN
-from grouping.clustering.micro_clusters import Vertices
+from grouping.clustering.micro_clusters import MicroClusters
 from grouping.people import unclear_pairs as pairs
-from grouping.people.group_faces import group_faces
+from grouping.people.group_faces import GroupingRules, group_faces
 from grouping.people.unclear_pairs import dissolve_unclear_pairs
+from grouping.similarity import nearest
 from tests.helpers.vectors import face_set, unit
 
 THRESHOLD = 0.38
@@ -27,8 +28,8 @@ def pair_among(others: list[float], pair: float) -> np.ndarray:
     return np.linalg.cholesky(table).astype(np.float32)  # rows of exactly these inner products
 
 
-def vertices(vectors: np.ndarray, must_link: np.ndarray = NO_LINKS) -> Vertices:
-    return Vertices(vectors, np.ones(len(vectors), np.int64), NO_LINKS, must_link)
+def vertices(vectors: np.ndarray, must_link: np.ndarray = NO_LINKS) -> MicroClusters:
+    return MicroClusters(vectors, np.ones(len(vectors), np.int64), NO_LINKS, must_link)
 
 
 def labels_of_first_two(n: int) -> np.ndarray:
@@ -87,7 +88,7 @@ def test_few_faces(n) -> None:
 @pytest.mark.parametrize("table", [1, 7, 10_000])
 @pytest.mark.parametrize("cohort", [1, 40, 10_000])
 def test_the_level_is_that_of_a_plain_loop(monkeypatch, table, cohort) -> None:
-    monkeypatch.setattr(pairs, "TABLE", table)
+    monkeypatch.setattr(nearest, "TABLE", table)
     monkeypatch.setattr(pairs, "COHORT", cohort)
     vectors = unit(np.random.default_rng(0).standard_normal((60, 8)))
     labels = np.random.default_rng(1).permutation(np.repeat(np.arange(30), 2))
@@ -110,11 +111,14 @@ def test_the_level_is_that_of_a_plain_loop(monkeypatch, table, cohort) -> None:
 
 def test_grouping_leaves_out_two_faces_that_are_like_many() -> None:
     alone = face_set(pair_among([0.2] * 6, 0.5))
-    assert group_faces(alone, threshold=0.40).labels[:2].tolist() == [0, 0]
+    assert group_faces(alone, GroupingRules(threshold=0.40)).labels[:2].tolist() == [0, 0]
     like_many = face_set(pair_among([0.49] * 6, 0.5))
-    assert len(group_faces(like_many, threshold=0.40)) == 0
+    assert len(group_faces(like_many, GroupingRules(threshold=0.40))) == 0
     linked = Constraints(np.array([[0, 1]]))
-    assert group_faces(like_many, threshold=0.40, constraints=linked).labels[:2].tolist() == [0, 0]
+    assert group_faces(like_many, GroupingRules(threshold=0.40), linked).labels[:2].tolist() == [
+        0,
+        0,
+    ]
 
 
 @pytest.mark.slow

@@ -5,14 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grouping.errors import InputError
+from grouping.errors import GraphTooLargeError, InputError
 from grouping.similarity.candidate_pairs import BF16_MARGIN, Int8Candidates, fastest, first_pass
-from grouping.similarity.cosine_graph import (
-    CosineGraph,
-    GraphTooLargeError,
-    cosine_graph,
-    pair_similarity,
-)
+from grouping.similarity.cosine_graph import CosineGraph, cosine_graph
 from grouping.similarity.inner_products import FEW_VECTORS, MANY_PAIRS, pair_products
 from tests.helpers.vectors import hard_vectors, unit
 
@@ -110,7 +105,7 @@ def test_similarity_of_an_edge_is_the_product() -> None:
     exact = (vectors[graph.rows].astype(float) * vectors[graph.cols]).sum(1)
     assert np.allclose(graph.similarity, exact, atol=2e-7)
     assert (graph.rows < graph.cols).all()
-    again = pair_similarity(vectors, graph.cols[::-1], graph.rows[::-1])[::-1]
+    again = pair_products(vectors, vectors, graph.cols[::-1], graph.rows[::-1])[::-1]
     assert np.allclose(again, graph.similarity, atol=1e-6)
 
 

@@ -1,0 +1,119 @@
+"""Average linkage of any number of micro-clusters in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from grouping.clustering.average_linkage import Accept, average_linkage
+from grouping.clustering.micro_clusters import MicroClusters
+from grouping.errors import GraphTooLargeError
+from grouping.records import Int64
+from grouping.similarity.cosine_graph import CosineGraph, cosine_graph
+
+# Bounds the memory of one graph: about 40 bytes an edge while it is clustered.
+MAX_EDGES = 40_000_000
+# More micro-clusters than this are first merged in parts: the graph takes time of order n squared.
+MAX_AT_ONCE = 300_000
+# How much more alike than the threshold clusters must be to be merged within a part. On 20,000
+# hard synthetic faces in four parts it changes BCubed F by 0.0001 (0.15: by 0.0007).
+PART_STEP = 0.20
+
+
+def linkage_in_parts(
+    clusters: MicroClusters, threshold: float, accept: Accept | None = None, step: float = PART_STEP
+) -> Int64:
+    """Label micro-clusters by average linkage, as a whole where that fits into memory.
+
+    Exact where there are at most ``MAX_AT_ONCE`` of them and their graph has at most ``MAX_EDGES``
+    edges. Beyond, in three steps:
+
+    1. They are cut into parts, and each part is merged on its own, down to ``step`` above the
+       threshold: what is so alike is together in the end whatever the other parts hold.
+    2. What is left is merged as a whole.
+    3. Where its graph has too many edges, it is merged in two halves down to the threshold, and
+       then as a whole whatever the memory.
+
+    A part is a smaller task of the same kind. It has its threshold to reach and no other, so its
+    own parts are merged down to that (``step=0``).
+
+    Args:
+        clusters: m of them.
+        threshold: smallest average similarity of a merge.
+        accept: see :func:`grouping.clustering.average_linkage.average_linkage`.
+        step: how far above the threshold merging stops within parts.
+
+    Returns:
+        (m,) int64, labels 0..k-1 numbered by the smallest member.
+    """
+    parts = -(-len(clusters) // MAX_AT_ONCE)
+    whole = _link_if_it_fits(clusters, threshold, accept) if parts <= 1 else None
+    if whole is not None:
+        return whole
+
+    within_parts = _numbered_on(
+        linkage_in_parts(part, threshold + step, accept, step=0)
+        for part in _cut(clusters, max(parts, 2))
+    )
+    left = clusters.contract(within_parts)
+
+    whole = _link_if_it_fits(left, threshold, accept)
+    if whole is not None:
+        return whole[within_parts]
+
+    within_halves = _numbered_on(
+        linkage_in_parts(half, threshold, accept, step=0) for half in _cut(left, 2)
+    )
+    whole = _link(left.contract(within_halves), threshold, accept)
+    return whole[within_halves][within_parts]
+
+
+def graph_of(
+    clusters: MicroClusters, threshold: float, max_edges: int | None = None
+) -> CosineGraph:
+    """Return all pairs of micro-clusters whose average similarity is at least ``threshold``.
+
+    Raises:
+        GraphTooLargeError: there are more than ``max_edges``.
+    """
+    return cosine_graph(clusters.means(), threshold, max_edges=max_edges)
+
+
+def _link_if_it_fits(
+    clusters: MicroClusters, threshold: float, accept: Accept | None
+) -> Int64 | None:
+    """Return (m,) int64 labels, or None where the graph has more than ``MAX_EDGES`` edges."""
+    try:
+        return _link(clusters, threshold, accept, MAX_EDGES)
+    except GraphTooLargeError:
+        return None
+
+
+def _link(
+    clusters: MicroClusters,
+    threshold: float,
+    accept: Accept | None,
+    max_edges: int | None = None,
+) -> Int64:
+    """Return (m,) int64, labels 0..k-1 numbered by the smallest member, made at once."""
+    graph = graph_of(clusters, threshold, max_edges)
+    merges = average_linkage(clusters, graph, threshold, accept)
+    roots = merges.roots(len(clusters))
+    return np.unique(roots, return_inverse=True)[1].astype(np.int64)
+
+
+def _cut(clusters: MicroClusters, parts: int) -> Iterable[MicroClusters]:
+    """Yield equal parts, in order. They are in no order that means anything."""
+    for index in np.array_split(np.arange(len(clusters)), parts):
+        yield clusters.take(index)
+
+
+def _numbered_on(labels_of_parts: Iterable[Int64]) -> Int64:
+    """Return the labels of parts, each (p,) int64 from 0, in a row: no label in two parts."""
+    numbered = [np.zeros(0, np.int64)]
+    used = 0
+    for labels in labels_of_parts:
+        numbered.append(used + labels)
+        used += int(labels.max(initial=-1)) + 1
+    return np.concatenate(numbered)
