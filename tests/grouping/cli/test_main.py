@@ -8,6 +8,7 @@ from grouping.cli import main as cli
 from grouping.cli.main import build_parser, main
 from grouping.cli.options import command_of, output_options_from
 from grouping.cli.outputs import OutputOptions
+from grouping.export.export import ExportOptions
 from grouping.storage.cache import Cache
 
 
@@ -62,10 +63,8 @@ def test_photos_to_forget_are_the_same_in_both_spellings():
 def test_output_options():
     assert output_options_from(parsed("album", "--out", "x")) == OutputOptions()
     chosen = parsed("report", "x", "--no-plots", "--folders", "copy", "--zip", "--xmp")
-    assert output_options_from(chosen) == OutputOptions(False, "copy", True, True)
-    for one in ({"folders": "link"}, {"archive": True}, {"sidecars": True}):
-        assert OutputOptions(**one).hands_on_photos
-    assert not OutputOptions(plots=False).hands_on_photos
+    wanted = OutputOptions(plots=False, export=ExportOptions("copy", archive=True, sidecars=True))
+    assert output_options_from(chosen) == wanted
 
 
 @pytest.mark.parametrize(
