@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from backbone.errors import CheckpointError
+from backbone.networks.edgeface import EDGEFACE_PLANS, EdgeFace, EdgePlan
 from backbone.networks.ir50 import IRNet, IRPlan, ir50
 from backbone.networks.iresnet import IResNet
 from backbone.networks.mobilefacenet import MobileFaceNet
@@ -57,6 +58,10 @@ def _iresnet(depth: int, units: tuple[int, int, int, int]) -> Architecture:
     return Architecture(f"iresnet{depth}", lambda: IResNet(units))
 
 
+def _edgeface(size: str, plan: EdgePlan) -> Architecture:
+    return Architecture(f"EdgeFace-{size}", lambda: EdgeFace(plan))
+
+
 ARCHITECTURES: dict[str, Architecture] = {
     architecture.name: architecture
     for architecture in (
@@ -82,6 +87,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         _adaface(101, (3, 13, 30, 3), squeeze=True),
         _adaface(152, (3, 8, 36, 3), squeeze=True),
         _adaface(200, (3, 24, 36, 3), squeeze=True),
+        *(_edgeface(size, plan) for size, plan in EDGEFACE_PLANS.items()),
     )
 }
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from backbone.errors import CheckpointError
+from backbone.networks.edgeface import whole_linear_layers
 from backbone.weights.architectures import Architecture, expected_shapes, identify
 from backbone.weights.checkpoint_file import clean_weights, read_checkpoint
 from backbone.weights.known_files import (
@@ -62,6 +63,7 @@ def load_weights(
     path = default_checkpoint() if path is None else Path(path)
     bundled = path.name == MOBILEFACENET_RECORD.file_name
     state, digest = read_checkpoint(path, MOBILEFACENET_RECORD.sha256 if bundled else None)
+    state = whole_linear_layers(state)
     try:
         architecture = identify(state)
         weights = {name: state[name] for name in expected_shapes(architecture.name)}

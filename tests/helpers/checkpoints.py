@@ -29,6 +29,9 @@ def random_network(architecture: str, seed: int = 0) -> nn.Module:
     for layer in module.modules():
         if isinstance(layer, nn.PReLU):
             nn.init.uniform_(layer.weight, 0.0, 0.5)
+    for name, parameter in module.named_parameters():
+        if name.rpartition(".")[2] in ("gamma", "gamma_xca", "temperature"):  # of EdgeFace
+            nn.init.uniform_(parameter, 0.5, 1.5)
     with torch.no_grad():
         module.train()(torch.randn(CALIBRATION_FACES, 3, 112, 112))
     return module.eval()

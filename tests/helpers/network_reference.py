@@ -5,6 +5,7 @@ They read weights by their published keys and share no code with the package.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -140,8 +141,93 @@ def mobilefacenet_forward(state: Mapping[str, Tensor], x: Tensor) -> Tensor:
     return layer(y, w / "embedding").flatten(1)
 
 
+def layer_norm(x: Tensor, w: Weights) -> Tensor:
+    """Over the last dimension."""
+    centred = x - x.mean(-1, keepdim=True)
+    y = centred / torch.sqrt(centred.square().mean(-1, keepdim=True) + 1e-6)
+    return y * w.get("weight") + w.get("bias")
+
+
+def linear(x: Tensor, w: Weights) -> Tensor:
+    return x @ w.get("weight").T + w.get("bias")
+
+
+def mlp(x: Tensor, w: Weights) -> Tensor:
+    hidden = linear(x, w / "fc1")
+    return linear(hidden * (1 + torch.erf(hidden / math.sqrt(2))) / 2, w / "fc2")
+
+
+def wave_map(height: int, width: int) -> Tensor:
+    """(64, height, width) of XCiT's appendix A: 32 waves along y, then 32 along x."""
+    waves = torch.zeros(64, height, width, dtype=torch.float64)
+    for k in range(32):
+        period = 10000 ** (2 * (k // 2) / 32)
+        wave = math.cos if k % 2 else math.sin
+        for i in range(height):
+            waves[k, i] = wave(2 * math.pi * (i + 1) / (height + 1e-6) / period)
+        for j in range(width):
+            waves[32 + k, :, j] = wave(2 * math.pi * (j + 1) / (width + 1e-6) / period)
+    return waves
+
+
+def channel_attention(x: Tensor, w: Weights, heads: int) -> Tensor:
+    """XCiT's equation 3 on (pixels, c): each head by itself."""
+    q, k, v = linear(x, w / "qkv").chunk(3, dim=1)
+    out = []
+    for head, (a, b, c) in enumerate(
+        zip(*(part.chunk(heads, dim=1) for part in (q, k, v)), strict=True)
+    ):
+        a, b = a / a.norm(dim=0), b / b.norm(dim=0)
+        table = torch.exp(a.T @ b * w.get("temperature")[head])
+        out.append(c @ (table / table.sum(1, keepdim=True)).T)
+    return linear(torch.cat(out, dim=1), w / "proj")
+
+
+def edgenext_block(x: Tensor, w: Weights, heads: int) -> Tensor:
+    """EdgeNeXt's figure 2 on (1, c, h, w): a convolution encoder, or an SDTA encoder."""
+    if w.has("conv_dw.weight"):
+        kernel = w.get("conv_dw.weight").shape[-1]
+        y = conv(x, w / "conv_dw", pad=kernel // 2, groups=x.shape[1])[0].flatten(1).T
+    else:
+        filtered, count = [], sum(w.has(f"convs.{i}.weight") for i in range(4))
+        part = w.get("convs.0.weight").shape[0]
+        for i in range(count):
+            group = x[:, i * part : (i + 1) * part] + (filtered[-1] if i else 0)
+            filtered.append(conv(group, w / "convs" / i, pad=1, groups=part))
+        y = torch.cat([*filtered, x[:, count * part :]], dim=1)
+        if w.has("pos_embd.token_projection.weight"):
+            y = y + conv(wave_map(*x.shape[2:])[None], w / "pos_embd" / "token_projection")
+        y = y[0].flatten(1).T
+        attended = channel_attention(layer_norm(y, w / "norm_xca"), w / "xca", heads)
+        y = y + w.get("gamma_xca") * attended
+    y = w.get("gamma") * mlp(layer_norm(y, w / "norm"), w / "mlp")
+    return x + y.T.reshape(x.shape)
+
+
+def edgeface_forward(state: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """EdgeNeXt's table 2 for one image, under timm's keys."""
+    w = Weights(state)
+
+    def channels_last(y: Tensor, norm: Weights) -> Tensor:
+        return layer_norm(y.permute(0, 2, 3, 1), norm).permute(0, 3, 1, 2)
+
+    heads = 4 if len(state["stem.0.bias"]) < 48 else 8
+    y = channels_last(conv(x.double(), w / "stem" / 0, 4), w / "stem" / 1)
+    for stage in range(4):
+        s = w / "stages" / stage
+        if stage:
+            y = conv(channels_last(y, s / "downsample" / 0), s / "downsample" / 1, 2)
+        block = 0
+        while s.has(f"blocks.{block}.gamma"):
+            y = edgenext_block(y, s / "blocks" / block, heads)
+            block += 1
+    return linear(layer_norm(y.mean((2, 3)), w / "head" / "norm"), w / "head" / "fc")
+
+
 def forward(name: str, state: Mapping[str, Tensor], x: Tensor) -> Tensor:
     """The raw embedding (n, 512) float64 of the network called ``name``."""
+    if name.startswith("EdgeFace"):
+        return edgeface_forward(state, x)
     if name == "MobileFaceNet":
         return mobilefacenet_forward(state, x)
     depth = int("".join(c for c in name.split("-")[-1] if c.isdigit()))

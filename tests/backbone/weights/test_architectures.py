@@ -11,7 +11,7 @@ from backbone.weights.architectures import ARCHITECTURES, identify
 from tests.helpers import network_reference as reference
 from tests.helpers.checkpoints import random_network
 
-QUICK = ("MobileFaceNet", "IR-50", "IR-SE-50", "iresnet18", "AdaFace IR-18")
+QUICK = ("MobileFaceNet", "IR-50", "IR-SE-50", "iresnet18", "AdaFace IR-18", "EdgeFace-XXS")
 LARGE = tuple(name for name in ARCHITECTURES if name not in QUICK)
 
 
