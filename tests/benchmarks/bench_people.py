@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from grouping import GroupingConfig, GroupingPipeline, GroupingResult
-from grouping.sources.entries import list_sources
+from grouping.sources.listing import list_sources
 from grouping.storage.cache import Cache
 from tests.benchmarks.labelled_albums import (
     LabelledFaces,
