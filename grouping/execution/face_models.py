@@ -17,9 +17,14 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backbone.errors import CheckpointError
 from backbone.runtime.memory import keep_freed_memory
-from backbone.weights.digests import file_digest, mtcnn_digest
-from backbone.weights.known_files import default_checkpoint, known_record
+from backbone.weights.known_files import (
+    default_checkpoint,
+    file_digest,
+    known_record,
+    mtcnn_digest,
+)
 from grouping.config import AUTO, GroupingConfig
 from grouping.errors import GroupingError, ModelError
 from grouping.faces.embedding import ModelInfo, model_info
@@ -75,6 +80,8 @@ class Engine:
         """
         try:
             return file_digest(self._checkpoint)
+        except CheckpointError as error:  # no file is named and none lies where they are looked for
+            raise ModelError(str(error)) from None
         except OSError as error:
             reason = error.strerror or error
             message = f"{self._checkpoint} cannot be read: {reason}; see checkpoint/README.md"
@@ -193,7 +200,7 @@ def load_analyser(config: GroupingConfig) -> PhotoAnalyser:
         ModelError: a checkpoint or device cannot be used.
     """
     from backbone.errors import BackboneError
-    from backbone.networks.mtcnn import load_mtcnn
+    from backbone.weights.mtcnn_files import load_mtcnn
     from grouping.faces.detection import Detector
     from grouping.faces.embedding import load_embedder
     from grouping.faces.photo_analyser import AnalysisSettings, PhotoAnalyser

@@ -119,8 +119,8 @@ def no_embedding(crops: np.ndarray) -> np.ndarray:
 def start_worker(threads: int):
     import torch
 
-    from backbone.networks.mtcnn import load_mtcnn
     from backbone.runtime.memory import keep_freed_memory
+    from backbone.weights.mtcnn_files import load_mtcnn
     from grouping.faces.detection import Detector
     from grouping.faces.photo_analyser import PhotoAnalyser
 

@@ -33,7 +33,7 @@ def embedder():
 
 @pytest.fixture(scope="module")
 def detector():
-    from backbone.networks.mtcnn import load_mtcnn
+    from backbone.weights.mtcnn_files import load_mtcnn
     from grouping.faces.detection import CascadeSettings, Detector
 
     detect = Detector(load_mtcnn())
