@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from grouping.boxes import SAME_FACE_COVER, paired_overlap
 from grouping.errors import InputError
 from grouping.records import FaceSet, Float32, Int32, Int64
 from grouping.similarity.cosine_graph import pair_similarity
 
-# Two boxes of one photo that share this much of the smaller one are one face detected twice.
-SAME_FACE_OVERLAP = 0.5
 # Two faces of one photo this similar are one face seen twice. Twins side by side reach 0.8; a
 # mirror image or another frame of a burst is above 0.9.
 SAME_FACE_SIMILARITY = 0.9
@@ -105,16 +104,8 @@ def _pairs_of_rows(rows: Int64) -> Int64:
 def _is_same_face(faces: FaceSet, pairs: Int64) -> npt.NDArray[np.bool_]:
     i, j = pairs.T
     alike = pair_similarity(faces.embeddings, i, j) >= SAME_FACE_SIMILARITY
-    return alike | (_shared_part(faces.boxes[i], faces.boxes[j]) >= SAME_FACE_OVERLAP)
-
-
-def _shared_part(a: Float32, b: Float32) -> Float32:
-    """(n,) float32, intersection of each pair of boxes over the area of the smaller."""
-    low, high = np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=1)
-    areas = np.minimum(np.prod(a[:, 2:] - a[:, :2], axis=1), np.prod(b[:, 2:] - b[:, :2], axis=1))
-    part = shared / np.maximum(areas, np.finfo(np.float32).tiny)
-    return np.asarray(part, np.float32)
+    cover = paired_overlap(faces.boxes[i], faces.boxes[j], of_smaller=True)
+    return alike | (cover >= SAME_FACE_COVER)
 
 
 def content_rank(vectors: Float32) -> Int64:

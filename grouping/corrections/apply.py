@@ -12,13 +12,10 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from grouping.boxes import overlap
+from grouping.boxes import SAME_FACE_IOU, box_iou, paired_overlap
 from grouping.clustering.constraints import Constraints
 from grouping.errors import CorrectionsError
 from grouping.records import FaceSet, Int64
-
-# A reference means the face that its box overlaps by at least this (intersection over union).
-SAME_BOX = 0.5
 
 # The fewest faces of each kind of entry, and the kinds whose faces are one person.
 FEWEST_FACES = {"person": 1, "must_link": 2, "cannot_link": 2, "ignore": 1}
@@ -134,8 +131,8 @@ def _faces_meant(ref: FaceReference, rows: dict[str, list[Int64]], faces: FaceSe
     box = np.array([ref.box], np.float32)
     found = []
     for copy in rows.get(ref.photo, []):
-        shared = overlap(box, faces.boxes[copy])[0]
-        if shared.max(initial=0) >= SAME_BOX:
+        shared = box_iou(box, faces.boxes[copy])[0]
+        if shared.max(initial=0) >= SAME_FACE_IOU:
             found.append(int(copy[shared.argmax()]))
     return found
 
@@ -161,7 +158,8 @@ def same_face(a: FaceReference, b: FaceReference) -> bool:
     """Whether two references mean one face of one photo."""
     if a.photo != b.photo:
         return False
-    return bool(overlap(np.array([a.box], np.float32), np.array([b.box], np.float32)) >= SAME_BOX)
+    box, other = np.array([a.box], np.float32), np.array([b.box], np.float32)
+    return bool(paired_overlap(box, other)[0] >= SAME_FACE_IOU)
 
 
 def links_of(entries: Sequence[Entry], meant: Meant) -> Constraints:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from grouping.boxes import overlap
+from grouping.boxes import SAME_FACE_COVER, box_iou
 from grouping.errors import PhotoError
 from grouping.faces.alignment import CROP_SIDE, align_faces, similarity_transforms
 from grouping.faces.decoding import (
@@ -145,8 +145,8 @@ class PhotoAnalyser:
     def _with_tiles(self, photo: PhotoInput, image: DecodedPhoto, faces: Detections) -> Detections:
         whole = image if image.scale == 1 else self._larger(photo, image, 1)
         extra = search_tiles(self.detector, whole.image, self.settings.min_score)
-        fresh = overlap(extra.boxes, faces.boxes, of_smaller=True).max(1, initial=0) < 0.5
-        return concatenated(faces, extra[fresh])
+        cover = box_iou(extra.boxes, faces.boxes, of_smaller=True).max(1, initial=0)
+        return concatenated(faces, extra[cover < SAME_FACE_COVER])
 
     def _crops(self, photo: PhotoInput, image: DecodedPhoto | None, landmarks: Float32) -> UInt8:
         """Cut from the decoded image where it has the pixels, else from a larger one."""

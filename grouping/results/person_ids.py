@@ -18,10 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from grouping.boxes import overlap
+from grouping.boxes import SAME_FACE_IOU, box_iou
 from grouping.errors import InputError
 
-SAME_BOX = 0.5
 ID_DIGITS = 12
 
 # A face: SHA-256 of its photo and its box. A group: its faces.
@@ -131,8 +130,8 @@ def _shared_faces(
             candidates = places.get(face[0], [])
             if candidates:
                 boxes = np.array([other[1] for _, other in candidates], np.float32)
-                overlaps = overlap(np.array([face[1]], np.float32), boxes)[0]
-                if overlaps.max() >= SAME_BOX:
+                overlaps = box_iou(np.array([face[1]], np.float32), boxes)[0]
+                if overlaps.max() >= SAME_FACE_IOU:
                     shared[group, candidates[int(overlaps.argmax())][0]] += 1
     return shared
 

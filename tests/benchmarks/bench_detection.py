@@ -186,10 +186,10 @@ class Agreement:
     distances: list[float] = field(default_factory=list)
 
     def add(self, mine, theirs) -> None:
-        from grouping.boxes import overlap
+        from grouping.boxes import box_iou
 
         boxes, scores, landmarks = theirs
-        shares = overlap(mine[0], boxes.astype(np.float32))
+        shares = box_iou(mine[0], boxes.astype(np.float32))
         sure = (scores > SURE_SCORE) & (box_sides(boxes) >= SURE_SIDE)
         self.sure += int(sure.sum())
         self.extra += int((shares.max(1, initial=0) < SAME_FACE).sum())
