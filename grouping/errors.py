@@ -13,10 +13,12 @@
     ├── FailureRateError (RuntimeError) too many photos failed; results were saved
     └── PhotoError                  one photo; never ends a run
         ├── FetchError  (OSError)    its bytes could not be had
+        │   └── ThrottledError       the server asks for a pause
         └── DecodeError (ValueError) its bytes are not a usable image
 
 Each is also the builtin it resembles, so that callers who know nothing of this module
-still catch what they expect.
+still catch what they expect. Beside the tree stands ``Interrupted``, a ``KeyboardInterrupt``:
+being asked to stop is no error.
 """
 
 
@@ -77,7 +79,28 @@ class FetchError(PhotoError, OSError):
     stage = "fetch"
 
 
+class ThrottledError(FetchError):
+    """The server asks for a pause.
+
+    Attributes:
+        retry_after: seconds, as the server said; 0 where it did not.
+    """
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message, retryable=True)
+        self.retry_after = retry_after
+
+
 class DecodeError(PhotoError, ValueError):
     """The bytes of a photo are not a usable image."""
 
     stage = "decode"
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was asked to stop; photos in flight were finished and kept in the cache."""
+
+
+def one_line(error: BaseException) -> str:
+    """Return the kind and the message of an error that nobody foresaw, on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

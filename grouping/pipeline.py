@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grouping.config import AUTO, GroupingConfig
-from grouping.errors import PhotoError
+from grouping.errors import Interrupted, PhotoError
 from grouping.execution.face_models import Engine, PhotoWork, shared_engine
 from grouping.execution.read_ahead import prefetch
 from grouping.records import FaceSet, Failure, PhotoFaces, UInt8
@@ -31,10 +31,6 @@ READERS = 8  # threads that read
 FEW_PHOTOS = 8  # up to this many, starting processes takes longer than it saves
 
 OnPhoto = Callable[[Photo, PhotoFaces], None]
-
-
-class Interrupted(KeyboardInterrupt):
-    """The run was asked to stop; photos in flight were finished and kept in the cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +69,7 @@ class GroupingPipeline:
         config: the settings; defaults where None.
         cache: results of earlier runs, or None.
         stop: set it to end a run early: photos in flight are finished, then
-            :class:`Interrupted` is raised.
+            :class:`grouping.errors.Interrupted` is raised.
     """
 
     def __init__(
@@ -222,8 +218,7 @@ class _Collector:
     def _settle(self, position: int, fetched: _Fetched | PhotoError) -> PhotoWork | None:
         """Record what is known already; return the work that is left."""
         if isinstance(fetched, PhotoError):
-            failure = Failure(fetched.stage, str(fetched), fetched.retryable)
-            self._record(position, PhotoFaces(failure=failure))
+            self._record(position, PhotoFaces(failure=Failure.of(fetched)))
             return None
         content = fetched.sha256
         if self._cache is not None and content is not None:

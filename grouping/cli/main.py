@@ -30,8 +30,8 @@ from grouping.cli.progress import PhotoProgress, note, set_up_logging
 from grouping.corrections.apply import Entry
 from grouping.corrections.overrides import in_order
 from grouping.corrections.toml_file import load_all_corrections
-from grouping.errors import CacheError, FailureRateError, GroupingError
-from grouping.pipeline import GroupingPipeline, Interrupted
+from grouping.errors import CacheError, FailureRateError, GroupingError, Interrupted
+from grouping.pipeline import GroupingPipeline
 from grouping.results.person_ids import assign_ids
 from grouping.sources.entries import list_sources, photos_from_entries
 from grouping.storage.cache import Cache

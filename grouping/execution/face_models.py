@@ -26,7 +26,7 @@ from backbone.weights.known_files import (
     mtcnn_digest,
 )
 from grouping.config import AUTO, GroupingConfig
-from grouping.errors import GroupingError, ModelError
+from grouping.errors import GroupingError, ModelError, one_line
 from grouping.faces.embedding import ModelInfo, model_info
 from grouping.records import Failure, PhotoFaces, UInt8
 
@@ -176,7 +176,7 @@ class Engine:
             raise
         except Exception as error:  # noqa: BLE001 - becomes the reason in the photo's report
             if len(chunk) == 1:
-                yield chunk[0][0], _given_up(f"{type(error).__name__}: {error}")
+                yield chunk[0][0], _given_up(one_line(error))
                 return
             for single in chunk:
                 yield from self._analyse_here([single])

@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, TypeVar
 
-from grouping.errors import GroupingError, PhotoError
+from grouping.errors import GroupingError, PhotoError, one_line
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -230,8 +230,7 @@ def _started(start: Callable[[], Work[Any, Any]]) -> Work[Any, Any]:
     except GroupingError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise GroupingError(f"a worker process cannot start: {reason}") from error
+        raise GroupingError(f"a worker process cannot start: {one_line(error)}") from error
 
 
 def _attempt(work: Work[Any, Any], items: list[Any]) -> list[Any] | str:
@@ -242,4 +241,4 @@ def _attempt(work: Work[Any, Any], items: list[Any]) -> list[Any] | str:
     except GroupingError:
         raise
     except Exception as error:  # noqa: BLE001 - becomes the reason in the photo's report
-        return f"{type(error).__name__}: {error}"
+        return one_line(error)

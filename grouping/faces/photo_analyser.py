@@ -103,7 +103,7 @@ class PhotoAnalyser:
             try:
                 results.append(self._described(photo, image, faces))
             except PhotoError as error:  # the reduced image decodes, a larger one does not
-                results.append(PhotoFaces(sha256=digest(photo), failure=failure_of(error)))
+                results.append(PhotoFaces(sha256=digest(photo), failure=Failure.of(error)))
         return self._embedded(results)
 
     def embed_again(self, photo: PhotoInput, known: PhotoFaces) -> PhotoFaces:
@@ -111,7 +111,7 @@ class PhotoAnalyser:
         try:
             crops = self._crops(photo, None, known.faces.landmarks)
         except PhotoError as error:
-            return replace(known, faces=FaceSet.empty(), failure=failure_of(error))
+            return replace(known, faces=FaceSet.empty(), failure=Failure.of(error))
         return self._embedded([replace(known, crops=crops)])[0]
 
     def _decode(self, photo: PhotoInput) -> DecodedPhoto | Failure:
@@ -121,7 +121,7 @@ class PhotoAnalyser:
             whole = decoded_from_array(photo)
             return reduce_to(whole, self.settings.search_side(whole.width, whole.height))
         except PhotoError as error:
-            return failure_of(error)
+            return Failure.of(error)
 
     def _described(self, photo: PhotoInput, image: DecodedPhoto, found: Detections) -> PhotoFaces:
         """Faces in full-size pixels with crops and quality, embeddings still missing."""
@@ -188,11 +188,6 @@ def digest(photo: PhotoInput) -> str:
     return hashlib.sha256(
         str(photo.shape).encode() + np.ascontiguousarray(photo).tobytes()
     ).hexdigest()
-
-
-def failure_of(error: PhotoError) -> Failure:
-    """What a result says of an error."""
-    return Failure(error.stage, str(error), error.retryable)
 
 
 def scaled(faces: Detections, factor: float) -> Detections:

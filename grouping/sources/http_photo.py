@@ -21,10 +21,10 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Self
 
-from grouping.errors import ConfigError, FetchError
+from grouping.errors import ConfigError, FetchError, ThrottledError
 from grouping.sources.allowed_addresses import AddressPolicy
 from grouping.sources.photo import MAX_PHOTO_BYTES, Fingerprint, Photo, too_large
-from grouping.storage.retry import Deadline, ThrottledError, with_retries
+from grouping.storage.retry import Deadline, with_retries
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse

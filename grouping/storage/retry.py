@@ -7,24 +7,12 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from grouping.errors import FetchError
+from grouping.errors import FetchError, ThrottledError
 
 T = TypeVar("T")
 
 FIRST_PAUSE = 0.2  # seconds; most dropped connections are well again at once
 LONGEST_PAUSE = 10.0
-
-
-class ThrottledError(FetchError):
-    """The server asks for a pause.
-
-    Attributes:
-        retry_after: seconds, as the server said; 0 where it did not.
-    """
-
-    def __init__(self, message: str, retry_after: float = 0.0) -> None:
-        super().__init__(message, retryable=True)
-        self.retry_after = retry_after
 
 
 class Deadline:

@@ -263,7 +263,7 @@ def test_a_missing_checkpoint_is_found_out_before_any_photo_is_read(tmp_path):
 
 
 def test_stop_ends_a_run_early():
-    from grouping.pipeline import Interrupted
+    from grouping.errors import Interrupted
 
     stop = threading.Event()
     pipeline = GroupingPipeline(stop=stop)
