@@ -54,7 +54,7 @@ class _Worker(Generic[In]):
     ready: bool = False
 
 
-class WorkerPool(Generic[In, Out]):
+class ProcessPool(Generic[In, Out]):
     """Runs one function over lists of items in several processes.
 
     Use as a context manager: leaving it ends the processes.
@@ -79,7 +79,7 @@ class WorkerPool(Generic[In, Out]):
             self.close()
             raise
 
-    def __enter__(self) -> WorkerPool[In, Out]:
+    def __enter__(self) -> ProcessPool[In, Out]:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from grouping.boxes import SAME_FACE_COVER, box_iou
+from grouping.config import DetectionSettings
 from grouping.errors import PhotoError
 from grouping.faces.alignment import CROP_SIDE, align_faces, similarity_transforms
 from grouping.faces.decoding import (
@@ -37,52 +38,15 @@ SEARCHED_FACE_PX = 16.0  # of the image searched; smaller faces ask for a larger
 PhotoInput = bytes | UInt8
 
 
-@dataclass(frozen=True)
-class AnalysisSettings:
-    """What to look for; see :class:`grouping.config.GroupingConfig`.
-
-    Attributes:
-        min_face: pixels of the original photo, or None for a share of its long side.
-        min_score: detector score below which a detection is dropped.
-        crowds: search crowds a second time, in tiles.
-    """
-
-    min_face: float | None = None
-    min_score: float = 0.9
-    crowds: bool = True
-
-    def cascade(self, photo: DecodedPhoto) -> CascadeSettings:
-        """How to search this photo at the scale it was decoded to."""
-        return CascadeSettings(min_face=self.smallest(photo.width, photo.height) * photo.scale)
-
-    def smallest(self, width: int, height: int) -> float:
-        """Side of the smallest face wanted in a photo of this size, in its pixels.
-
-        The share of the long side is rounded down to a level of the pyramid that starts at
-        ``MIN_FACE_PX``: so the levels of a photo are the same at whatever scale it is searched,
-        and its faces and landmarks with them.
-        """
-        if self.min_face:
-            return self.min_face
-        steps = math.log(MIN_FACE_SHARE * max(width, height) / MIN_FACE_PX, 1 / PYRAMID_FACTOR)
-        return float(MIN_FACE_PX / PYRAMID_FACTOR ** max(0, math.floor(steps)))
-
-    def search_side(self, width: int, height: int) -> int:
-        """Long side of the image searched: ``SEARCH_PIXELS``, more for very small faces."""
-        share = min(1, math.sqrt(SEARCH_PIXELS / (width * height)))
-        needed = SEARCHED_FACE_PX / self.smallest(width, height)
-        return math.ceil(max(width, height) * max(share, needed))
-
-
 class PhotoAnalyser:
     """Photos in, faces out; made once in a process, used by any thread."""
 
     def __init__(
-        self, detector: Detector, embedder: Embedder, settings: AnalysisSettings | None = None
+        self, detector: Detector, embedder: Embedder, settings: DetectionSettings | None = None
     ) -> None:
         self.detector = detector
         self.embedder = embedder
-        self.settings = settings or AnalysisSettings()
+        self.settings = settings or DetectionSettings()
 
     def __call__(self, photos: Sequence[PhotoInput]) -> list[PhotoFaces]:
         """Analyse photos, each the bytes of a file or (h, w, 3) uint8 RGB pixels.
@@ -92,7 +56,7 @@ class PhotoAnalyser:
         decoded = [self._decode(photo) for photo in photos]
         good = [d for d in decoded if isinstance(d, DecodedPhoto)]
         found = iter(
-            self.detector([d.image for d in good], [self.settings.cascade(d) for d in good])
+            self.detector([d.image for d in good], [cascade_of(d, self.settings) for d in good])
         )
         results = []
         for photo, image in zip(photos, decoded, strict=True):
@@ -117,9 +81,9 @@ class PhotoAnalyser:
     def _decode(self, photo: PhotoInput) -> DecodedPhoto | Failure:
         try:
             if isinstance(photo, bytes):
-                return decode_photo(photo, self.settings.search_side(*photo_size(photo)))
+                return decode_photo(photo, search_side(*photo_size(photo), self.settings))
             whole = decoded_from_array(photo)
-            return reduce_to(whole, self.settings.search_side(whole.width, whole.height))
+            return reduce_to(whole, search_side(whole.width, whole.height, self.settings))
         except PhotoError as error:
             return Failure.of(error)
 
@@ -179,6 +143,32 @@ class PhotoAnalyser:
                 result if n == 0 else replace(result, faces=replace(result.faces, embeddings=rows))
             )
         return done
+
+
+def smallest_face(width: int, height: int, settings: DetectionSettings) -> float:
+    """Side of the smallest face wanted in a photo of this size, in its pixels.
+
+    The share of the long side is rounded down to a level of the pyramid that starts at
+    ``MIN_FACE_PX``: so the levels of a photo are the same at whatever scale it is searched, and
+    its faces and landmarks with them.
+    """
+    if settings.min_face:
+        return settings.min_face
+    steps = math.log(MIN_FACE_SHARE * max(width, height) / MIN_FACE_PX, 1 / PYRAMID_FACTOR)
+    return float(MIN_FACE_PX / PYRAMID_FACTOR ** max(0, math.floor(steps)))
+
+
+def search_side(width: int, height: int, settings: DetectionSettings) -> int:
+    """Long side of the image searched: ``SEARCH_PIXELS``, more for very small faces."""
+    share = min(1, math.sqrt(SEARCH_PIXELS / (width * height)))
+    needed = SEARCHED_FACE_PX / smallest_face(width, height, settings)
+    return math.ceil(max(width, height) * max(share, needed))
+
+
+def cascade_of(photo: DecodedPhoto, settings: DetectionSettings) -> CascadeSettings:
+    """How the cascade searches a photo at the scale it was decoded to."""
+    smallest = smallest_face(photo.width, photo.height, settings)
+    return CascadeSettings(min_face=smallest * photo.scale)
 
 
 def digest(photo: PhotoInput) -> str:

@@ -130,9 +130,9 @@ def start_worker(threads: int):
 
 
 def pool_of(cores: int):
-    from grouping.execution.process_pool import WorkerPool
+    from grouping.execution.process_pool import ProcessPool
 
-    return WorkerPool(partial(start_worker, 1), cores, RuntimeError)
+    return ProcessPool(partial(start_worker, 1), cores, RuntimeError)
 
 
 def ours(pool, photos: list[bytes]) -> list:

@@ -224,8 +224,8 @@ def test_two_threads_may_call_at_once(answer):
 
 
 def test_models_load_once_in_a_process(answer):
-    first = GroupingPipeline().engine.analyser
-    assert GroupingPipeline().engine.analyser is first
+    first = GroupingPipeline().models.analyser
+    assert GroupingPipeline().models.analyser is first
 
 
 def test_worker_processes_give_the_same_result(answer, tmp_path):
