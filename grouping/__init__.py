@@ -22,10 +22,11 @@ from grouping.errors import (
     CorrectionsError,
     GroupingError,
     InputError,
+    Interrupted,
     ModelError,
     OutputError,
 )
-from grouping.pipeline import GroupingPipeline, Interrupted
+from grouping.pipeline import GroupingPipeline
 from grouping.results.run_result import GroupingResult
 from grouping.sources.entries import SourceOptions
 from grouping.sources.http_photo import HttpOptions

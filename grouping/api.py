@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
 from grouping.config import GroupingConfig
 from grouping.corrections.toml_file import load_corrections
-from grouping.errors import ConfigError, InputError
+from grouping.errors import InputError
 from grouping.pipeline import GroupingPipeline
 from grouping.records import UInt8
 from grouping.results.person_ids import check_previous
@@ -60,7 +59,7 @@ def face_recognition(
         CorrectionsError: the corrections cannot be read, or contradict each other.
         OutputError: the crops cannot be written.
     """
-    config = with_settings(config or GroupingConfig(), settings)
+    config = (config or GroupingConfig()).with_settings(**settings)
     if not isinstance(images, Iterable) or isinstance(images, str | bytes | Mapping):
         raise InputError(f"images must be a list of photos, got {type(images).__name__}")
     entries = list(images)
@@ -93,16 +92,3 @@ def _save_crops(crops: UInt8, folder: Path) -> list[str]:
         str(write_image(path, Image.fromarray(crop)))
         for path, crop in zip(paths, crops, strict=True)
     ]
-
-
-def with_settings(config: GroupingConfig, settings: Mapping[str, Any]) -> GroupingConfig:
-    """Return the configuration with single fields changed.
-
-    Raises:
-        ConfigError: a field is unknown or out of its range.
-    """
-    known = {field.name for field in fields(GroupingConfig)}
-    unknown = sorted(set(settings) - known)
-    if unknown:
-        raise ConfigError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
-    return replace(config, **settings)

@@ -18,7 +18,8 @@
         └── DecodeError (ValueError) its bytes are not a usable image
 
 Each is also the builtin it resembles, so that callers who know nothing of this module
-still catch what they expect.
+still catch what they expect. Beside the tree stands ``Interrupted``, a ``KeyboardInterrupt``:
+being asked to stop is no error.
 """
 
 
@@ -99,3 +100,12 @@ class DecodeError(PhotoError, ValueError):
     """The bytes of a photo are not a usable image."""
 
     stage = "decode"
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was asked to stop; photos in flight were finished and kept in the cache."""
+
+
+def one_line(error: BaseException) -> str:
+    """Return the kind and the message of an error that nobody foresaw, on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
-from itertools import chain, islice
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from grouping.config import AUTO, GroupingConfig
-from grouping.errors import PhotoError
-from grouping.execution.face_models import Engine, PhotoWork, shared_engine
-from grouping.execution.read_ahead import prefetch
-from grouping.records import FaceSet, Failure, Fingerprint, PhotoFaces, UInt8
+from grouping.execution.collector import OnPhoto, PhotoCollector
+from grouping.execution.face_models import FaceModels, shared_models
+from grouping.records import FaceSet, PhotoFaces, UInt8
 from grouping.results.run_result import GroupingResult
-from grouping.sources.photo import MemoryPhoto, Photo
+from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
     from grouping.corrections.entries import Entry
     from grouping.people.calibration import Calibration
     from grouping.storage.cache import Cache
-
-CHUNK = 4  # photos a worker takes at once
-AHEAD = 32  # photos read but not yet worked on
-READERS = 8  # threads that read
-FEW_PHOTOS = 8  # up to this many, starting processes takes longer than it saves
-
-OnPhoto = Callable[[Photo, PhotoFaces], None]
-
-
-class Interrupted(KeyboardInterrupt):
-    """The run was asked to stop; photos in flight were finished and kept in the cache."""
 
 
 class GroupingPipeline:
@@ -43,7 +29,7 @@ class GroupingPipeline:
         config: the settings; defaults where None.
         cache: results of earlier runs, or None.
         stop: set it to end a run early: photos in flight are finished, then
-            :class:`Interrupted` is raised.
+            :class:`grouping.errors.Interrupted` is raised.
     """
 
     def __init__(
@@ -54,7 +40,7 @@ class GroupingPipeline:
         stop: threading.Event | None = None,
     ) -> None:
         self.config = config or GroupingConfig()
-        self.engine: Engine = shared_engine(self.config)
+        self.models: FaceModels = shared_models(self.config)
         self.cache = cache
         self.stop = stop or threading.Event()
 
@@ -79,21 +65,23 @@ class GroupingPipeline:
             CorrectionsError: corrections contradict each other.
             Interrupted: ``stop`` was set.
         """
-        collected = _Collector(self, keep_crops, on_photo)
-        collected.work(photos)
-        if self.stop.is_set():
-            raise Interrupted
-        return self._grouped(collected, corrections)
+        collector = PhotoCollector(
+            self.models, self.cache, stop=self.stop, keep_crops=keep_crops, on_photo=on_photo
+        )
+        collector.collect(photos, self.config.workers)
+        return self._grouped(tuple(collector.photos), collector.results, corrections)
 
-    def _grouped(self, collected: _Collector, entries: Sequence[Entry]) -> GroupingResult:
+    def _grouped(
+        self,
+        photos: tuple[Photo, ...],
+        outcomes: tuple[PhotoFaces, ...],
+        entries: Sequence[Entry],
+    ) -> GroupingResult:
+        """Group the faces of all photos, in the light of what a person corrected."""
         from grouping.corrections.apply import apply_corrections
         from grouping.people.group_faces import GroupingRules, group_faces
 
-        outcomes = tuple(collected.outcomes[i] for i in range(len(collected.photos)))
-        faces = FaceSet.concatenate([outcome.faces for outcome in outcomes])
-        place = np.repeat(np.arange(len(outcomes)), [len(outcome.faces) for outcome in outcomes])
-        faces = replace(faces, photo_index=place.astype(np.int32))
-        crops = [o.crops for o in outcomes if o.crops is not None and len(o.crops)]
+        faces = faces_of(outcomes)
         corrections = (
             apply_corrections(entries, faces, [o.sha256 for o in outcomes]) if entries else None
         )
@@ -108,12 +96,12 @@ class GroupingPipeline:
         )
         grouping = group_faces(faces, rules, corrections.constraints if corrections else None)
         return GroupingResult(
-            photos=tuple(collected.photos),
+            photos=photos,
             outcomes=outcomes,
             faces=faces,
-            crops=np.concatenate(crops) if crops else None,
+            crops=crops_of(outcomes),
             grouping=grouping,
-            model=self.engine.model,
+            model=self.models.model,
             threshold=threshold,
             config=self.config,
             calibration=calibration,
@@ -123,150 +111,24 @@ class GroupingPipeline:
     def _threshold(self) -> float:
         if isinstance(self.config.threshold, int | float):
             return float(self.config.threshold)
-        return self.engine.default_threshold
+        return self.models.default_threshold
 
     def _calibration(self, faces: FaceSet) -> Calibration | None:
         if self.config.threshold != AUTO:
             return None
         from grouping.people.calibration import calibrate_threshold
 
-        return calibrate_threshold(faces, self.engine.default_threshold)
+        return calibrate_threshold(faces, self.models.default_threshold)
 
 
-@dataclass(frozen=True, eq=False)
-class _Fetched:
-    """A photo that was read, or found in the cache without reading."""
-
-    fingerprint: Fingerprint | None
-    work: PhotoWork | None
-    done: PhotoFaces | None
-    sha256: str | None
+def faces_of(outcomes: Sequence[PhotoFaces]) -> FaceSet:
+    """Return the faces of all photos, each with the position of its photo."""
+    faces = FaceSet.concatenate([outcome.faces for outcome in outcomes])
+    place = np.repeat(np.arange(len(outcomes)), [len(outcome.faces) for outcome in outcomes])
+    return replace(faces, photo_index=place.astype(np.int32))
 
 
-class _Collector:
-    """Photos and what they gave, by position."""
-
-    def __init__(
-        self, pipeline: GroupingPipeline, keep_crops: bool, on_photo: OnPhoto | None
-    ) -> None:
-        self.photos: list[Photo] = []
-        self.outcomes: dict[int, PhotoFaces] = {}
-        self._engine, self._stop = pipeline.engine, pipeline.stop
-        self._cache = None if keep_crops else pipeline.cache
-        self._workers = pipeline.config.workers
-        self._keep_crops, self._on_photo = keep_crops, on_photo
-        self._twins: dict[str, list[int]] = {}  # by content: positions that wait for one result
-        self._by_content: dict[str, PhotoFaces] = {}
-
-    def work(self, photos: Iterable[Photo]) -> None:
-        source = iter(photos)
-        first = list(islice(source, FEW_PHOTOS + 1))
-        workers = self._workers if len(first) > FEW_PHOTOS else 0
-        # Closed at once, also after an error: threads that read and processes that work end here.
-        with (
-            closing(self._chunks(chain(first, source))) as chunks,
-            closing(self._engine.analyse(chunks, workers)) as results,
-        ):
-            for position, result in results:
-                self._finish(position, result)
-
-    def _chunks(
-        self, photos: Iterator[Photo]
-    ) -> Generator[list[tuple[int, PhotoWork]], None, None]:
-        """Read ahead, settle what needs no work, and yield the rest in chunks."""
-        chunk: list[tuple[int, PhotoWork]] = []
-        reads = prefetch(photos, self._fetch, ahead=AHEAD, workers=READERS, stop=self._stop)
-        with closing(reads):
-            for position, photo, fetched in reads:
-                self.photos.append(photo)
-                work = self._settle(position, fetched)
-                if work is not None:
-                    chunk.append((position, work))
-                if len(chunk) == CHUNK:
-                    yield chunk
-                    chunk = []
-        if chunk:
-            yield chunk
-
-    def _settle(self, position: int, fetched: _Fetched | PhotoError) -> PhotoWork | None:
-        """Record what is known already; return the work that is left."""
-        if isinstance(fetched, PhotoError):
-            failure = Failure(fetched.stage, str(fetched), fetched.retryable)
-            self._record(position, PhotoFaces(failure=failure))
-            return None
-        content = fetched.sha256
-        if self._cache is not None and content is not None:
-            self._cache.remember(fetched.fingerprint, content)
-        if fetched.done is not None:
-            self._record(position, fetched.done)
-        elif content is not None and content in self._by_content:
-            self._record(position, self._by_content[content])
-        elif content is not None and content in self._twins:
-            self._twins[content].append(position)
-        else:
-            if content is not None:
-                self._twins[content] = []
-            return fetched.work
-        return None
-
-    def _fetch(self, photo: Photo) -> _Fetched:
-        """Read a photo unless the cache has it; runs in a thread."""
-        fingerprint = photo.fingerprint() if self._cache else None
-        if self._cache is not None:
-            content = self._cache.content_of(fingerprint)
-            if content and (done := self._lookup(content)) is not None:
-                return _Fetched(None, None, done, content)  # nothing new to remember
-        pixels = _pixels(photo) if isinstance(photo, MemoryPhoto) else None
-        if pixels is not None:
-            return _Fetched(None, PhotoWork(pixels), None, None)
-        import hashlib
-
-        data = photo.read()
-        content = hashlib.sha256(data).hexdigest()
-        if (done := self._lookup(content)) is not None:
-            return _Fetched(fingerprint, None, done, content)
-        return _Fetched(fingerprint, PhotoWork(data, self._detected(content)), None, content)
-
-    def _lookup(self, content: str) -> PhotoFaces | None:
-        if self._cache is None:
-            return None
-        return self._cache.load(content, self._engine.detector_key, self._engine.model_key)
-
-    def _detected(self, content: str) -> PhotoFaces | None:
-        """Faces of an earlier run with another network; their embeddings are only a stand-in."""
-        if self._cache is None:
-            return None
-        known = self._cache.load_detections(content, self._engine.detector_key)
-        if known is None or not len(known.detections):
-            return None
-        return known.with_embeddings(content, np.ones((len(known.detections), 1), np.float32))
-
-    def _finish(self, position: int, result: PhotoFaces) -> None:
-        """Keep a fresh result, and serve the copies of the photo that waited for it."""
-        if not self._keep_crops:
-            result = replace(result, crops=None)
-        if self._cache is not None and result.sha256 is not None:
-            self._cache.store(result, self._engine.detector_key, self._engine.model_key)
-        self._record(position, result)
-        if result.sha256 is not None:
-            self._by_content[result.sha256] = result
-            for twin in self._twins.pop(result.sha256, ()):
-                self._record(twin, result)
-
-    def _record(self, position: int, result: PhotoFaces) -> None:
-        self.outcomes[position] = result
-        if self._on_photo is not None:
-            self._on_photo(self.photos[position], result)
-
-
-def _pixels(photo: MemoryPhoto) -> UInt8 | None:
-    """Return a photo's (h, w, 3) uint8 RGB pixels, upright; None where it was given as bytes.
-
-    Raises:
-        DecodeError: its PIL image stands for a file that cannot be decoded.
-    """
-    if photo.image is None:
-        return photo.array
-    from grouping.faces.decoding import upright_pixels
-
-    return upright_pixels(photo.image)
+def crops_of(outcomes: Sequence[PhotoFaces]) -> UInt8 | None:
+    """Return the crops of all photos, (n, 112, 112, 3) uint8 RGB; None where none was kept."""
+    crops = [o.crops for o in outcomes if o.crops is not None and len(o.crops)]
+    return np.concatenate(crops) if crops else None

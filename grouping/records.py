@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from grouping.errors import InputError
+from grouping.errors import InputError, PhotoError
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -29,6 +29,7 @@ QUALITY_MEASURES = ("size", "sharpness", "yaw", "pitch", "roll", "alignment_erro
 
 
 def _check(name: str, value: npt.NDArray[Any], shape: tuple[int | None, ...], dtype: Any) -> None:
+    """Raise InputError unless ``value`` has this shape (None: any length) and dtype."""
     fits = value.ndim == len(shape) and all(
         want is None or want == have for want, have in zip(shape, value.shape, strict=True)
     )
@@ -188,6 +189,11 @@ class Failure:
     stage: str
     reason: str
     retryable: bool = False
+
+    @classmethod
+    def of(cls, error: PhotoError) -> Failure:
+        """What a result says of an error."""
+        return cls(error.stage, str(error), error.retryable)
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,7 +36,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def detector():
-    from backbone.networks.mtcnn import load_mtcnn
+    from backbone.weights.mtcnn_files import load_mtcnn
     from grouping.faces.detection import Detector
 
     return Detector(load_mtcnn())

@@ -1,13 +1,8 @@
 """The three networks of MTCNN (Zhang et al. 2016, arXiv:1604.02878), without the cascade.
 
-Weights: the ones published with facenet-pytorch (MIT licence), converted there from the
-authors' own. They are read from the data files of the installed package; the package itself is
-never imported, because it imports torchvision, whose operators do not load beside a torch of
-another build.
-
-All inputs are (n, 3, h, w) float32 RGB, 0..255, in channels-last memory. Outputs are the face
-probability, box corrections in shares of the box side, and for O-Net five landmarks in shares
-of the box: five x, then five y.
+All inputs are (n, 3, h, w) float32 RGB, 0..255, in channels-last memory. Outputs are float32: the
+face probability, the regression offsets of the box (x1, y1, x2, y2 in units of its width and
+height), and for O-Net five landmarks in the same units from its corner: five x, then five y.
 
 The layers are rearranged once, on loading, so that they compute the same in fewer passes over
 memory, which is what these small networks spend half their time on.
@@ -15,31 +10,27 @@ memory, which is what these small networks spend half their time on.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from backbone.errors import CheckpointError
-from backbone.networks.onednn import use_onednn
-from backbone.weights.checkpoint_file import verified_state_dict
-from backbone.weights.digests import MTCNN_SHA256
-
-PACKAGE = "facenet_pytorch"
+# The networks were trained on (x - INPUT_MEAN) / INPUT_SPREAD (``detect_face.py`` of facenet).
 INPUT_MEAN = 127.5
 INPUT_SPREAD = 128.0
 
-PNET_CELL = 12  # px a side of the window that one output cell of P-Net judges
-PNET_STRIDE = 2  # px between neighbouring cells
+# Sides of what each network judges, px: figure 2 of the paper.
+PNET_CELL = 12  # the window of one output cell
+PNET_STRIDE = 2  # between neighbouring cells
 RNET_SIDE = 24
 ONET_SIDE = 48
 
 
 def _max_pool(x: Tensor, kernel: int) -> Tensor:
     """Max pooling with stride 2 in ceil mode: the last window may hang over the edge.
+
+    (n, c, h, w) in, (n, c, h', w') out, where h' is ``ceil((h - kernel) / 2) + 1``, w' alike.
 
     One axis after the other with whole-array maxima: several times as fast as torch's own on
     the few channels, stored last, that these networks have.
@@ -59,6 +50,7 @@ def _max_pool(x: Tensor, kernel: int) -> Tensor:
 
 
 def _convolution(weight: Tensor, bias: Tensor) -> nn.Conv2d:
+    """Make a float32 layer of weights (out, in, k, k) and biases (out,), channels last."""
     layer = nn.Conv2d(weight.shape[1], weight.shape[0], weight.shape[2], device="meta")
     layer.weight = nn.Parameter(weight.float().contiguous(memory_format=torch.channels_last))
     layer.bias = nn.Parameter(bias.float())
@@ -66,12 +58,14 @@ def _convolution(weight: Tensor, bias: Tensor) -> nn.Conv2d:
 
 
 def _dense(weight: Tensor, bias: Tensor) -> nn.Linear:
+    """Make a float32 layer of weights (out, in) and biases (out,)."""
     layer = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
     layer.weight, layer.bias = nn.Parameter(weight.float().contiguous()), nn.Parameter(bias.float())
     return layer
 
 
 def _prelu(slopes: Tensor) -> nn.PReLU:
+    """Make a float32 layer of slopes (channels,)."""
     layer = nn.PReLU(len(slopes), device="meta")
     layer.weight = nn.Parameter(slopes.float())
     return layer
@@ -84,24 +78,24 @@ class Published:
         self._weights = weights
 
     def pair(self, name: str) -> tuple[Tensor, Tensor]:
-        """Weight and bias of a layer, float64."""
+        """Return weights (out, in, k, k) or (out, in) and biases (out,) of a layer, float64."""
         return self._weights[f"{name}.weight"].double(), self._weights[f"{name}.bias"].double()
 
     def slopes(self, index: int) -> Tensor:
-        """Slopes of a PReLU, float64."""
+        """Return the slopes of a PReLU, (channels,) float64."""
         return self._weights[f"prelu{index}.weight"].double()
 
     def first(self) -> tuple[Tensor, Tensor]:
-        """The first convolution, trained on ``(x - 127.5) / 128``, for pixels as they are."""
+        """Return the first convolution for pixels as they are: (c, 3, 3, 3) and (c,) float64."""
         weight, bias = self.pair("conv1")
         return weight / INPUT_SPREAD, bias - weight.sum((1, 2, 3)) * (INPUT_MEAN / INPUT_SPREAD)
 
     def active(self, index: int) -> list[nn.Module]:
-        """A convolution and its PReLU."""
+        """Make convolution number ``index`` and its PReLU."""
         return [_convolution(*self.pair(f"conv{index}")), _prelu(self.slopes(index))]
 
     def flat(self, index: int, side: int) -> list[nn.Module]:
-        """The dense layer after the convolutions, and its PReLU.
+        """Make the dense layer number ``index`` after the convolutions, and its PReLU.
 
         Its weights are for values in the order column, row, channel of a map ``side`` cells
         high; channels-last memory holds them as row, column, channel.
@@ -111,9 +105,16 @@ class Published:
         return [_dense(by_row, bias), _prelu(self.slopes(index))]
 
     def heads(self, name: str, count: int) -> tuple[Tensor, Tensor]:
-        """All output layers as one.
+        """Return all output layers as one, float64.
 
         The softmax of two scores is the sigmoid of their difference: the first output.
+
+        Args:
+            name: of the layers, less their number.
+            count: of the layers: scores, offsets, and for O-Net landmarks.
+
+        Returns:
+            Weights (1 + 4 [+ 10], in[, 1, 1]) and biases (1 + 4 [+ 10],).
         """
         pairs = [self.pair(f"{name}_{i + 1}") for i in range(count)]
         scores, others = pairs[0], pairs[1:]
@@ -155,7 +156,7 @@ class PNet(nn.Module):
         self.heads = _dense(weight.flatten(1), bias)
 
     def forward(self, x: Tensor, extents: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
-        """Return probability (n, h', w') and box correction (n, 4, h', w').
+        """Return probability (n, h', w') and regression offsets (n, 4, h', w').
 
         Args:
             x: (n, 3, h, w).
@@ -184,7 +185,7 @@ class PNet(nn.Module):
 
 
 class RNet(nn.Module):
-    """Refinement network on (n, 3, 24, 24)."""
+    """Refinement network for crops of 24x24 px."""
 
     def __init__(self, published: Published) -> None:
         super().__init__()
@@ -195,7 +196,7 @@ class RNet(nn.Module):
         self.heads = _dense(*published.heads("dense5", 2))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return probability (n,) and box correction (n, 4)."""
+        """Return probability (n,) and regression offsets (n, 4) for x (n, 3, 24, 24)."""
         x = _max_pool(self.prelu1(self.conv1(x)), 3)
         x = _max_pool(self.prelu2(self.conv2(x)), 3)
         x = self.prelu3(self.conv3(x)).permute(0, 2, 3, 1).flatten(1)
@@ -204,7 +205,7 @@ class RNet(nn.Module):
 
 
 class ONet(nn.Module):
-    """Output network on (n, 3, 48, 48)."""
+    """Output network for crops of 48x48 px."""
 
     def __init__(self, published: Published) -> None:
         super().__init__()
@@ -216,7 +217,7 @@ class ONet(nn.Module):
         self.heads = _dense(*published.heads("dense6", 3))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return probability (n,), box correction (n, 4) and landmarks (n, 10)."""
+        """Return probability (n,), offsets (n, 4) and landmarks (n, 10) for x (n, 3, 48, 48)."""
         x = _max_pool(self.prelu1(self.conv1(x)), 3)
         x = _max_pool(self.prelu2(self.conv2(x)), 3)
         x = _max_pool(self.prelu3(self.conv3(x)), 2)
@@ -232,38 +233,3 @@ class MtcnnNetworks(NamedTuple):
     rnet: RNet
     onet: ONet
     device: torch.device
-
-
-def weights_folder() -> Path:
-    """Return the folder of the installed package that holds the published weights.
-
-    Raises:
-        CheckpointError: facenet-pytorch is not installed.
-    """
-    spec = importlib.util.find_spec(PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise CheckpointError(
-            "the face detector's weights come with facenet-pytorch, which is not installed; "
-            "run: pip install -r requirements.txt"
-        )
-    return Path(next(iter(spec.submodule_search_locations))) / "data"
-
-
-def load_mtcnn(device: torch.device | str = "cpu", folder: Path | None = None) -> MtcnnNetworks:
-    """Load the three networks with the published weights, digests checked.
-
-    Raises:
-        CheckpointError: a file is missing or is not the published one.
-    """
-    folder = folder or weights_folder()
-    device = torch.device(device)
-
-    def published(name: str) -> Published:
-        return Published(verified_state_dict(folder / name, MTCNN_SHA256[name]))
-
-    networks = PNet(published("pnet.pt")), RNet(published("rnet.pt")), ONet(published("onet.pt"))
-    for network in networks:
-        network.requires_grad_(False).eval()
-        use_onednn(network, device)
-        network.to(device=device)
-    return MtcnnNetworks(*networks, device)

@@ -1,4 +1,4 @@
-"""What is known about weight files, without torch.
+"""What is known about weight files: records, digests and where they lie, without torch.
 
 A run that finds all of its photos in the cache knows from here which network it would use, and
 never pays for the import of torch.
@@ -6,13 +6,26 @@ never pays for the import of torch.
 
 from __future__ import annotations
 
+import hashlib
 import math
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from backbone.errors import CheckpointError
 
-CHECKPOINT_FOLDER = Path(__file__).resolve().parents[2] / "checkpoint"
+CHECKPOINT_FOLDER = Path(__file__).resolve().parents[2] / "checkpoint"  # of a clone
+# Where a weight file is looked for: an installed package brings the bundled one with it.
+CHECKPOINT_FOLDERS = (CHECKPOINT_FOLDER, Path(__file__).resolve().parent / "bundled")
+CHECKPOINT_VARIABLE = "FACE_GROUPING_CHECKPOINT"  # of the environment: a weight file
+
+# The detector's files, as published with facenet-pytorch 2.5.3.
+MTCNN_SHA256 = {
+    "pnet.pt": "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f",
+    "rnet.pt": "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86",
+    "onet.pt": "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
+}
 
 
 @dataclass(frozen=True)
@@ -95,12 +108,42 @@ IR50_RECORD = WeightRecord(
 RECORDS = (MOBILEFACENET_RECORD, IR50_RECORD)
 
 
-def default_checkpoint(folder: Path = CHECKPOINT_FOLDER) -> Path:
-    """The published IR-50 file where it lies in ``folder``, else the bundled MobileFaceNet."""
-    ir50 = folder / IR50_RECORD.file_name
-    return ir50 if ir50.exists() else folder / MOBILEFACENET_RECORD.file_name
+def default_checkpoint(folders: Sequence[Path] = CHECKPOINT_FOLDERS) -> Path:
+    """Return the weight file that is used where none is named.
+
+    It is the one that the environment variable ``FACE_GROUPING_CHECKPOINT`` names; else the
+    published IR-50 file, else the bundled MobileFaceNet, in the first of ``folders`` that has it.
+
+    Raises:
+        CheckpointError: there is none; says where it was looked for.
+    """
+    named = os.environ.get(CHECKPOINT_VARIABLE)
+    if named:
+        if Path(named).is_file():
+            return Path(named)
+        raise CheckpointError(f"{CHECKPOINT_VARIABLE} is {named}, which is not a file")
+    for record in (IR50_RECORD, MOBILEFACENET_RECORD):
+        for folder in folders:
+            if (folder / record.file_name).is_file():
+                return folder / record.file_name
+    raise CheckpointError(
+        f"no weight file {MOBILEFACENET_RECORD.file_name} in {' or '.join(map(str, folders))}; "
+        f"name one with --checkpoint or the environment variable {CHECKPOINT_VARIABLE}, "
+        "see checkpoint/README.md"
+    )
 
 
 def known_record(digest: str) -> WeightRecord | None:
     """Return the record of the file with this SHA-256, None for a file that is not known."""
     return next((record for record in RECORDS if record.sha256 == digest), None)
+
+
+def mtcnn_digest() -> str:
+    """Return one hex digest that changes when any of the detector's weight files does."""
+    return hashlib.sha256("".join(sorted(MTCNN_SHA256.values())).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the hex SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

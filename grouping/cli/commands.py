@@ -70,7 +70,7 @@ def run_group(arguments: argparse.Namespace) -> None:
             stack.enter_context(cache)
         with _stoppable() as stop:
             pipeline = GroupingPipeline(config, cache=cache, stop=stop)
-            pipeline.engine.check()
+            pipeline.models.check()
             note("start", out=destination.location)
             with PhotoProgress(listed) as progress:
                 result = pipeline.run(photos, on_photo=progress, corrections=entries)

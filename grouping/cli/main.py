@@ -14,8 +14,7 @@ from backbone.runtime.memory import keep_freed_memory
 from grouping.cli.commands import COMMANDS, Command
 from grouping.cli.logs import set_up_logging
 from grouping.cli.options import VERSION, command_of
-from grouping.errors import FailureRateError, GroupingError
-from grouping.pipeline import Interrupted
+from grouping.errors import FailureRateError, GroupingError, Interrupted
 
 DONE, KNOWN_ERROR, USAGE, TOO_MANY_FAILURES, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 

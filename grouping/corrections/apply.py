@@ -12,9 +12,9 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from grouping.boxes import overlap
+from grouping.boxes import SAME_FACE_IOU, box_iou
 from grouping.clustering.constraints import Constraints
-from grouping.corrections.entries import SAME_BOX, TOGETHER, Entry, MeantFaces
+from grouping.corrections.entries import TOGETHER, Entry, MeantFaces
 from grouping.errors import CorrectionsError
 from grouping.records import FaceReference, FaceSet, Int64
 
@@ -82,8 +82,8 @@ def _faces_meant(ref: FaceReference, rows: Mapping[str, list[Int64]], faces: Fac
     box = np.array([ref.box], np.float32)
     found = []
     for copy in rows.get(ref.photo, []):
-        shared = overlap(box, faces.boxes[copy])[0]
-        if shared.max(initial=0) >= SAME_BOX:
+        shared = box_iou(box, faces.boxes[copy])[0]
+        if shared.max(initial=0) >= SAME_FACE_IOU:
             found.append(int(copy[shared.argmax()]))
     return found
 

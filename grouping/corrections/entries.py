@@ -7,11 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grouping.boxes import overlap
+from grouping.boxes import SAME_FACE_IOU, paired_overlap
 from grouping.records import FaceReference
-
-# A reference means the face that its box overlaps by at least this (intersection over union).
-SAME_BOX = 0.5
 
 # The fewest faces of each kind of entry, and the kinds whose faces are one person.
 FEWEST_FACES = {"person": 1, "must_link": 2, "cannot_link": 2, "ignore": 1}
@@ -68,7 +65,8 @@ def same_face(a: FaceReference, b: FaceReference) -> bool:
     """Whether two references mean one face of one photo."""
     if a.photo != b.photo:
         return False
-    return bool(overlap(np.array([a.box], np.float32), np.array([b.box], np.float32)) >= SAME_BOX)
+    box, other = np.array([a.box], np.float32), np.array([b.box], np.float32)
+    return bool(paired_overlap(box, other)[0] >= SAME_FACE_IOU)
 
 
 def numbered_references(entries: Sequence[Entry]) -> list[MeantFaces]:

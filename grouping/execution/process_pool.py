@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, TypeVar
 
-from grouping.errors import GroupingError, PhotoError
+from grouping.errors import GroupingError, PhotoError, one_line
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -54,7 +54,7 @@ class _Worker(Generic[In]):
     ready: bool = False
 
 
-class WorkerPool(Generic[In, Out]):
+class ProcessPool(Generic[In, Out]):
     """Runs one function over lists of items in several processes.
 
     Use as a context manager: leaving it ends the processes.
@@ -79,7 +79,7 @@ class WorkerPool(Generic[In, Out]):
             self.close()
             raise
 
-    def __enter__(self) -> WorkerPool[In, Out]:
+    def __enter__(self) -> ProcessPool[In, Out]:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -230,8 +230,7 @@ def _started(start: Callable[[], Work[Any, Any]]) -> Work[Any, Any]:
     except GroupingError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise GroupingError(f"a worker process cannot start: {reason}") from error
+        raise GroupingError(f"a worker process cannot start: {one_line(error)}") from error
 
 
 def _attempt(work: Work[Any, Any], items: list[Any]) -> list[Any] | str:
@@ -242,4 +241,4 @@ def _attempt(work: Work[Any, Any], items: list[Any]) -> list[Any] | str:
     except GroupingError:
         raise
     except Exception as error:  # noqa: BLE001 - becomes the reason in the photo's report
-        return f"{type(error).__name__}: {error}"
+        return one_line(error)

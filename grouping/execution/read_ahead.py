@@ -14,19 +14,19 @@ from typing import Generic, TypeVar
 from grouping.errors import ConfigError, PhotoError
 from grouping.sources.photo import Photo
 
-NAME = "prefetch"
+NAME = "read-ahead"  # of the threads
 STOP_SECONDS = 0.2  # the longest that a stop goes unnoticed
 
 T = TypeVar("T")
 Task = tuple[Photo, "Future[T | PhotoError]"]
 
 
-def prefetch(
+def read_ahead(
     photos: Iterable[Photo],
     read: Callable[[Photo], T],
     *,
     ahead: int = 32,
-    workers: int = 8,
+    readers: int = 8,
     stop: threading.Event | None = None,
 ) -> Generator[tuple[int, Photo, T | PhotoError], None, None]:
     """Yield (position, photo, ``read(photo)``) in order, with up to ``ahead`` results waiting.
@@ -39,29 +39,29 @@ def prefetch(
 
     Args:
         photos: what to read.
-        read: called in threads, ``workers`` at a time.
+        read: called in threads, ``readers`` at a time.
         ahead: bound on the results held, and so on memory.
-        workers: reads at a time.
+        readers: threads, and so reads at a time.
         stop: once set, the iteration ends, also where a read is waited for.
 
     Raises:
-        ConfigError: ``ahead`` or ``workers`` is below 1.
+        ConfigError: ``ahead`` or ``readers`` is below 1.
     """
-    if ahead < 1 or workers < 1:
-        raise ConfigError(f"ahead and workers must be at least 1, got {ahead} and {workers}")
+    if ahead < 1 or readers < 1:
+        raise ConfigError(f"ahead and readers must be at least 1, got {ahead} and {readers}")
     stop = stop or threading.Event()
-    return _prefetch(iter(photos), read, ahead, min(workers, ahead), stop)
+    return _read_ahead(iter(photos), read, ahead, min(readers, ahead), stop)
 
 
-def _prefetch(
+def _read_ahead(
     photos: Iterator[Photo],
     read: Callable[[Photo], T],
     ahead: int,
-    workers: int,
+    readers: int,
     stop: threading.Event,
 ) -> Generator[tuple[int, Photo, T | PhotoError], None, None]:
-    with closing(_Workers(read, workers)) as team:
-        waiting = deque(team.begin(photo) for photo in islice(photos, ahead))
+    with closing(_ReadingThreads(read, readers)) as threads:
+        waiting = deque(threads.begin(photo) for photo in islice(photos, ahead))
         position = 0
         while waiting:
             photo, future = waiting.popleft()
@@ -71,12 +71,12 @@ def _prefetch(
                 return
             result = future.result()
             # The next read begins before the caller works on this one.
-            waiting.extend(team.begin(following) for following in islice(photos, 1))
+            waiting.extend(threads.begin(following) for following in islice(photos, 1))
             yield position, photo, result
             position += 1
 
 
-class _Workers(Generic[T]):
+class _ReadingThreads(Generic[T]):
     """Daemon threads: those of ``concurrent.futures`` would be waited for at exit."""
 
     def __init__(self, read: Callable[[Photo], T], count: int) -> None:

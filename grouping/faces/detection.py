@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from backbone.networks.mtcnn import ONET_SIDE, PNET_CELL, RNET_SIDE, MtcnnNetworks
-from grouping.boxes import clamped, corrected, squared, suppress
+from grouping.boxes import apply_offsets, clip_boxes, non_max_suppression, to_squares
 from grouping.faces.proposals import STAGE_OVERLAP, Extent, propose
 from grouping.faces.pyramid import Pyramid
 from grouping.records import Detections, Float32
@@ -95,8 +95,8 @@ class Detector:
             candidates, scores, shares, thresholds, strict=True
         ):
             good = np.flatnonzero(score > threshold)
-            keep = good[suppress(boxes[good], score[good], STAGE_OVERLAP)]
-            refined.append(squared(corrected(boxes[keep], share[keep])))
+            keep = good[non_max_suppression(boxes[good], score[good], STAGE_OVERLAP)]
+            refined.append(to_squares(apply_offsets(boxes[keep], share[keep])))
         return refined
 
     def _finish(
@@ -164,10 +164,12 @@ def _final(
     size = boxes[:, 2:] - boxes[:, :2] + 1
     # O-Net counts pixels from one, hence the last term.
     landmarks = points.reshape(-1, 2, 5).swapaxes(1, 2) * size[:, None] + boxes[:, None, :2] - 1
-    moved = corrected(boxes, shares)
-    keep = good[suppress(moved[good], scores[good], STAGE_OVERLAP, of_smaller=True, margin=1)]
+    moved = apply_offsets(boxes, shares)
+    keep = good[
+        non_max_suppression(moved[good], scores[good], STAGE_OVERLAP, of_smaller=True, margin=1)
+    ]
     return Detections(
-        clamped(moved[keep], *pyramid.size),
+        clip_boxes(moved[keep], *pyramid.size),
         scores[keep].astype(np.float32),
         landmarks[keep].astype(np.float32),
     )

@@ -1,13 +1,13 @@
-"""Crops in, unit vectors out."""
+"""The face network as a function: aligned crops in, unit vectors out."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
 from backbone.errors import BackboneError
+from grouping.config import EmbeddingSettings
 from grouping.errors import InputError, ModelError
 from grouping.records import Float32, UInt8
 
@@ -87,6 +87,7 @@ class Embedder:
         return self._unit_rows(raw)
 
     def _unit_rows(self, raw: Float32) -> Float32:
+        """Return the rows of (n, d) float32 at unit length, the same shape and dtype."""
         norms = np.linalg.norm(raw.astype(np.float64), axis=1, keepdims=True)
         if not np.all(np.isfinite(norms)) or np.any(norms == 0):
             raise ModelError(
@@ -109,33 +110,11 @@ def model_info(record: WeightRecord, file: str, sha256: str) -> ModelInfo:
     )
 
 
-def load_embedder(
-    checkpoint: Path | None = None,
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    flip: bool = True,
-    batch_size: int | None = None,
-    allow_cpu_fallback: bool = False,
-    channel_order: str | None = None,
-    mean: float | None = None,
-    scale: float | None = None,
-) -> Embedder:
+def load_embedder(settings: EmbeddingSettings | None = None) -> Embedder:
     """Load a face network and make it ready for this machine.
 
-    The mirror image is averaged in by default because it pays: with the bundled network on an
-    album of 1,460 news photos, 95.3 % instead of 95.1 % of same-person pairs pass at one false
-    match in 10,000 (92.1 instead of 91.5 at one in 100,000). It doubles the cost of a face.
-
     Args:
-        checkpoint: a weight file; None for the default one.
-        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
-        precision: ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
-        flip: average each crop's embedding with its mirror image's.
-        batch_size: faces in one pass; None for the best known for the device.
-        allow_cpu_fallback: go on on the CPU, with a warning, where the device fails.
-        channel_order, mean, scale: preprocessing, for files whose publisher departs from what
-            their architecture is usually fed.
+        settings: which network, on what; the defaults where None.
 
     Raises:
         ModelError: the file, device or precision cannot be used.
@@ -143,17 +122,22 @@ def load_embedder(
     from backbone.runtime.runner import Runner
     from backbone.weights.loading import load_weights
 
+    wanted = settings or EmbeddingSettings()
     try:
-        loaded = load_weights(checkpoint, channel_order=channel_order, mean=mean, scale=scale)
+        loaded = load_weights(
+            wanted.checkpoint,
+            channel_order=wanted.channel_order,
+            mean=wanted.mean,
+            scale=wanted.scale,
+        )
         runner = Runner(
             loaded,
-            device=device,
-            precision=precision,
-            batch_size=batch_size,
-            allow_cpu_fallback=allow_cpu_fallback,
+            device=wanted.device,
+            precision=wanted.precision,
+            batch_size=wanted.batch_size,
+            allow_cpu_fallback=wanted.allow_cpu_fallback,
         )
     except BackboneError as error:
         raise ModelError(str(error)) from None
-    record = loaded.record
-    model = model_info(record, loaded.path.name, loaded.sha256)
-    return Embedder(runner, model, record.threshold, flip)
+    model = model_info(loaded.record, loaded.path.name, loaded.sha256)
+    return Embedder(runner, model, loaded.record.threshold, wanted.flip)

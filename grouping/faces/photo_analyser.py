@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from grouping.boxes import overlap
+from grouping.boxes import SAME_FACE_COVER, box_iou
+from grouping.config import DetectionSettings
 from grouping.errors import PhotoError
 from grouping.faces.alignment import CROP_SIDE, align_faces, similarity_transforms
 from grouping.faces.decoding import (
@@ -37,52 +38,15 @@ SEARCHED_FACE_PX = 16.0  # of the image searched; smaller faces ask for a larger
 PhotoInput = bytes | UInt8
 
 
-@dataclass(frozen=True)
-class AnalysisSettings:
-    """What to look for; see :class:`grouping.config.GroupingConfig`.
-
-    Attributes:
-        min_face: pixels of the original photo, or None for a share of its long side.
-        min_score: detector score below which a detection is dropped.
-        crowds: search crowds a second time, in tiles.
-    """
-
-    min_face: float | None = None
-    min_score: float = 0.9
-    crowds: bool = True
-
-    def cascade(self, photo: DecodedPhoto) -> CascadeSettings:
-        """How to search this photo at the scale it was decoded to."""
-        return CascadeSettings(min_face=self.smallest(photo.width, photo.height) * photo.scale)
-
-    def smallest(self, width: int, height: int) -> float:
-        """Side of the smallest face wanted in a photo of this size, in its pixels.
-
-        The share of the long side is rounded down to a level of the pyramid that starts at
-        ``MIN_FACE_PX``: so the levels of a photo are the same at whatever scale it is searched,
-        and its faces and landmarks with them.
-        """
-        if self.min_face:
-            return self.min_face
-        steps = math.log(MIN_FACE_SHARE * max(width, height) / MIN_FACE_PX, 1 / PYRAMID_FACTOR)
-        return float(MIN_FACE_PX / PYRAMID_FACTOR ** max(0, math.floor(steps)))
-
-    def search_side(self, width: int, height: int) -> int:
-        """Long side of the image searched: ``SEARCH_PIXELS``, more for very small faces."""
-        share = min(1, math.sqrt(SEARCH_PIXELS / (width * height)))
-        needed = SEARCHED_FACE_PX / self.smallest(width, height)
-        return math.ceil(max(width, height) * max(share, needed))
-
-
 class PhotoAnalyser:
     """Photos in, faces out; made once in a process, used by any thread."""
 
     def __init__(
-        self, detector: Detector, embedder: Embedder, settings: AnalysisSettings | None = None
+        self, detector: Detector, embedder: Embedder, settings: DetectionSettings | None = None
     ) -> None:
         self.detector = detector
         self.embedder = embedder
-        self.settings = settings or AnalysisSettings()
+        self.settings = settings or DetectionSettings()
 
     def __call__(self, photos: Sequence[PhotoInput]) -> list[PhotoFaces]:
         """Analyse photos, each the bytes of a file or (h, w, 3) uint8 RGB pixels.
@@ -92,7 +56,7 @@ class PhotoAnalyser:
         decoded = [self._decode(photo) for photo in photos]
         good = [d for d in decoded if isinstance(d, DecodedPhoto)]
         found = iter(
-            self.detector([d.image for d in good], [self.settings.cascade(d) for d in good])
+            self.detector([d.image for d in good], [cascade_of(d, self.settings) for d in good])
         )
         results = []
         for photo, image in zip(photos, decoded, strict=True):
@@ -103,7 +67,7 @@ class PhotoAnalyser:
             try:
                 results.append(self._described(photo, image, faces))
             except PhotoError as error:  # the reduced image decodes, a larger one does not
-                results.append(PhotoFaces(sha256=digest(photo), failure=failure_of(error)))
+                results.append(PhotoFaces(sha256=digest(photo), failure=Failure.of(error)))
         return self._embedded(results)
 
     def embed_again(self, photo: PhotoInput, known: PhotoFaces) -> PhotoFaces:
@@ -111,17 +75,17 @@ class PhotoAnalyser:
         try:
             crops = self._crops(photo, None, known.faces.landmarks)
         except PhotoError as error:
-            return replace(known, faces=FaceSet.empty(), failure=failure_of(error))
+            return replace(known, faces=FaceSet.empty(), failure=Failure.of(error))
         return self._embedded([replace(known, crops=crops)])[0]
 
     def _decode(self, photo: PhotoInput) -> DecodedPhoto | Failure:
         try:
             if isinstance(photo, bytes):
-                return decode_photo(photo, self.settings.search_side(*photo_size(photo)))
+                return decode_photo(photo, search_side(*photo_size(photo), self.settings))
             whole = decoded_from_array(photo)
-            return reduce_to(whole, self.settings.search_side(whole.width, whole.height))
+            return reduce_to(whole, search_side(whole.width, whole.height, self.settings))
         except PhotoError as error:
-            return failure_of(error)
+            return Failure.of(error)
 
     def _described(self, photo: PhotoInput, image: DecodedPhoto, found: Detections) -> PhotoFaces:
         """Faces in full-size pixels with crops and quality, embeddings still missing."""
@@ -145,8 +109,8 @@ class PhotoAnalyser:
     def _with_tiles(self, photo: PhotoInput, image: DecodedPhoto, faces: Detections) -> Detections:
         whole = image if image.scale == 1 else self._larger(photo, image, 1)
         extra = search_tiles(self.detector, whole.image, self.settings.min_score)
-        fresh = overlap(extra.boxes, faces.boxes, of_smaller=True).max(1, initial=0) < 0.5
-        return concatenated(faces, extra[fresh])
+        cover = box_iou(extra.boxes, faces.boxes, of_smaller=True).max(1, initial=0)
+        return concatenated(faces, extra[cover < SAME_FACE_COVER])
 
     def _crops(self, photo: PhotoInput, image: DecodedPhoto | None, landmarks: Float32) -> UInt8:
         """Cut from the decoded image where it has the pixels, else from a larger one."""
@@ -181,6 +145,32 @@ class PhotoAnalyser:
         return done
 
 
+def smallest_face(width: int, height: int, settings: DetectionSettings) -> float:
+    """Side of the smallest face wanted in a photo of this size, in its pixels.
+
+    The share of the long side is rounded down to a level of the pyramid that starts at
+    ``MIN_FACE_PX``: so the levels of a photo are the same at whatever scale it is searched, and
+    its faces and landmarks with them.
+    """
+    if settings.min_face:
+        return settings.min_face
+    steps = math.log(MIN_FACE_SHARE * max(width, height) / MIN_FACE_PX, 1 / PYRAMID_FACTOR)
+    return float(MIN_FACE_PX / PYRAMID_FACTOR ** max(0, math.floor(steps)))
+
+
+def search_side(width: int, height: int, settings: DetectionSettings) -> int:
+    """Long side of the image searched: ``SEARCH_PIXELS``, more for very small faces."""
+    share = min(1, math.sqrt(SEARCH_PIXELS / (width * height)))
+    needed = SEARCHED_FACE_PX / smallest_face(width, height, settings)
+    return math.ceil(max(width, height) * max(share, needed))
+
+
+def cascade_of(photo: DecodedPhoto, settings: DetectionSettings) -> CascadeSettings:
+    """How the cascade searches a photo at the scale it was decoded to."""
+    smallest = smallest_face(photo.width, photo.height, settings)
+    return CascadeSettings(min_face=smallest * photo.scale)
+
+
 def digest(photo: PhotoInput) -> str:
     """SHA-256 of the file's bytes, or of the pixels and their shape."""
     if isinstance(photo, bytes):
@@ -188,11 +178,6 @@ def digest(photo: PhotoInput) -> str:
     return hashlib.sha256(
         str(photo.shape).encode() + np.ascontiguousarray(photo).tobytes()
     ).hexdigest()
-
-
-def failure_of(error: PhotoError) -> Failure:
-    """What a result says of an error."""
-    return Failure(error.stage, str(error), error.retryable)
 
 
 def scaled(faces: Detections, factor: float) -> Detections:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d
 
 from backbone.networks.mtcnn import PNET_CELL, PNET_STRIDE
-from grouping.boxes import corrected, squared, suppress
+from grouping.boxes import apply_offsets, non_max_suppression, to_squares
 from grouping.faces.pyramid import Pyramid
 from grouping.records import Float32, Int64
 
@@ -67,8 +67,8 @@ def propose(pnet: RunPNet, pyramid: Pyramid, scales: Sequence[float], threshold:
         scores, shares = level.scan(pnet) if corners is None else level.look(pnet, corners)
         found.append(level.candidates(scores, shares, threshold))
     candidates = np.concatenate(found[::-1])
-    candidates = candidates[suppress(candidates[:, :4], candidates[:, 4], STAGE_OVERLAP)]
-    return squared(corrected(candidates[:, :4], candidates[:, 5:], margin=0))
+    candidates = candidates[non_max_suppression(candidates[:, :4], candidates[:, 4], STAGE_OVERLAP)]
+    return to_squares(apply_offsets(candidates[:, :4], candidates[:, 5:], margin=0))
 
 
 class Level:
@@ -154,7 +154,7 @@ class Level:
         sides = np.concatenate([corner, corner + PNET_CELL - 1], 1) / np.float32(self._scale)
         columns = [np.floor(sides), scores[y, x][:, None], shares[y, x]]
         table = np.concatenate(columns, 1).astype(np.float32)
-        return table[suppress(table[:, :4], table[:, 4], LEVEL_OVERLAP)]
+        return table[non_max_suppression(table[:, :4], table[:, 4], LEVEL_OVERLAP)]
 
 
 def _cover(wanted: npt.NDArray[np.bool_]) -> Int64:

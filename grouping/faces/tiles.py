@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from grouping.boxes import suppress
+from grouping.boxes import non_max_suppression
 from grouping.faces.decoding import DecodedPhoto
 from grouping.faces.detection import CascadeSettings, Detector
 from grouping.records import Detections
@@ -64,7 +64,7 @@ def search_tiles(detector: Detector, image: Image.Image, min_score: float) -> De
     )
     faces = Detections(boxes, scores, landmarks)
     faces = faces[faces.scores >= min_score]
-    return faces[suppress(faces.boxes, faces.scores, DUPLICATE_OVERLAP)]
+    return faces[non_max_suppression(faces.boxes, faces.scores, DUPLICATE_OVERLAP)]
 
 
 def _tiles(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from grouping.records import FaceSet, Float32, Int32, Int64
+from grouping.boxes import SAME_FACE_COVER, paired_overlap
+from grouping.records import FaceSet, Int32, Int64
 from grouping.similarity.content_rank import content_rank
 from grouping.similarity.inner_products import pair_products
 
-# Two boxes of one photo that share this much of the smaller one are one face detected twice.
-SAME_FACE_OVERLAP = 0.5
 # Two faces of one photo this similar are one face seen twice. Twins side by side reach 0.8; a
 # mirror image or another frame of a burst is above 0.9.
 SAME_FACE_SIMILARITY = 0.9
@@ -85,20 +84,5 @@ def _is_same_face(faces: FaceSet, pairs: Int64) -> npt.NDArray[np.bool_]:
     """Return (c,) bool, which of (c, 2) int64 pairs of faces are one face seen twice."""
     i, j = pairs.T
     alike = pair_products(faces.embeddings, faces.embeddings, i, j) >= SAME_FACE_SIMILARITY
-    return alike | (_shared_part(faces.boxes[i], faces.boxes[j]) >= SAME_FACE_OVERLAP)
-
-
-def _shared_part(a: Float32, b: Float32) -> Float32:
-    """Return the intersection of two boxes over the area of the smaller one, pair by pair.
-
-    Args:
-        a, b: (n, 4) float32, xyxy in pixels.
-
-    Returns:
-        (n,) float32 in [0, 1].
-    """
-    low, high = np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=1)
-    areas = np.minimum(np.prod(a[:, 2:] - a[:, :2], axis=1), np.prod(b[:, 2:] - b[:, :2], axis=1))
-    part = shared / np.maximum(areas, np.finfo(np.float32).tiny)
-    return np.asarray(part, np.float32)
+    cover = paired_overlap(faces.boxes[i], faces.boxes[j], of_smaller=True)
+    return alike | (cover >= SAME_FACE_COVER)

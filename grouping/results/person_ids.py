@@ -18,8 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from grouping.boxes import overlap
-from grouping.corrections.entries import SAME_BOX
+from grouping.boxes import SAME_FACE_IOU, box_iou
 from grouping.errors import InputError
 from grouping.records import FaceReference
 
@@ -138,8 +137,8 @@ def _shared_faces(
             candidates = places.get(face.photo, [])
             if candidates:
                 boxes = np.array([other.box for _, other in candidates], np.float32)
-                overlaps = overlap(np.array([face.box], np.float32), boxes)[0]
-                if overlaps.max() >= SAME_BOX:
+                overlaps = box_iou(np.array([face.box], np.float32), boxes)[0]
+                if overlaps.max() >= SAME_FACE_IOU:
                     shared[group, candidates[int(overlaps.argmax())][0]] += 1
     return shared
 

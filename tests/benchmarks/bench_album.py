@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from grouping import GroupingConfig, GroupingPipeline, GroupingResult
-from grouping.boxes import overlap
+from grouping.boxes import box_iou
 from grouping.people.group_faces import GroupingRules, group_faces
 from grouping.results.document import build_document
 from grouping.results.person_ids import assign_ids
@@ -87,7 +87,7 @@ def matched(result: GroupingResult, labels: dict[str, Any]) -> tuple[list[str], 
         boxes = result.faces.boxes[own]
         centre = (wanted[:, :2] + wanted[:, 2:]) / 2
         inside = (boxes[None, :, :2] <= centre[:, None]) & (centre[:, None] <= boxes[None, :, 2:])
-        share = np.where(inside.all(2), overlap(wanted, boxes), 0)
+        share = np.where(inside.all(2), box_iou(wanted, boxes), 0)
         for face, (person, _) in enumerate(truth):
             best = int(share[face].argmax()) if len(own) else 0
             found = len(own) > 0 and share[face, best] >= LEAST_OVERLAP

@@ -119,8 +119,8 @@ def no_embedding(crops: np.ndarray) -> np.ndarray:
 def start_worker(threads: int):
     import torch
 
-    from backbone.networks.mtcnn import load_mtcnn
     from backbone.runtime.memory import keep_freed_memory
+    from backbone.weights.mtcnn_files import load_mtcnn
     from grouping.faces.detection import Detector
     from grouping.faces.photo_analyser import PhotoAnalyser
 
@@ -130,9 +130,9 @@ def start_worker(threads: int):
 
 
 def pool_of(cores: int):
-    from grouping.execution.process_pool import WorkerPool
+    from grouping.execution.process_pool import ProcessPool
 
-    return WorkerPool(partial(start_worker, 1), cores, RuntimeError)
+    return ProcessPool(partial(start_worker, 1), cores, RuntimeError)
 
 
 def ours(pool, photos: list[bytes]) -> list:
@@ -186,10 +186,10 @@ class Agreement:
     distances: list[float] = field(default_factory=list)
 
     def add(self, mine, theirs) -> None:
-        from grouping.boxes import overlap
+        from grouping.boxes import box_iou
 
         boxes, scores, landmarks = theirs
-        shares = overlap(mine[0], boxes.astype(np.float32))
+        shares = box_iou(mine[0], boxes.astype(np.float32))
         sure = (scores > SURE_SCORE) & (box_sides(boxes) >= SURE_SIDE)
         self.sure += int(sure.sum())
         self.extra += int((shares.max(1, initial=0) < SAME_FACE).sum())

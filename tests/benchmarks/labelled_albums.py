@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from grouping.boxes import overlap
+from grouping.boxes import box_iou
 from grouping.records import FaceSet
 from tests.helpers.vectors import bcubed
 
@@ -95,7 +95,7 @@ def _matched(photo: np.ndarray, boxes: np.ndarray, faces: FaceSet) -> np.ndarray
     row = np.full(len(photo), -1)
     for number in np.unique(photo):
         wanted, own = np.flatnonzero(photo == number), np.flatnonzero(faces.photo_index == number)
-        share = overlap(boxes[wanted], faces.boxes[own])
+        share = box_iou(boxes[wanted], faces.boxes[own])
         while share.size and share.max() >= LEAST_OVERLAP:
             i, j = np.unravel_index(share.argmax(), share.shape)
             row[wanted[i]] = own[j]

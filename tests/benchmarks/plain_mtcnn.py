@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from backbone.networks.mtcnn import load_mtcnn
+from backbone.weights.mtcnn_files import load_mtcnn
 from tests.helpers.facenet_reference import nms
 
 MIN_FACE, FACTOR, THRESHOLDS = 20.0, 0.709, (0.6, 0.7, 0.7)

@@ -224,8 +224,8 @@ def test_two_threads_may_call_at_once(answer):
 
 
 def test_models_load_once_in_a_process(answer):
-    first = GroupingPipeline().engine.analyser
-    assert GroupingPipeline().engine.analyser is first
+    first = GroupingPipeline().models.analyser
+    assert GroupingPipeline().models.analyser is first
 
 
 def test_worker_processes_give_the_same_result(answer, tmp_path):
@@ -263,7 +263,7 @@ def test_a_missing_checkpoint_is_found_out_before_any_photo_is_read(tmp_path):
 
 
 def test_stop_ends_a_run_early():
-    from grouping.pipeline import Interrupted
+    from grouping.errors import Interrupted
 
     stop = threading.Event()
     pipeline = GroupingPipeline(stop=stop)

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from grouping import boxes as module
-from grouping.boxes import clamped, corrected, overlap, squared, suppress
+from grouping.boxes import (
+    apply_offsets,
+    box_iou,
+    clip_boxes,
+    non_max_suppression,
+    paired_overlap,
+    to_squares,
+)
 
 
 def random_boxes(n, seed=0, spread=100.0):
@@ -38,14 +45,24 @@ def plain_suppress(boxes, scores, threshold, **how):
 def test_overlap_is_that_of_a_plain_loop(of_smaller, margin):
     a, b = random_boxes(13, 1), random_boxes(9, 2)
     expected = [[plain_overlap(x, y, of_smaller, margin) for y in b.tolist()] for x in a.tolist()]
-    got = overlap(a, b, of_smaller=of_smaller, margin=margin)
+    got = box_iou(a, b, of_smaller=of_smaller, margin=margin)
     assert got.dtype == np.float32
     np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("of_smaller", [False, True])
+def test_paired_overlap_is_that_of_each_with_its_own(of_smaller):
+    a, b = random_boxes(30, 1, spread=30), random_boxes(30, 2, spread=30)
+    got = paired_overlap(a, b, of_smaller=of_smaller)
+    assert got.dtype == np.float32
+    assert got.tolist() == box_iou(a, b, of_smaller=of_smaller).diagonal().tolist()
+    assert ((got > 0) & (got < 1)).any()
+
+
 def test_overlap_of_boxes_without_area_is_zero():
     point = np.array([[5, 5, 5, 5]], np.float32)
-    assert overlap(point, point)[0, 0] == 0
+    assert box_iou(point, point)[0, 0] == 0
+    assert paired_overlap(point, point)[0] == 0
 
 
 @pytest.mark.parametrize("how", [{}, {"of_smaller": True, "margin": 1}])
@@ -57,22 +74,24 @@ def test_suppression_is_that_of_a_plain_loop(monkeypatch, how, threshold, block)
         boxes = random_boxes(120, seed)
         scores = np.random.default_rng(seed).random(120).astype(np.float32).round(1)  # many ties
         expected = plain_suppress(boxes, scores, threshold, **how)
-        assert suppress(boxes, scores, threshold, **how).tolist() == expected
+        assert non_max_suppression(boxes, scores, threshold, **how).tolist() == expected
 
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_suppression_of_none_and_one(n):
-    assert suppress(random_boxes(n), np.ones(n, np.float32), 0.5).tolist() == list(range(n))
+    assert non_max_suppression(random_boxes(n), np.ones(n, np.float32), 0.5).tolist() == list(
+        range(n)
+    )
 
 
 def test_equal_boxes_leave_the_first():
     boxes = np.repeat(random_boxes(1), 5, axis=0)
-    assert suppress(boxes, np.ones(5, np.float32), 0.5).tolist() == [0]
+    assert non_max_suppression(boxes, np.ones(5, np.float32), 0.5).tolist() == [0]
 
 
 def test_squares_keep_centre_and_longer_side():
     boxes = random_boxes(20)
-    square = squared(boxes)
+    square = to_squares(boxes)
     size = square[:, 2:] - square[:, :2]
     np.testing.assert_allclose(size[:, 0], size[:, 1], rtol=1e-5)
     np.testing.assert_allclose(size[:, 0], (boxes[:, 2:] - boxes[:, :2]).max(1), rtol=1e-5)
@@ -80,24 +99,24 @@ def test_squares_keep_centre_and_longer_side():
     np.testing.assert_allclose(*centres, rtol=1e-5)
 
 
-def test_corrections_are_shares_of_width_and_height():
+def test_corrections_are_offsets_of_width_and_height():
     boxes = np.array([[10, 20, 30, 60]], np.float32)
-    shares = np.array([[0.1, 0.1, -0.1, 0.5]], np.float32)
-    np.testing.assert_allclose(corrected(boxes, shares, margin=0), [[12, 24, 28, 80]])
-    np.testing.assert_allclose(corrected(boxes, shares), [[12.1, 24.1, 27.9, 80.5]], rtol=1e-6)
+    offsets = np.array([[0.1, 0.1, -0.1, 0.5]], np.float32)
+    np.testing.assert_allclose(apply_offsets(boxes, offsets, margin=0), [[12, 24, 28, 80]])
+    np.testing.assert_allclose(apply_offsets(boxes, offsets), [[12.1, 24.1, 27.9, 80.5]], rtol=1e-6)
 
 
 def test_boxes_are_cut_off_at_the_edges_and_not_mirrored():
     boxes = np.array([[-10, -5, 20, 30], [90, 40, 130, 70]], np.float32)
-    assert clamped(boxes, 100, 50).tolist() == [[0, 0, 20, 30], [90, 40, 100, 50]]
+    assert clip_boxes(boxes, 100, 50).tolist() == [[0, 0, 20, 30], [90, 40, 100, 50]]
 
 
 def test_arguments_are_not_changed():
     boxes, scores = random_boxes(10), np.linspace(0, 1, 10, dtype=np.float32)
     before = boxes.copy(), scores.copy()
-    suppress(boxes, scores, 0.3)
-    squared(boxes)
-    corrected(boxes, np.ones((10, 4), np.float32))
-    clamped(boxes, 20, 20)
+    non_max_suppression(boxes, scores, 0.3)
+    to_squares(boxes)
+    apply_offsets(boxes, np.ones((10, 4), np.float32))
+    clip_boxes(boxes, 20, 20)
     assert (boxes == before[0]).all()
     assert (scores == before[1]).all()

@@ -10,6 +10,7 @@ import torch
 from backbone.errors import CheckpointError
 from backbone.weights.known_files import (
     CHECKPOINT_FOLDER,
+    CHECKPOINT_VARIABLE,
     IR50_RECORD,
     MOBILEFACENET_RECORD,
     RECORDS,
@@ -36,9 +37,31 @@ def test_readme_tells_what_the_records_tell(record):
 
 
 def test_default_is_ir50_where_it_lies_there_else_the_bundled_file(tmp_path):
-    assert default_checkpoint(tmp_path).name == MOBILEFACENET_RECORD.file_name
-    (tmp_path / IR50_RECORD.file_name).touch()
-    assert default_checkpoint(tmp_path).name == IR50_RECORD.file_name
+    clone, installed = tmp_path / "clone", tmp_path / "installed"
+    for folder in (clone, installed):
+        folder.mkdir()
+    (installed / MOBILEFACENET_RECORD.file_name).touch()
+    assert default_checkpoint((clone, installed)) == installed / MOBILEFACENET_RECORD.file_name
+    (clone / MOBILEFACENET_RECORD.file_name).touch()
+    assert default_checkpoint((clone, installed)) == clone / MOBILEFACENET_RECORD.file_name
+    (installed / IR50_RECORD.file_name).touch()
+    assert default_checkpoint((clone, installed)) == installed / IR50_RECORD.file_name
+
+
+def test_without_a_file_the_error_says_where_it_was_looked_for(tmp_path):
+    with pytest.raises(CheckpointError) as caught:
+        default_checkpoint((tmp_path / "clone", tmp_path / "installed"))
+    for part in (tmp_path / "clone", tmp_path / "installed", CHECKPOINT_VARIABLE, "--checkpoint"):
+        assert str(part) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_environment_may_name_the_file(tmp_path, monkeypatch):
+    monkeypatch.setenv(CHECKPOINT_VARIABLE, str(tmp_path / "mine.pth"))
+    with pytest.raises(CheckpointError, match=f"{CHECKPOINT_VARIABLE} is .*mine.pth"):
+        default_checkpoint()
+    (tmp_path / "mine.pth").touch()
+    assert default_checkpoint() == tmp_path / "mine.pth"
 
 
 @pytest.mark.parametrize("legacy", [True, False])

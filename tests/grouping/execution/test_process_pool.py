@@ -11,7 +11,7 @@ import pytest
 
 from grouping.errors import GroupingError, ModelError
 from grouping.execution import process_pool as module
-from grouping.execution.process_pool import WorkerPool
+from grouping.execution.process_pool import ProcessPool
 from tests.helpers import work
 from tests.helpers.paths import ROOT
 
@@ -22,7 +22,7 @@ def chunks(items, size=3):
 
 
 def run(items, start=work.by_instruction, count=2, size=3):
-    with WorkerPool(start, count, lambda reason: f"given up: {reason}") as pool:
+    with ProcessPool(start, count, lambda reason: f"given up: {reason}") as pool:
         results = list(pool.map(chunks(items, size)))
     positions = [position for position, _ in results]
     assert sorted(positions) == list(range(len(items)))  # each once, none lost
@@ -45,7 +45,7 @@ def test_a_killed_worker_loses_nothing(tmp_path):
 
 def test_workers_killed_from_outside_lose_nothing():
     items = ["sleep 0.05"] * 30
-    with WorkerPool(work.by_instruction, 2, str) as pool:
+    with ProcessPool(work.by_instruction, 2, str) as pool:
         results, first = {}, set(pool.pids)
         for position, result in pool.map(chunks(items)):
             if not results:
@@ -109,7 +109,7 @@ def test_items_are_taken_only_as_workers_are_free():
             yield chunk
 
     done = 0
-    with WorkerPool(work.square, 2, str) as pool:
+    with ProcessPool(work.square, 2, str) as pool:
         for _ in pool.map(source()):
             done += 1
             assert 2 * len(taken) <= done + 3 * 2  # two in flight, one being taken
@@ -138,7 +138,7 @@ def alive(pid):
 
 
 def test_leaving_early_ends_the_processes_at_once():
-    with WorkerPool(work.by_instruction, 2, str) as pool:
+    with ProcessPool(work.by_instruction, 2, str) as pool:
         pids = pool.pids
         results = pool.map(chunks([1, "sleep 60", "sleep 60"], 1))
         assert next(results) == (0, 1)
@@ -154,11 +154,11 @@ def test_workers_leave_ctrl_c_to_the_parent():
 PROGRAM = """
 import sys
 from tests.helpers import work
-from grouping.execution.process_pool import WorkerPool
+from grouping.execution.process_pool import ProcessPool
 
 if __name__ == "__main__":
     try:
-        with WorkerPool(work.by_instruction, 2, str) as pool:
+        with ProcessPool(work.by_instruction, 2, str) as pool:
             pids = pool.pids
             list(pool.map([[(0, "interrupt-parent")], [(1, "sleep 60")]]))
     except KeyboardInterrupt:

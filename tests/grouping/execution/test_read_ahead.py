@@ -11,7 +11,7 @@ from operator import methodcaller
 import pytest
 
 from grouping.errors import ConfigError, FetchError
-from grouping.execution.read_ahead import NAME, prefetch
+from grouping.execution.read_ahead import NAME, read_ahead
 from grouping.sources.http_photo import HttpOptions, HttpPhoto
 from grouping.sources.photo import MemoryPhoto, RefusedPhoto
 from tests.helpers.paths import ROOT
@@ -29,19 +29,19 @@ def test_results_come_in_order_whatever_takes_how_long():
         time.sleep(0.01 * (item.id % 3 == 0))
         return item.read()
 
-    results = list(prefetch(map(photo, range(50)), read, ahead=8, workers=4))
+    results = list(read_ahead(map(photo, range(50)), read, ahead=8, readers=4))
     assert [(index, item.id, data) for index, item, data in results] == [
         (number, number, b"%d" % number) for number in range(50)
     ]
 
 
 def test_no_photos():
-    assert list(prefetch([], READ)) == []
+    assert list(read_ahead([], READ)) == []
 
 
 def test_one_bad_photo_takes_its_own_place_only():
     photos = [photo(0), RefusedPhoto(1, "x", "refused"), photo(2)]
-    results = [data for _, _, data in prefetch(photos, READ)]
+    results = [data for _, _, data in read_ahead(photos, READ)]
     assert results[0] == b"0"
     assert isinstance(results[1], FetchError)
     assert results[2] == b"2"
@@ -53,19 +53,19 @@ def test_other_errors_of_reading_or_listing_are_raised():
         raise OSError("the listing broke")
 
     with pytest.raises(ZeroDivisionError):
-        list(prefetch([photo(0)], lambda _: 1 / 0))
+        list(read_ahead([photo(0)], lambda _: 1 / 0))
     with pytest.raises(OSError, match="the listing broke"):
-        list(prefetch(listing(), READ))
+        list(read_ahead(listing(), READ))
 
 
-@pytest.mark.parametrize(("ahead", "workers"), [(0, 1), (1, 0)])
-def test_numbers_below_one(ahead, workers):
+@pytest.mark.parametrize(("ahead", "readers"), [(0, 1), (1, 0)])
+def test_numbers_below_one(ahead, readers):
     with pytest.raises(ConfigError):
-        prefetch([], READ, ahead=ahead, workers=workers)
+        read_ahead([], READ, ahead=ahead, readers=readers)
 
 
-@pytest.mark.parametrize(("ahead", "workers"), [(1, 1), (5, 3), (3, 20)])
-def test_an_endless_listing_is_read_only_so_far_ahead(ahead, workers):
+@pytest.mark.parametrize(("ahead", "readers"), [(1, 1), (5, 3), (3, 20)])
+def test_an_endless_listing_is_read_only_so_far_ahead(ahead, readers):
     asked, read, at_once, most = [], [], [], []
     lock = threading.Lock()
 
@@ -84,13 +84,13 @@ def test_an_endless_listing_is_read_only_so_far_ahead(ahead, workers):
             read.append(item.id)
         return item.id
 
-    results = prefetch(listing(), reading, ahead=ahead, workers=workers)
+    results = read_ahead(listing(), reading, ahead=ahead, readers=readers)
     for taken, (index, _, _) in enumerate(islice(results, 30), 1):
         assert index == taken - 1
         assert len(asked) <= taken + ahead
     results.close()
     assert set(asked) == {threading.current_thread()}
-    assert max(most) <= min(workers, ahead)
+    assert max(most) <= min(readers, ahead)
     assert len(read) <= 30 + ahead
 
 
@@ -102,7 +102,7 @@ def test_waiting_and_working_overlap():
         return item.id
 
     start = time.monotonic()
-    for _ in prefetch(map(photo, range(40)), read, ahead=8, workers=4):
+    for _ in read_ahead(map(photo, range(40)), read, ahead=8, readers=4):
         time.sleep(0.0125)
     assert time.monotonic() - start < 0.85  # 1.0 were they to take turns
 
@@ -117,7 +117,7 @@ def test_overlap_costs_at_most_15_percent(work):
         return item.id
 
     start = time.monotonic()
-    for _ in prefetch(map(photo, range(200)), read, workers=8):
+    for _ in read_ahead(map(photo, range(200)), read, readers=8):
         time.sleep(work)
     assert time.monotonic() - start <= 1.15 * 200 * max(work, 0.4 / 8)
 
@@ -126,19 +126,19 @@ def test_a_stop_is_noticed_while_a_read_is_waited_for():
     stop, silence = threading.Event(), threading.Event()
     threading.Timer(0.1, stop.set).start()
     start = time.monotonic()
-    assert list(prefetch([photo(0)], lambda _: silence.wait(30), stop=stop)) == []
+    assert list(read_ahead([photo(0)], lambda _: silence.wait(30), stop=stop)) == []
     assert time.monotonic() - start < 2
     silence.set()
 
 
 def reading_threads(before=frozenset()):
-    """Threads of ``prefetch`` that were not there before."""
+    """Threads of ``read_ahead`` that were not there before."""
     return {thread for thread in threading.enumerate() if thread.name == NAME} - before
 
 
 def test_threads_end_when_the_caller_stops():
     before = frozenset(reading_threads())  # of other tests, about to end
-    results = prefetch(map(photo, count()), READ, workers=6)
+    results = read_ahead(map(photo, count()), READ, readers=6)
     next(results)
     assert len(reading_threads(before)) == 6
     results.close()
@@ -159,20 +159,20 @@ def test_one_request_in_five_failing_loses_nothing():
             if number % 5 == 0:
                 server.answers[path] = first(1, faults[number // 5 % 3], sends(body))
         photos = (HttpPhoto(n, "", server.url(f"/{n}"), options) for n in range(60))
-        assert [data for _, _, data in prefetch(photos, READ)] == [body] * 60
+        assert [data for _, _, data in read_ahead(photos, READ)] == [body] * 60
         assert sum(server.requests.values()) == 72
 
 
 FIRST_USE = """
 import sys
 from grouping.sources.http_photo import HttpOptions, HttpPhoto
-from grouping.execution.read_ahead import prefetch
+from grouping.execution.read_ahead import read_ahead
 from grouping.sources.s3_photo import S3Photo
 from grouping.storage.s3_client import S3Options
 http = HttpOptions(allowed=("127.0.0.1",))
 s3 = S3Options(endpoint_url=sys.argv[1], anonymous=True)
 photos = [HttpPhoto(0, "", sys.argv[1] + "/b/k", http), S3Photo(1, "", "b", "k", s3)] * 8
-print({data for _, _, data in prefetch(photos, lambda photo: photo.read(), workers=16)})
+print({data for _, _, data in read_ahead(photos, lambda photo: photo.read(), readers=16)})
 """
 
 
@@ -193,12 +193,12 @@ INTERRUPTED = """
 import sys
 from grouping.sources.http_photo import HttpOptions, HttpPhoto
 from operator import methodcaller
-from grouping.execution.read_ahead import prefetch
+from grouping.execution.read_ahead import read_ahead
 READ = methodcaller("read")
 options = HttpOptions(allowed=("127.0.0.1",), read_timeout=60)
 urls = [sys.argv[1] + ("/quick" if n < 3 else "/silent") for n in range(99)]
 try:
-    for _ in prefetch((HttpPhoto(url, "", url, options) for url in urls), READ):
+    for _ in read_ahead((HttpPhoto(url, "", url, options) for url in urls), READ):
         print("one", flush=True)
 except KeyboardInterrupt:
     sys.exit(130)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from grouping.boxes import overlap
+from grouping.boxes import box_iou
 from grouping.faces.detection import CascadeSettings, pyramid_scales
 from tests.helpers.facenet_reference import detect
 from tests.helpers.paths import PHOTOS
@@ -67,7 +67,7 @@ def assert_nearly_all_the_same(paths, detector, mtcnn):
         boxes, _, _ = detect(mtcnn, image)
         assert len(ours) == len(boxes)
         if len(boxes):
-            assert overlap(boxes.astype(np.float32), ours.boxes).max(1).min() > 0.7
+            assert box_iou(boxes.astype(np.float32), ours.boxes).max(1).min() > 0.7
             distances += [np.abs(ours.boxes - box).max(1).min() for box in boxes]
     assert len(distances) >= 15
     assert np.mean(np.array(distances) < SAME_BOX) >= 0.98 - 1 / len(distances)
@@ -132,7 +132,7 @@ def test_boxes_stay_inside_the_photo(photos, detector):
 
 def test_each_face_is_found_once_and_the_best_comes_first(photos, detector):
     found = detector([load(photos / "two_presidents.jpg")], [CascadeSettings()])[0]
-    shares = overlap(found.boxes, found.boxes) - np.eye(len(found))
+    shares = box_iou(found.boxes, found.boxes) - np.eye(len(found))
     assert shares.max() < 0.5
     assert (np.diff(found.scores) <= 0).all()
 

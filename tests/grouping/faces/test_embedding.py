@@ -13,6 +13,7 @@ from PIL import Image
 
 from backbone.runtime.devices import has_bf16_units
 from backbone.weights.known_files import CHECKPOINT_FOLDER, IR50_RECORD, MOBILEFACENET_RECORD
+from grouping.config import EmbeddingSettings
 from grouping.errors import InputError, ModelError
 from grouping.faces.alignment import align_faces
 from grouping.faces.embedding import load_embedder
@@ -26,14 +27,18 @@ CHECK = "0.0116721 -0.0379093 0.0140169 -0.0823446 -0.0436962 -0.0204449 0.03290
 CHECK_NORM = 1.6174147
 
 
+def embedder_of(*checkpoint, **settings):
+    return load_embedder(EmbeddingSettings(*checkpoint, **settings))
+
+
 @pytest.fixture(scope="module")
 def embedder():
-    return load_embedder(BUNDLED, device="cpu")
+    return embedder_of(BUNDLED, device="cpu")
 
 
 @pytest.fixture(scope="module")
 def detector():
-    from backbone.networks.mtcnn import load_mtcnn
+    from backbone.weights.mtcnn_files import load_mtcnn
     from grouping.faces.detection import CascadeSettings, Detector
 
     detect = Detector(load_mtcnn())
@@ -58,7 +63,7 @@ def noise(n: int) -> np.ndarray:
 def test_check_vector_of_the_publisher():
     h, w, c = np.ogrid[:112, :112, :3]
     crop = ((7 * h + 13 * w + 29 * c) % 256).astype(np.uint8)
-    got = load_embedder(BUNDLED, device="cpu", precision="fp32", flip=False)(crop[None])[0]
+    got = embedder_of(BUNDLED, device="cpu", precision="fp32", flip=False)(crop[None])[0]
     expected = np.array([float(value) for value in CHECK.split()]) / CHECK_NORM
     assert np.abs(got[:8] - expected).max() < 2e-6
 
@@ -84,8 +89,8 @@ def test_same_person_is_alike_and_others_are_not(embedder, portraits):
 
 
 def test_flip_averages_the_mirror_image(portraits):
-    plain = load_embedder(BUNDLED, device="cpu", flip=False)
-    both = load_embedder(BUNDLED, device="cpu", flip=True)
+    plain = embedder_of(BUNDLED, device="cpu", flip=False)
+    both = embedder_of(BUNDLED, device="cpu", flip=True)
     mirrored = portraits[:, :, ::-1]
     assert np.abs(both(portraits) - both(mirrored)).max() < 1e-5
     assert (plain(portraits) * plain(mirrored)).sum(1).max() < 0.999
@@ -135,7 +140,7 @@ def test_zero_or_overflowing_embedding_names_the_checkpoint(tmp_path, value):
     for name in ("embedding.conv.weight", "embedding.conv.bias"):
         state[name].fill_(value)
     torch.save(state, tmp_path / "broken.pth")
-    embed = load_embedder(tmp_path / "broken.pth", device="cpu", precision="fp32")
+    embed = embedder_of(tmp_path / "broken.pth", device="cpu", precision="fp32")
     with pytest.raises(
         ModelError, match=r"broken\.pth: the network gave an embedding that is zero"
     ):
@@ -156,7 +161,7 @@ def test_model_is_told_as_it_is(embedder):
 
 def test_file_of_the_ir50_layout_embeds(tmp_path):
     path = write_ir50_checkpoint(tmp_path / IR50_RECORD.file_name)
-    embed = load_embedder(path, device="cpu", precision="fp32", flip=False)
+    embed = embedder_of(path, device="cpu", precision="fp32", flip=False)
     assert embed.model["architecture"] == "IR-50"
     assert embed.model["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert embed(noise(2)).shape == (2, 512)
@@ -174,7 +179,7 @@ def test_file_of_the_ir50_layout_embeds(tmp_path):
 )
 def test_what_cannot_be_loaded_is_a_model_error_of_one_line(settings, reason):
     with pytest.raises(ModelError, match=reason) as caught:
-        load_embedder(**settings)
+        embedder_of(**settings)
     assert "\n" not in str(caught.value)
 
 
@@ -214,11 +219,11 @@ def verification_accuracy(vectors: np.ndarray, names: np.ndarray) -> float:
 @pytest.mark.skipif(not SHARED_DATA.exists(), reason="optional labelled photos are not there")
 def test_lower_precision_costs_no_accuracy(detector):
     crops, names = labelled_crops(detector, photos=250)
-    exact = load_embedder(BUNDLED, device="cpu", precision="fp32")(crops)
-    chosen = load_embedder(BUNDLED, device="cpu")(crops)
+    exact = embedder_of(BUNDLED, device="cpu", precision="fp32")(crops)
+    chosen = embedder_of(BUNDLED, device="cpu")(crops)
     assert (exact * chosen).sum(1).min() >= 0.999
     accuracy = verification_accuracy(exact, names)
     assert accuracy > 0.97
     if has_bf16_units():
-        rough = load_embedder(BUNDLED, device="cpu", precision="bf16")(crops)
+        rough = embedder_of(BUNDLED, device="cpu", precision="bf16")(crops)
         assert abs(verification_accuracy(rough, names) - accuracy) <= 0.001

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from grouping.config import DetectionSettings
 from grouping.faces.decoding import FORMATS
-from grouping.faces.photo_analyser import AnalysisSettings, PhotoAnalyser
+from grouping.faces.photo_analyser import PhotoAnalyser, search_side
 from tests.helpers.files import STORED, turned_file
 
 CHUNK = 4
@@ -68,12 +69,12 @@ def test_a_face_turned_any_way_is_found_alike(analyse, photos, tmp_path):
     ],
 )
 def test_photos_are_searched_at_two_megapixels_at_most(size, searched):
-    assert AnalysisSettings().search_side(*size) == searched
+    assert search_side(*size, DetectionSettings()) == searched
 
 
 def test_a_very_small_face_asks_for_a_larger_image():
     # 16 px of the image searched: a face of 32 px in 4000 x 3000 needs it at half size.
-    assert AnalysisSettings(min_face=32).search_side(4000, 3000) == 2000
+    assert search_side(4000, 3000, DetectionSettings(min_face=32)) == 2000
 
 
 @pytest.mark.slow

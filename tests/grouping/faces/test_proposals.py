@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from grouping.boxes import overlap
+from grouping.boxes import box_iou
 from grouping.faces import proposals
 from grouping.faces.detection import CascadeSettings
 from grouping.faces.proposals import WINDOW, Level, _cover, _same_place
@@ -38,7 +38,7 @@ def assert_the_same_faces_as_everywhere(monkeypatch, detector, paths, settings):
         sure = everywhere[everywhere.scores >= 0.9]
         assert len(ours[ours.scores >= 0.9]) == len(sure), path
         if len(sure):
-            assert overlap(sure.boxes, ours.boxes).max(1).min() > 0.9, path
+            assert box_iou(sure.boxes, ours.boxes).max(1).min() > 0.9, path
         count += len(sure)
     return count
 

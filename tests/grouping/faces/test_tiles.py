@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from grouping.config import DetectionSettings
 from grouping.faces import photo_analyser as analysis_module
 from grouping.faces import tiles as module
 from grouping.faces.decoding import DecodedPhoto
-from grouping.faces.photo_analyser import AnalysisSettings, PhotoAnalyser
+from grouping.faces.photo_analyser import PhotoAnalyser
 from grouping.faces.tiles import CROWD_COUNT, TILE, TILE_OVERLAP, is_crowd, search_tiles
 from grouping.records import Detections
 
@@ -119,7 +120,7 @@ def test_a_crowd_is_looked_at_twice_and_shows_more_faces(monkeypatch, detector, 
     pixels = stadium(small_face)
     found = PhotoAnalyser(detector, no_embedding)([pixels])[0].faces
     assert counted.calls == 1
-    once = PhotoAnalyser(detector, no_embedding, AnalysisSettings(crowds=False))([pixels])[0].faces
+    once = PhotoAnalyser(detector, no_embedding, DetectionSettings(crowds=False))([pixels])[0].faces
     assert counted.calls == 1
     assert len(once) == 10
     assert len(found) == 20

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from grouping.errors import ConfigError, FetchError, SourceError
-from grouping.execution.read_ahead import prefetch
+from grouping.execution.read_ahead import read_ahead
 from grouping.sources.entries import SourceOptions, photos_from_entries
 from grouping.sources.listing import list_sources
 from grouping.sources.s3_photo import S3Photo, photos_in_bucket
@@ -246,7 +246,7 @@ def _read_with_faults(proxy, bucket, count, every):
     )
     start = time.monotonic()
     results = []
-    for _, _, data in prefetch(photos, S3Photo.read):
+    for _, _, data in read_ahead(photos, S3Photo.read):
         time.sleep(0.03)  # the work on a photo
         results.append(data)
     return results, time.monotonic() - start
@@ -275,12 +275,12 @@ def test_one_failing_request_in_ten_costs_little_time(client, bucket, proxy):
 LIST_MANY = """
 import resource, sys, time
 from itertools import islice
-from grouping.execution.read_ahead import prefetch
+from grouping.execution.read_ahead import read_ahead
 from grouping.sources.s3_photo import S3Photo, photos_in_bucket
 from grouping.storage.s3_client import S3Options
 start = time.monotonic()
 photos = photos_in_bucket("s3://many", S3Options(endpoint_url=sys.argv[1]))
-results = prefetch(photos, S3Photo.read)
+results = read_ahead(photos, S3Photo.read)
 next(results)
 print(time.monotonic() - start)
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

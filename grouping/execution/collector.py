@@ -1,0 +1,160 @@
+"""Many photos, each to its result: read ahead, look up, analyse what is left, report.
+
+::
+
+    photos --read_ahead, KnownResults.lookup--> known    -----------------> _finish
+                                                unknown  --analyse_photos--> _finish
+                                                a copy of one in work waits for its result
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+from grouping.errors import Interrupted, PhotoError
+from grouping.execution.backends import Chunk, PhotoWork, analyse_photos
+from grouping.execution.known_results import KnownResults, Lookup
+from grouping.execution.read_ahead import read_ahead
+from grouping.records import Failure, PhotoFaces
+from grouping.sources.photo import Photo
+
+if TYPE_CHECKING:
+    from grouping.execution.face_models import FaceModels
+    from grouping.storage.cache import Cache
+
+CHUNK = 4  # photos a worker takes at once
+AHEAD = 32  # photos read but not yet worked on
+READERS = 8  # threads that read
+FEW_PHOTOS = 8  # up to this many, starting processes takes longer than it saves
+
+OnPhoto = Callable[[Photo, PhotoFaces], None]
+
+
+class PhotoCollector:
+    """Photos and what they gave, in one run.
+
+    Args:
+        models: the networks.
+        cache: results of earlier runs, or None.
+        stop: set it to end the run early; photos in flight are finished.
+        keep_crops: keep the aligned crops. A cache has none, so that it is not used.
+        on_photo: called as each photo is done, in no particular order.
+
+    Attributes:
+        photos: those taken so far, in the order given.
+    """
+
+    def __init__(
+        self,
+        models: FaceModels,
+        cache: Cache | None = None,
+        *,
+        stop: threading.Event | None = None,
+        keep_crops: bool = False,
+        on_photo: OnPhoto | None = None,
+    ) -> None:
+        self.photos: list[Photo] = []
+        self._models = models
+        self._known = KnownResults(models, None if keep_crops else cache)
+        self._stop = stop or threading.Event()
+        self._keep_crops = keep_crops
+        self._on_photo = on_photo
+        self._results: dict[int, PhotoFaces] = {}
+        self._in_work: dict[int, str] = {}  # position to content of what is being analysed
+        self._copies: dict[str, list[int]] = {}  # content to positions that wait for its result
+        self._fresh: dict[str, PhotoFaces] = {}  # by content: analysed in this run
+
+    @property
+    def results(self) -> tuple[PhotoFaces, ...]:
+        """What each photo gave, in the order of ``photos``; all are done after ``collect``."""
+        return tuple(self._results[position] for position in range(len(self.photos)))
+
+    def collect(self, photos: Iterable[Photo], workers: int = 0) -> None:
+        """Find out what each photo gives.
+
+        Args:
+            photos: asked for one at a time; may be a listing of millions.
+            workers: processes to analyse in where the photos are many; 0 analyses in this one.
+
+        Raises:
+            ModelError: a checkpoint or device cannot be used.
+            Interrupted: ``stop`` was set.
+        """
+        source = iter(photos)
+        first = list(islice(source, FEW_PHOTOS + 1))
+        processes = workers if len(first) > FEW_PHOTOS else 0
+        # Closed at once, also after an error: threads that read and processes that work end here.
+        with (
+            closing(self._unknown(chain(first, source))) as chunks,
+            closing(analyse_photos(self._models, chunks, processes)) as results,
+        ):
+            for position, result in results:
+                self._finish_fresh(position, result)
+        if self._stop.is_set():
+            raise Interrupted
+
+    def _unknown(self, photos: Iterator[Photo]) -> Generator[Chunk, None, None]:
+        """Read ahead, finish what is known on the way, and yield the rest in chunks."""
+        chunk: Chunk = []
+        reads = read_ahead(
+            photos, self._known.lookup, ahead=AHEAD, readers=READERS, stop=self._stop
+        )
+        with closing(reads):
+            for position, photo, found in reads:
+                self.photos.append(photo)
+                lookup = _failed(found) if isinstance(found, PhotoError) else found
+                known = self._result_of(lookup)
+                if known is not None:
+                    self._finish(position, known)
+                elif (work := self._work_of(position, lookup)) is not None:
+                    chunk.append((position, work))
+                if len(chunk) == CHUNK:
+                    yield chunk
+                    chunk = []
+        if chunk:
+            yield chunk
+
+    def _result_of(self, lookup: Lookup) -> PhotoFaces | None:
+        """What the photo gave in an earlier run, or a copy of it in this one."""
+        if lookup.result is None and lookup.content is not None:
+            return self._fresh.get(lookup.content)
+        return lookup.result
+
+    def _work_of(self, position: int, lookup: Lookup) -> PhotoWork | None:
+        """What is to be done for a photo not seen before; a copy of one in work only waits."""
+        if lookup.content in self._copies:
+            self._copies[lookup.content].append(position)
+            return None
+        if lookup.content is not None:
+            self._copies[lookup.content] = []
+            self._in_work[position] = lookup.content
+        return lookup.work
+
+    def _finish_fresh(self, position: int, result: PhotoFaces) -> None:
+        """Keep what was analysed, for this photo and the copies that wait for it."""
+        if not self._keep_crops:
+            result = replace(result, crops=None)
+        self._known.store(result)
+        self._finish(position, result)
+        content = self._in_work.pop(position, None)
+        if content is None:
+            return
+        self._fresh[content] = result
+        for copy in self._copies.pop(content):
+            self._finish(copy, result)
+
+    def _finish(self, position: int, result: PhotoFaces) -> None:
+        """Record and report the result of one photo; every photo ends here."""
+        self._results[position] = result
+        if self._on_photo is not None:
+            self._on_photo(self.photos[position], result)
+
+
+def _failed(error: PhotoError) -> Lookup:
+    """All that can be known of a photo that cannot be read."""
+    return Lookup(None, PhotoFaces(failure=Failure.of(error)))

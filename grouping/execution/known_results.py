@@ -1,0 +1,105 @@
+"""What is known about a photo before it is analysed: from the cache, or by reading it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from grouping.execution.backends import PhotoWork
+from grouping.records import Fingerprint, PhotoFaces, UInt8
+from grouping.sources.photo import MemoryPhoto, Photo
+
+if TYPE_CHECKING:
+    from grouping.execution.face_models import FaceModels
+    from grouping.storage.cache import Cache
+
+
+@dataclass(frozen=True, eq=False)
+class Lookup:
+    """What a look-up found: a result, or the work that is left.
+
+    Attributes:
+        content: SHA-256 of the photo's bytes; None where it was given as pixels.
+        result: what an earlier run found in these bytes.
+        work: what is to be done where there is no result.
+    """
+
+    content: str | None
+    result: PhotoFaces | None = None
+    work: PhotoWork | None = None
+
+
+class KnownResults:
+    """Results of earlier runs with the same networks; without a cache nothing is known.
+
+    Any thread may use it.
+    """
+
+    def __init__(self, models: FaceModels, cache: Cache | None) -> None:
+        self._models = models
+        self._cache = cache
+
+    def lookup(self, photo: Photo) -> Lookup:
+        """Find the result of a photo, or read it. An unchanged photo in the cache is not read.
+
+        Raises:
+            PhotoError: it cannot be read.
+        """
+        pixels = _pixels(photo)
+        if pixels is not None:
+            return Lookup(None, work=PhotoWork(pixels))
+        # Taken before reading: a photo that changes meanwhile is read again in the next run.
+        fingerprint = photo.fingerprint() if self._cache else None
+        unchanged = self._content_of(fingerprint)
+        if unchanged and (result := self._result_of(unchanged)) is not None:
+            return Lookup(unchanged, result)
+        data = photo.read()
+        content = hashlib.sha256(data).hexdigest()
+        self._remember(fingerprint, content)
+        if (result := self._result_of(content)) is not None:
+            return Lookup(content, result)
+        return Lookup(content, work=PhotoWork(data, self._detected(content)))
+
+    def store(self, result: PhotoFaces) -> None:
+        """Keep a fresh result for later runs; one without bytes cannot be found again."""
+        if self._cache is not None and result.sha256 is not None:
+            self._cache.store(result, self._models.detector_key, self._models.model_key)
+
+    def _content_of(self, fingerprint: Fingerprint | None) -> str | None:
+        return None if self._cache is None else self._cache.content_of(fingerprint)
+
+    def _remember(self, fingerprint: Fingerprint | None, content: str) -> None:
+        if self._cache is not None:
+            self._cache.remember(fingerprint, content)
+
+    def _result_of(self, content: str) -> PhotoFaces | None:
+        if self._cache is None:
+            return None
+        return self._cache.load(content, self._models.detector_key, self._models.model_key)
+
+    def _detected(self, content: str) -> PhotoFaces | None:
+        """Faces of an earlier run with another network; their embeddings are only a stand-in."""
+        if self._cache is None:
+            return None
+        known = self._cache.load_detections(content, self._models.detector_key)
+        if known is None or not len(known.detections):
+            return None
+        return known.with_embeddings(content, np.ones((len(known.detections), 1), np.float32))
+
+
+def _pixels(photo: Photo) -> UInt8 | None:
+    """(h, w, 3) uint8 RGB of a photo that the caller gave as pixels; None where it has bytes.
+
+    Raises:
+        DecodeError: a PIL image stands for a file that cannot be decoded.
+    """
+    if not isinstance(photo, MemoryPhoto):
+        return None
+    if photo.image is None:
+        return photo.array
+    from grouping.faces.decoding import upright_pixels
+
+    return upright_pixels(photo.image)
