@@ -1,4 +1,4 @@
-"""Five landmarks -> similarity transform -> 112x112 crop.
+"""Alignment of faces: five landmarks -> similarity transform -> 112x112 crop.
 
 ArcFace networks (Deng et al. 2019, arXiv:1801.07698) are trained on faces whose eyes, nose and
 mouth lie on one template; a face squashed into a square instead costs them a tenth of their
@@ -81,7 +81,15 @@ def align_faces(image: UInt8 | Image.Image, landmarks: Float32) -> UInt8:
 
 
 def _warp(image: Image.Image, matrix: npt.NDArray[np.float64]) -> UInt8:
-    """Sample one crop; only the face's surroundings are touched, whatever the photo's size."""
+    """Sample one crop; only the face's surroundings are touched, whatever the photo's size.
+
+    Args:
+        image: of mode RGB.
+        matrix: (2, 3) float64, from pixels of the image to those of the crop.
+
+    Returns:
+        (112, 112, 3) uint8 RGB.
+    """
     inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
     corners = np.array([[0, 0, 1], [CROP_SIDE, 0, 1], [0, CROP_SIDE, 1], [CROP_SIDE, CROP_SIDE, 1]])
     spots = corners @ inverse.T

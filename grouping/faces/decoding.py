@@ -254,6 +254,7 @@ def _convert_lab(image: Image.Image) -> Image.Image:
 
 
 def _scaled_grey(values: np.ndarray, white: float) -> Image.Image:
+    """Make RGB of grey values (h, w) float32; ``white`` and above become white."""
     grey = np.clip(values * (255.0 / white), 0, 255).astype(np.uint8)
     return Image.fromarray(grey).convert("RGB")
 

@@ -23,7 +23,7 @@ from PIL import Image
 
 from backbone.networks.mtcnn import ONET_SIDE, PNET_CELL, RNET_SIDE, MtcnnNetworks
 from grouping.boxes import apply_offsets, clip_boxes, non_max_suppression, to_squares
-from grouping.faces.proposals import STAGE_OVERLAP, Extent, propose
+from grouping.faces.proposals import STAGE_OVERLAP, Extent, propose_candidates
 from grouping.faces.pyramid import Pyramid
 from grouping.records import Detections, Float32
 
@@ -79,35 +79,44 @@ class Detector:
             return self._finish(pyramids, found, [s.thresholds[2] for s in settings])
 
     def _propose(self, pyramid: Pyramid, settings: CascadeSettings) -> Float32:
-        """P-Net over all levels: (n, 4) square candidates."""
+        """P-Net over all levels: (n, 4) float32 square candidates in pixels of the image."""
         scales = pyramid_scales(pyramid.size, settings)
-        return propose(
+        return propose_candidates(
             partial(self._run, self.networks.pnet), pyramid, scales, settings.thresholds[0]
         )
 
     def _refine(
         self, pyramids: list[Pyramid], candidates: list[Float32], thresholds: list[float]
     ) -> list[Float32]:
-        """R-Net: drop most candidates, correct the others."""
-        scores, shares = self._judge(self.networks.rnet, pyramids, candidates, RNET_SIDE)
+        """R-Net: drop most candidates and move the others.
+
+        Args:
+            pyramids: of the images.
+            candidates: (n, 4) float32 for each image.
+            thresholds: face probability that a candidate needs, for each image.
+
+        Returns:
+            (m, 4) float32 square candidates for each image.
+        """
+        scores, offsets = self._judge(self.networks.rnet, pyramids, candidates, RNET_SIDE)
         refined = []
-        for boxes, score, share, threshold in zip(
-            candidates, scores, shares, thresholds, strict=True
+        for boxes, score, moves, threshold in zip(
+            candidates, scores, offsets, thresholds, strict=True
         ):
             good = np.flatnonzero(score > threshold)
             keep = good[non_max_suppression(boxes[good], score[good], STAGE_OVERLAP)]
-            refined.append(to_squares(apply_offsets(boxes[keep], share[keep])))
+            refined.append(to_squares(apply_offsets(boxes[keep], moves[keep])))
         return refined
 
     def _finish(
         self, pyramids: list[Pyramid], candidates: list[Float32], thresholds: list[float]
     ) -> list[Detections]:
-        """O-Net: the final scores, boxes and landmarks."""
-        scores, shares, points = self._judge(self.networks.onet, pyramids, candidates, ONET_SIDE)
+        """O-Net: the final scores, boxes and landmarks; arguments as for R-Net."""
+        scores, offsets, points = self._judge(self.networks.onet, pyramids, candidates, ONET_SIDE)
         return [
             _final(pyramid, *columns)
             for pyramid, *columns in zip(
-                pyramids, candidates, scores, shares, points, thresholds, strict=True
+                pyramids, candidates, scores, offsets, points, thresholds, strict=True
             )
         ]
 
@@ -118,7 +127,17 @@ class Detector:
         candidates: list[Float32],
         side: int,
     ) -> list[list[Float32]]:
-        """Run R-Net or O-Net over the candidates of all photos; outputs split by photo again."""
+        """Run R-Net or O-Net over the candidates of all images in one pass.
+
+        Args:
+            network: one of the two.
+            pyramids: of the images.
+            candidates: (n, 4) float32 for each image.
+            side: of the crops that the network takes, in pixels.
+
+        Returns:
+            Each output of the network, split by image again: float32 of n rows.
+        """
         crops = np.concatenate(
             [p.crops(boxes, side) for p, boxes in zip(pyramids, candidates, strict=True)]
         )
@@ -131,7 +150,10 @@ class Detector:
     def _run(
         self, network: torch.nn.Module, crops: Float32, *extents: Sequence[Extent]
     ) -> list[Float32]:
-        """Run a network over (n, h, w, 3) RGB, 0..255; ``extents`` are for P-Net."""
+        """Run a network over (n, h, w, 3) float32 RGB, 0..255; ``extents`` are for P-Net.
+
+        Returns its outputs as float32 arrays, see :mod:`backbone.networks.mtcnn`.
+        """
         import torch
 
         with torch.inference_mode():
@@ -156,15 +178,25 @@ def _final(
     pyramid: Pyramid,
     boxes: Float32,
     scores: Float32,
-    shares: Float32,
+    offsets: Float32,
     points: Float32,
     threshold: float,
 ) -> Detections:
+    """Make detections of what O-Net says of the candidates of one image.
+
+    Args:
+        pyramid: of the image.
+        boxes: (n, 4) float32, the candidates.
+        scores: (n,) float32, face probability.
+        offsets: (n, 4) float32, regression offsets.
+        points: (n, 10) float32, landmarks in units of the box: five x, then five y.
+        threshold: face probability that a detection needs.
+    """
     good = np.flatnonzero(scores > threshold)
     size = boxes[:, 2:] - boxes[:, :2] + 1
     # O-Net counts pixels from one, hence the last term.
     landmarks = points.reshape(-1, 2, 5).swapaxes(1, 2) * size[:, None] + boxes[:, None, :2] - 1
-    moved = apply_offsets(boxes, shares)
+    moved = apply_offsets(boxes, offsets)
     keep = good[
         non_max_suppression(moved[good], scores[good], STAGE_OVERLAP, of_smaller=True, margin=1)
     ]

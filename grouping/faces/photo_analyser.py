@@ -1,4 +1,4 @@
-"""What is done to each photo: decode, detect, align, judge, embed.
+"""PhotoAnalyser: decode, detect, align, judge and embed a few photos at once.
 
 Photos pass in small chunks, so that the networks work on batches; at most one chunk of decoded
 photos is in memory, and at most one photo at full size.
@@ -113,7 +113,16 @@ class PhotoAnalyser:
         return concatenated(faces, extra[cover < SAME_FACE_COVER])
 
     def _crops(self, photo: PhotoInput, image: DecodedPhoto | None, landmarks: Float32) -> UInt8:
-        """Cut from the decoded image where it has the pixels, else from a larger one."""
+        """Cut from the decoded image where it has the pixels, else from a larger one.
+
+        Args:
+            photo: to be decoded again where needed.
+            image: what was searched; None where nothing is decoded yet.
+            landmarks: (n, 5, 2) float32 in pixels of the full-size photo.
+
+        Returns:
+            (n, 112, 112, 3) uint8 RGB.
+        """
         if not len(landmarks):
             return np.zeros((0, CROP_SIDE, CROP_SIDE, 3), np.uint8)
         needed = _scale_needed(landmarks)
@@ -130,6 +139,7 @@ class PhotoAnalyser:
         return decoded_from_array(photo)
 
     def _embedded(self, results: list[PhotoFaces]) -> list[PhotoFaces]:
+        """Embed the crops of all photos in one pass; those without stay as they are."""
         crops = [r.crops for r in results if r.crops is not None]
         if not crops:
             return results
@@ -199,12 +209,14 @@ def concatenated(a: Detections, b: Detections) -> Detections:
 
 
 def _scale_needed(landmarks: Float32) -> float:
-    """Scale at which the smallest face still has one pixel for each pixel of its crop."""
+    """Scale at which the smallest face still has one pixel for each pixel of its crop.
+
+    ``landmarks`` are (n, 5, 2) float32 in pixels of the full-size photo.
+    """
     steps = np.linalg.norm(similarity_transforms(landmarks)[:, :, 0], axis=1)
     return float(np.nan_to_num(steps, nan=0).max(initial=0))
 
 
 def _placeholder(n: int) -> Float32:
-    vectors = np.zeros((n, 1), np.float32)
-    vectors[:] = 1
-    return vectors
+    """(n, 1) float32 rows of unit length, until the faces are embedded."""
+    return np.ones((n, 1), np.float32)

@@ -37,15 +37,20 @@ WINDOWS = 64  # that P-Net sees at once
 HINTED_CELLS = 2000
 WINDOWS_SHARE = 0.7
 
-LEVEL_OVERLAP = 0.5  # non-maximum suppression within a level, and between levels:
-STAGE_OVERLAP = 0.7  # the values of the authors' code
+# Intersection over union from which non-maximum suppression drops a box, within a level and after
+# each network: the values of the authors' code.
+LEVEL_OVERLAP = 0.5
+STAGE_OVERLAP = 0.7
 
 Extent = tuple[int, int]  # height and width in pixels
-# P-Net on (n, h, w, 3) and the extents that are not padding: probability, correction.
+# P-Net on (n, h, w, 3) float32 and the extents that are not padding: face probability (n, r, c) and
+# regression offsets (n, 4, r, c), both float32, for r rows and c columns of cells.
 RunPNet = Callable[[Float32, Sequence[Extent]], list[Float32]]
 
 
-def propose(pnet: RunPNet, pyramid: Pyramid, scales: Sequence[float], threshold: float) -> Float32:
+def propose_candidates(
+    pnet: RunPNet, pyramid: Pyramid, scales: Sequence[float], threshold: float
+) -> Float32:
     """Look for faces on all levels.
 
     Args:
@@ -55,23 +60,23 @@ def propose(pnet: RunPNet, pyramid: Pyramid, scales: Sequence[float], threshold:
         threshold: face probability that a candidate needs.
 
     Returns:
-        (n, 4) square candidates in pixels of the photo.
+        (n, 4) float32, square candidates in pixels of the photo.
     """
     found = [np.zeros((0, 9), np.float32)]
     scores: Float32 | None = None
     for number in reversed(range(len(scales))):  # the smallest level gives the first hints
-        level = Level(pyramid, scales[number])
+        level = PyramidLevel(pyramid, scales[number])
         corners = None
         if scores is not None and number < HINTED_LEVELS:
             corners = level.corners_of_windows(scores >= HINT, scales[number + 1])
-        scores, shares = level.scan(pnet) if corners is None else level.look(pnet, corners)
-        found.append(level.candidates(scores, shares, threshold))
+        scores, offsets = level.scan(pnet) if corners is None else level.look(pnet, corners)
+        found.append(level.candidates(scores, offsets, threshold))
     candidates = np.concatenate(found[::-1])
     candidates = candidates[non_max_suppression(candidates[:, :4], candidates[:, 4], STAGE_OVERLAP)]
     return to_squares(apply_offsets(candidates[:, :4], candidates[:, 5:], margin=0))
 
 
-class Level:
+class PyramidLevel:
     """One level of a photo's pyramid, and its map of P-Net cells.
 
     Attributes:
@@ -89,7 +94,11 @@ class Level:
         )
 
     def scan(self, pnet: RunPNet) -> tuple[Float32, Float32]:
-        """Look at all cells: probability (rows, columns), correction (rows, columns, 4)."""
+        """Look at all cells.
+
+        Returns:
+            (rows, columns) float32, face probability, and (rows, columns, 4) float32, offsets.
+        """
         strips = -(-self.rows // STRIP_ROWS)
         strip = _rounded_up(-(-self.rows // strips), ROWS_STEP)
         step, high = strip * PNET_STRIDE, _pixels(strip)
@@ -99,12 +108,16 @@ class Level:
             pnet(padded[None, y : y + high], [(min(self.height - y, high), self.width)])
             for y in range(0, strips * step, step)
         ]
-        probability, correction = (np.concatenate(part, -2)[0] for part in zip(*parts, strict=True))
+        probability, offsets = (np.concatenate(part, -2)[0] for part in zip(*parts, strict=True))
         inside = np.s_[: self.rows, : self.columns]
-        return probability[inside], correction.transpose(1, 2, 0)[inside]
+        return probability[inside], offsets.transpose(1, 2, 0)[inside]
 
     def look(self, pnet: RunPNet, corners: Int64) -> tuple[Float32, Float32]:
-        """Look at windows with these first cells (n, 2): as ``scan``, 0 elsewhere."""
+        """Look at windows only, ``corners`` (n, 2) int64 their first row and column of cells.
+
+        Returns:
+            As :meth:`scan`; 0 where no window is.
+        """
         side = _pixels(WINDOW)
         # Windows that start inside may end beyond the edge.
         rows, columns = self.rows + WINDOW, self.columns + WINDOW
@@ -114,24 +127,27 @@ class Level:
         rest = np.array([self.height, self.width]) - corners * PNET_STRIDE
         extents = np.minimum(rest, side).tolist()
         probability = np.zeros((rows, columns), np.float32)
-        correction = np.zeros((rows, columns, 4), np.float32)
+        offsets = np.zeros((rows, columns, 4), np.float32)
         steps = np.arange(WINDOW)
         for start in range(0, len(corners), WINDOWS):
             batch = slice(start, start + WINDOWS)
             y, x = corners[batch].T
             images = windows[y * PNET_STRIDE, x * PNET_STRIDE * 3].reshape(-1, side, side, 3)
-            scores, shares = pnet(images, extents[batch])
+            found, moves = pnet(images, extents[batch])
             cells = y[:, None, None] + steps[:, None], x[:, None, None] + steps
-            probability[cells], correction[cells] = scores, shares.transpose(0, 2, 3, 1)
+            probability[cells], offsets[cells] = found, moves.transpose(0, 2, 3, 1)
         inside = np.s_[: self.rows, : self.columns]
-        return probability[inside], correction[inside]
+        return probability[inside], offsets[inside]
 
     def corners_of_windows(self, hints: npt.NDArray[np.bool_], scale: float) -> Int64 | None:
-        """First cells (n, 2) of windows around hints; None where looking at all is faster.
+        """Find windows around hints; None where looking at all is faster.
 
         Args:
-            hints: cells of a smaller level that are one.
+            hints: (r, c) bool, cells of a smaller level that are one.
             scale: of that level.
+
+        Returns:
+            (n, 2) int64, first row and column of cells of each window.
         """
         cells = self.rows * self.columns
         if cells < HINTED_CELLS:
@@ -146,20 +162,30 @@ class Level:
         corners = _cover(around[y][:, x] > 0)
         return corners if len(corners) * WINDOW**2 < WINDOWS_SHARE * cells else None
 
-    def candidates(self, scores: Float32, shares: Float32, threshold: float) -> Float32:
-        """The best cells: (n, 9) rows of box in pixels of the photo, score, correction."""
+    def candidates(self, scores: Float32, offsets: Float32, threshold: float) -> Float32:
+        """Take the best cells of the level.
+
+        Args:
+            scores: (rows, columns) float32, face probability.
+            offsets: (rows, columns, 4) float32.
+            threshold: face probability that a candidate needs.
+
+        Returns:
+            (n, 9) float32: box in pixels of the photo (4), score (1), offsets (4).
+        """
         y, x = np.nonzero(scores >= threshold)
         corner = (np.stack([x, y], 1) * PNET_STRIDE + 1).astype(np.float32)
         # In float32, as the authors' code: float64 would round some sides to another pixel.
         sides = np.concatenate([corner, corner + PNET_CELL - 1], 1) / np.float32(self._scale)
-        columns = [np.floor(sides), scores[y, x][:, None], shares[y, x]]
+        columns = [np.floor(sides), scores[y, x][:, None], offsets[y, x]]
         table = np.concatenate(columns, 1).astype(np.float32)
         return table[non_max_suppression(table[:, :4], table[:, 4], LEVEL_OVERLAP)]
 
 
 def _cover(wanted: npt.NDArray[np.bool_]) -> Int64:
-    """First cells (n, 2) of windows that do not overlap and hold all cells wanted.
+    """Place windows that do not overlap and hold all cells wanted, (rows, columns) bool.
 
+    Returns (n, 2) int64, the first row and column of each window.
     Band after band from the top, window after window from the left, each as late as can be.
     """
     corners = []
@@ -174,15 +200,16 @@ def _cover(wanted: npt.NDArray[np.bool_]) -> Int64:
 
 
 def _same_place(cells: Int64, ratio: float) -> Int64:
-    """Cells of another level, ``ratio`` times the size, whose centres are nearest to these."""
+    """Map cells to those of a level ``ratio`` times the size whose centres are nearest; int64."""
     centre = cells * PNET_STRIDE + PNET_CELL / 2
     return np.rint((centre * ratio - PNET_CELL / 2) / PNET_STRIDE).astype(np.int64)
 
 
 def _pixels(cells: int) -> int:
-    """Pixels that a row of cells sees."""
+    """Return how many pixels a row of cells sees."""
     return (cells - 1) * PNET_STRIDE + PNET_CELL
 
 
 def _rounded_up(value: int, step: int) -> int:
+    """Return the smallest multiple of ``step`` that is not below ``value``."""
     return -(-value // step) * step

@@ -19,11 +19,18 @@ from grouping.records import Float32, Int64
 # The sums of the three colours share one integer, BITS apart, so that one addition and one look-up
 # do for all three. It may wrap around, and one colour may run over into the next: a difference of
 # sums is right all the same where each colour's sum over the window is below 2**BITS.
+#
+# An example with BITS = 4, so that green counts 16 and blue 256. Three pixels in a row, of (red,
+# green, blue) = (9, 1, 0), (8, 2, 0), (3, 4, 1), are packed as 9 + 16 = 25, 8 + 32 = 40 and
+# 3 + 64 + 256 = 323. The sums from the left are 0, 25, 65, 388; in 65 the red 9 + 8 = 17 has run
+# over into green. The last two pixels have 388 - 25 = 363 = 11 + 6 * 16 + 1 * 256: red 8 + 3,
+# green 2 + 4, blue 0 + 1. Each is below 16, so each is right.
 Table = npt.NDArray[np.int64]
 BITS = 21
 MOST_PIXELS = (2**BITS - 1) // 255  # of a window, were it white; larger ones are summed in parts
 
-Edges = tuple[Int64, Int64]  # where the windows along one axis start and end
+# Where the windows along one axis start and end: (count,) each, or (n, count) for n crops.
+WindowEdges = tuple[Int64, Int64]
 
 # Worked on at once: few enough to stay in the processor's cache.
 BLOCK_ROWS = 32
@@ -53,16 +60,16 @@ class Pyramid:
         x, (top, bottom) = (_windows(n, m) for n, m in zip(self.size, (width, height), strict=True))
         for block in _blocks(height, BLOCK_ROWS):
             y = top[block], bottom[block]
-            share = _share(y)[:, None] * _share(x)
-            _fill(level[block, :width], share, _colours(self._crossings, y, x))
+            weight = _inverse_length(y)[:, None] * _inverse_length(x)
+            _fill(level[block, :width], weight, _colours(self._crossings, y, x))
         return level
 
     def crops(self, boxes: Float32, side: int) -> Float32:
         """Return each box area-averaged to (n, side, side, 3) float32, 0..255.
 
         Args:
-            boxes: (n, 4) in pixels counted from one, as the cascade's authors count; the parts
-                of a box outside the photo are left out.
+            boxes: (n, 4) float32 in pixels counted from one, as the cascade's authors count; the
+                parts of a box outside the photo are left out.
             side: pixels a side that come out.
         """
         width, height = self.size
@@ -73,11 +80,11 @@ class Pyramid:
         crops = np.empty((len(boxes), side, side, 3), np.float32)
         for block in _blocks(len(boxes), BLOCK_CROPS):
             y, x = (top[block], bottom[block]), (left[block], right[block])
-            share = _share(y)[:, :, None] * _share(x)[:, None, :]
-            _fill(crops[block], share, _colours(self._boxes, y, x))
+            weight = _inverse_length(y)[:, :, None] * _inverse_length(x)[:, None, :]
+            _fill(crops[block], weight, _colours(self._boxes, y, x))
         return crops
 
-    def _crossings(self, y: Edges, x: Edges) -> Table:
+    def _crossings(self, y: WindowEdges, x: WindowEdges) -> Table:
         """(h, w) sums over the windows where h rows of windows cross w columns of them."""
         strips = self._table.take(y[1], 0, mode="clip")
         strips -= self._table.take(y[0], 0, mode="clip")
@@ -85,7 +92,7 @@ class Pyramid:
         sums -= strips.take(x[0], 1, mode="clip")
         return sums
 
-    def _boxes(self, y: Edges, x: Edges) -> Table:
+    def _boxes(self, y: WindowEdges, x: WindowEdges) -> Table:
         """(n, s, s) sums over the windows of n boxes, (n, s) of them along each axis."""
         sums = self._at(y[1], x[1])
         sums -= self._at(y[1], x[0])
@@ -94,7 +101,7 @@ class Pyramid:
         return sums
 
     def _at(self, y: Int64, x: Int64) -> Table:
-        """Table entries at the crossings of rows (n, s) and columns (n, s)."""
+        """Look up (n, s, s) entries of the table where rows (n, s) cross columns (n, s)."""
         index = y[:, :, None] * self._table.shape[1] + x[:, None, :]
         found: Table = self._table.ravel().take(index, mode="clip")
         return found
@@ -116,9 +123,17 @@ def summed_area_table(pixels: npt.NDArray[np.uint8]) -> Table:
 
 
 def _colours(
-    sums: Callable[[Edges, Edges], Table], y: Edges, x: Edges
+    sums: Callable[[WindowEdges, WindowEdges], Table], y: WindowEdges, x: WindowEdges
 ) -> list[npt.NDArray[np.floating]]:
-    """The three colours' sums over windows; those too large for ``BITS`` from parts of them."""
+    """Sum the three colours over windows; those too large for ``BITS`` from parts of them.
+
+    Args:
+        sums: gives packed sums over the windows that these edges make.
+        y, x: edges of the windows along both axes.
+
+    Returns:
+        Three arrays of the shape that ``sums`` gives, float32, or float64 from parts.
+    """
     high, wide = ((end - start).max() for start, end in (y, x))
     if high * wide <= MOST_PIXELS:
         packed = sums(y, x)
@@ -134,10 +149,16 @@ def _colours(
     return [np.add(one, other, dtype=np.float64) for one, other in parts]
 
 
-def _fill(out: Float32, share: Float32, colours: list[npt.NDArray[np.floating]]) -> None:
-    """Write the means of three colours, ``share`` of their sums, to ``out`` (..., 3)."""
+def _fill(out: Float32, weight: Float32, colours: list[npt.NDArray[np.floating]]) -> None:
+    """Write the means of three colours to ``out`` (..., 3) float32.
+
+    Args:
+        out: is written to.
+        weight: (...) float32, one over the pixels of each window.
+        colours: three arrays (...), the sums over each window.
+    """
     for colour, sums in enumerate(colours):
-        np.multiply(sums, share, out=out[..., colour], casting="same_kind")
+        np.multiply(sums, weight, out=out[..., colour], casting="same_kind")
 
 
 def _blocks(length: int, size: int) -> Iterator[slice]:
@@ -146,18 +167,21 @@ def _blocks(length: int, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, length))
 
 
-def _share(edges: Edges) -> Float32:
-    """One over the lengths of windows."""
+def _inverse_length(edges: WindowEdges) -> Float32:
+    """Return one over the length of each window, float32 of the shape of its edges."""
     return np.float32(1) / (edges[1] - edges[0]).astype(np.float32)
 
 
-def _windows(length: int | Int64, count: int) -> Edges:
-    """Start and end of the pooling windows: (count,), or (n, count) for lengths (n, 1)."""
+def _windows(length: int | Int64, count: int) -> WindowEdges:
+    """Return start and end of the pooling windows: (count,), or (n, count) for lengths (n, 1)."""
     i = np.arange(count)
     return i * length // count, -(-(i + 1) * length // count)
 
 
 def _inside(low: Float32, high: Float32, limit: int) -> tuple[Int64, Int64]:
-    """Whole pixels of a side, cut off at the photo's edges, at least one pixel long."""
+    """Cut sides (n,) off at the photo's edges: start and end in whole pixels, (n,) int64 each.
+
+    Each stays at least one pixel long.
+    """
     start = np.clip(np.trunc(low).astype(np.int64) - 1, 0, limit - 1)
     return start, np.clip(np.trunc(high).astype(np.int64), start + 1, limit)

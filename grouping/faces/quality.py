@@ -1,5 +1,6 @@
-"""How far one face can be trusted: size, sharpness, pose, landmarks -> one number in [0, 1].
+"""Quality of a face: size, sharpness, pose and landmarks -> one number in [0, 1].
 
+It says how far the face can be trusted.
 The number is a product of factors in [0, 1], each 1 for a good face, so that one serious fault
 is enough to keep a face from founding a group (see :mod:`grouping.people.group_faces`):
 
@@ -91,7 +92,7 @@ def face_quality(faces: Detections, crops: UInt8) -> FaceQuality:
 
 
 def sharpness(crops: UInt8) -> Float64:
-    """Variance of the 4-neighbour Laplacian of the grey crop, (n,) float64.
+    """Variance of the 4-neighbour Laplacian of the grey crop, (n,) float64 of (n, h, w, 3) uint8.
 
     Source: Pech-Pacheco et al. 2000, doi:10.1109/ICPR.2000.903548; grey is Rec. 601 luma.
     """
@@ -124,7 +125,10 @@ def head_pose(landmarks: Float32) -> tuple[Float64, Float64, Float64]:
 
 
 def alignment_error(landmarks: Float32) -> Float64:
-    """Root mean square distance of aligned landmarks to the template, in eye distances, (n,)."""
+    """Root mean square distance of aligned landmarks (n, 5, 2) to the template: (n,) float64.
+
+    In eye distances of the template; infinite where no transform exists.
+    """
     transforms = similarity_transforms(landmarks)
     aligned = np.einsum("nij,nkj->nki", transforms[:, :, :2], landmarks) + transforms[:, None, :, 2]
     square = ((aligned - TEMPLATE) ** 2).sum(2).mean(1)
@@ -145,6 +149,7 @@ def plausible(faces: Detections) -> npt.NDArray[np.bool_]:
 
 
 def _unit(rows: Float64) -> Float64:
+    """Return rows (n, 3) float64 at unit length; a zero row stays zero."""
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: Float64 = rows / np.maximum(length, np.finfo(np.float64).tiny)
     return unit

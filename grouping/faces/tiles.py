@@ -1,4 +1,4 @@
-"""A second look at crowds: tiles of the full-size photo, searched for small faces.
+"""Second pass over crowds: tiles of the full-size photo, searched for small faces.
 
 The first pass sees a photo at one modest scale, which is right for most albums and far too
 coarse for a stadium. Where what it found looks like a crowd, the photo is cut into overlapping
@@ -25,7 +25,7 @@ CROWD_COUNT = 8  # faces that make a crowd where most of them are small
 SMALL_FACE = 48.0  # px, in a photo whose long side is at most the next; in proportion above
 SMALL_FACE_SIDE = 1280.0
 
-DUPLICATE_OVERLAP = 0.4
+DUPLICATE_OVERLAP = 0.4  # intersection over union of one face found in two tiles
 
 
 def is_crowd(found: Detections, image: DecodedPhoto) -> bool:
@@ -75,6 +75,7 @@ def _tiles(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _starts(length: int) -> list[int]:
+    """Where tiles begin along a side of so many pixels, evenly spread."""
     last = max(length - TILE, 0)
     count = -(-last // (TILE - TILE_OVERLAP)) + 1
     return [round(last * i / max(count - 1, 1)) for i in range(count)]

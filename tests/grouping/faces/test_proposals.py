@@ -7,7 +7,7 @@ from PIL import Image
 from grouping.boxes import box_iou
 from grouping.faces import proposals
 from grouping.faces.detection import CascadeSettings
-from grouping.faces.proposals import WINDOW, Level, _cover, _same_place
+from grouping.faces.proposals import WINDOW, PyramidLevel, _cover, _same_place
 from grouping.faces.pyramid import Pyramid
 
 
@@ -87,7 +87,7 @@ def test_hints_save_much_of_the_work(monkeypatch, photos, detector):
 @pytest.mark.parametrize("size", [(90, 70), (91, 71), (92, 71), (300, 213)])
 def test_a_window_gives_what_the_whole_level_gives(pnet, photos, size):
     image = load(photos / "astronaut.jpg").resize(size, Image.Resampling.BOX)
-    level = Level(Pyramid(image), 0.9)
+    level = PyramidLevel(Pyramid(image), 0.9)
     scores, shares = level.scan(pnet)
     everywhere = _cover(np.ones((level.rows, level.columns), bool))
     looked_at = everywhere[::2]
@@ -111,8 +111,8 @@ def test_windows_cover_all_that_is_wanted_and_do_not_overlap(share):
 
 
 def test_windows_lie_where_the_level_before_gave_hints(photos):
-    large = Level(Pyramid(load(photos / "astronaut.jpg")), 0.5)
-    small = Level(large._pyramid, 0.5 * 0.709)
+    large = PyramidLevel(Pyramid(load(photos / "astronaut.jpg")), 0.5)
+    small = PyramidLevel(large._pyramid, 0.5 * 0.709)
     hints = np.zeros((small.rows, small.columns), bool)
     assert large.corners_of_windows(hints, 0.5 * 0.709).tolist() == []
     hints[40, 60] = True
@@ -128,8 +128,8 @@ def test_windows_lie_where_the_level_before_gave_hints(photos):
 
 
 def test_many_hints_ask_for_the_whole_level(photos):
-    large = Level(Pyramid(load(photos / "astronaut.jpg")), 0.5)
-    small = Level(large._pyramid, 0.5 * 0.709)
+    large = PyramidLevel(Pyramid(load(photos / "astronaut.jpg")), 0.5)
+    small = PyramidLevel(large._pyramid, 0.5 * 0.709)
     assert large.corners_of_windows(np.ones((small.rows, small.columns), bool), 0.3545) is None
 
 
