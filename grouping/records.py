@@ -25,7 +25,14 @@ UInt8 = npt.NDArray[np.uint8]
 
 UNIT_LENGTH_TOLERANCE = 1e-3
 
-QUALITY_MEASURES = ("size", "sharpness", "yaw", "pitch", "roll", "alignment_error")
+QUALITY_MEASURES = ("size", "sharpness", "yaw", "pitch", "roll", "alignment_error", "visible")
+# What the face network itself tells of a crop, see :mod:`grouping.faces.recognisability`: length of
+# its raw embedding, cosine with the mirror image's, the two as a factor of the quality, and cosines
+# with what the network makes of pictures without a face.
+RECOGNITION_SIGNS = (
+    *("norm", "agreement", "recognisable"),
+    *("like_grey", "like_noise", "like_blurred", "like_coarse", "like_corner"),
+)
 
 
 def _check(name: str, value: npt.NDArray[Any], shape: tuple[int | None, ...], dtype: Any) -> None:
@@ -79,6 +86,13 @@ class Detections:
         )
 
 
+def unknown_signs(n: int) -> Float32:
+    """(n, 8) float32, the signs of faces of which a network has not told: nothing against them."""
+    signs = np.full((n, len(RECOGNITION_SIGNS)), -1, np.float32)
+    signs[:, : RECOGNITION_SIGNS.index("recognisable") + 1] = 1
+    return signs
+
+
 @dataclass(frozen=True, eq=False)
 class FaceSet:
     """All faces of a run as columns; row ``i`` of each column is face ``i``.
@@ -89,8 +103,9 @@ class FaceSet:
         scores: (n,) float32, the detector's.
         landmarks: (n, 5, 2) float32.
         quality: (n,) float32 in [0, 1], see :mod:`grouping.faces.quality`.
-        measures: (n, 6) float32, columns ``QUALITY_MEASURES``.
+        measures: (n, 7) float32, columns ``QUALITY_MEASURES``.
         embeddings: (n, d) float32, rows of unit length.
+        signs: (n, 8) float32, columns ``RECOGNITION_SIGNS``.
 
     Raises:
         InputError: a column has another shape or dtype, or an embedding is not of unit length.
@@ -103,6 +118,7 @@ class FaceSet:
     quality: Float32
     measures: Float32
     embeddings: Float32
+    signs: Float32
 
     def __post_init__(self) -> None:
         n = len(self.photo_index)
@@ -113,6 +129,7 @@ class FaceSet:
         _check("quality", self.quality, (n,), np.float32)
         _check("measures", self.measures, (n, len(QUALITY_MEASURES)), np.float32)
         _check("embeddings", self.embeddings, (n, None), np.float32)
+        _check("signs", self.signs, (n, len(RECOGNITION_SIGNS)), np.float32)
         norms = np.sqrt(np.einsum("ij,ij->i", self.embeddings, self.embeddings))
         if n and not np.all(np.abs(norms - 1) <= UNIT_LENGTH_TOLERANCE):
             raise InputError(
@@ -138,6 +155,7 @@ class FaceSet:
             quality=np.zeros(0, np.float32),
             measures=np.zeros((0, len(QUALITY_MEASURES)), np.float32),
             embeddings=np.zeros((0, dimension), np.float32),
+            signs=unknown_signs(0),
         )
 
     @classmethod
@@ -205,6 +223,10 @@ class PhotoFaces:
         faces: its faces, ``photo_index`` 0 throughout until the photo's place is known.
         crops: (n, 112, 112, 3) uint8 RGB, or None once dropped.
         sha256: hex digest of the photo's bytes, None where they were never read.
+        rotation: degrees, 0, 90, 180 or 270, by which the upright photo has to be turned clockwise
+            to show its faces upright: not 0 where it lies on a side.
+        picture_hash: 32 bytes of :func:`grouping.faces.picture_hash.picture_hash`; empty where it
+            is not known.
         warnings: one-line remarks (a truncated file that was used as far as it goes).
         failure: set where the photo could not be used; there are no faces then.
     """
@@ -216,3 +238,5 @@ class PhotoFaces:
     sha256: str | None = None
     warnings: tuple[str, ...] = ()
     failure: Failure | None = None
+    rotation: int = 0
+    picture_hash: bytes = b""

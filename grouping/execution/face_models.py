@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from grouping.faces.photo_analyser import PhotoAnalyser
 
 # Part of every cache key: raise it when a change of the code changes what a photo gives.
-DETECTION_VERSION = 3
-EMBEDDING_VERSION = 1
+DETECTION_VERSION = 4
+EMBEDDING_VERSION = 2
 
 MODELS_KEPT = 4  # configurations whose networks one process keeps loaded
 

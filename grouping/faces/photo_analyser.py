@@ -28,7 +28,15 @@ from grouping.faces.detection import PYRAMID_FACTOR, CascadeSettings, Detector
 from grouping.faces.embedding import Embedder
 from grouping.faces.quality import face_quality
 from grouping.faces.tiles import is_crowd, search_tiles
-from grouping.records import Detections, FaceSet, Failure, Float32, PhotoFaces, UInt8
+from grouping.records import (
+    Detections,
+    FaceSet,
+    Failure,
+    Float32,
+    PhotoFaces,
+    UInt8,
+    unknown_signs,
+)
 
 SEARCH_PIXELS = 2e6  # of the image that the cascade searches; a smaller photo is searched whole
 MIN_FACE_SHARE = 24 / 1280  # of the long side, where no smallest face is asked for
@@ -103,6 +111,7 @@ class PhotoAnalyser:
             quality.quality,
             quality.measures,
             _placeholder(len(faces)),
+            unknown_signs(len(faces)),
         )
         return PhotoFaces(image.width, image.height, columns, crops, digest(photo), image.warnings)
 

@@ -56,7 +56,7 @@ class FaceQuality:
 
     Attributes:
         quality: (n,) float32 in [0, 1].
-        measures: (n, 6) float32: size in full-size pixels, sharpness, yaw, pitch and roll in
+        measures: (n, 7) float32: size in full-size pixels, sharpness, yaw, pitch and roll in
             degrees (positive: turned to image-right, looking up, tilted clockwise), alignment
             error in shares of the eye distance, infinite where landmarks are implausible.
     """
@@ -87,7 +87,8 @@ def face_quality(faces: Detections, crops: UInt8) -> FaceQuality:
         (IMPLAUSIBLE_ERROR - error) / (IMPLAUSIBLE_ERROR - FAIR_ERROR),
     ]
     quality = np.prod(np.clip(factors, 0, 1), axis=0)
-    measures = np.stack([size, sharp, yaw, pitch, roll, error], 1)
+    visible = np.ones(len(boxes))
+    measures = np.stack([size, sharp, yaw, pitch, roll, error, visible], 1)
     return FaceQuality(quality.astype(np.float32), measures.astype(np.float32))
 
 

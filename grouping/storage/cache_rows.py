@@ -17,6 +17,7 @@ from grouping.records import (
     Failure,
     Float32,
     PhotoFaces,
+    unknown_signs,
 )
 
 Row = Sequence[Any]
@@ -32,7 +33,7 @@ class DetectedPhoto:
         width, height: pixels of the upright photo.
         detections: its faces.
         quality: (n,) float32.
-        measures: (n, 6) float32.
+        measures: (n, 7) float32.
         warnings, failure: as in ``PhotoFaces``.
     """
 
@@ -54,6 +55,7 @@ class DetectedPhoto:
             quality=self.quality,
             measures=self.measures,
             embeddings=embeddings,
+            signs=unknown_signs(len(self.detections)),
         )
         return PhotoFaces(
             self.width,

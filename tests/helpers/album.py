@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from grouping.errors import FetchError
-from grouping.records import FaceSet
+from grouping.records import QUALITY_MEASURES, FaceSet, unknown_signs
 from grouping.report.plots.plot_data import plot_data
 
 BACKGROUND = (40, 60, 90)
@@ -62,8 +62,9 @@ def face_set(vectors: np.ndarray) -> FaceSet:
         scores=np.ones(n, np.float32),
         landmarks=np.zeros((n, 5, 2), np.float32),
         quality=np.ones(n, np.float32),
-        measures=np.zeros((n, 6), np.float32),
+        measures=np.zeros((n, len(QUALITY_MEASURES)), np.float32),
         embeddings=vectors.astype(np.float32),
+        signs=unknown_signs(n),
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from grouping.records import FaceSet, PhotoFaces
+from grouping.records import FaceSet, PhotoFaces, unknown_signs
 
 
 def result_for(name: str, faces: int = 3, dimension: int = 16) -> PhotoFaces:
@@ -20,10 +20,15 @@ def result_for(name: str, faces: int = 3, dimension: int = 16) -> PhotoFaces:
             ("scores", ()),
             ("landmarks", (5, 2)),
             ("quality", ()),
-            ("measures", (6,)),
+            ("measures", (7,)),
         ]
     }
-    face_set = FaceSet(photo_index=np.zeros(faces, np.int32), embeddings=vectors, **columns)
+    face_set = FaceSet(
+        photo_index=np.zeros(faces, np.int32),
+        embeddings=vectors,
+        signs=unknown_signs(faces),
+        **columns,
+    )
     return PhotoFaces(640, 480, face_set, sha256=digest(name), warnings=("truncated",))
 
 

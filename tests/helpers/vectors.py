@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from grouping.records import QUALITY_MEASURES, FaceSet
+from grouping.records import QUALITY_MEASURES, FaceSet, unknown_signs
 
 
 def unit(x: np.ndarray) -> np.ndarray:
@@ -83,6 +83,7 @@ def face_set(
         quality=np.ones(n, np.float32) if quality is None else np.asarray(quality, np.float32),
         measures=np.zeros((n, len(QUALITY_MEASURES)), np.float32),
         embeddings=np.ascontiguousarray(embeddings, np.float32).reshape(n, embeddings.shape[1]),
+        signs=unknown_signs(n),
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from grouping.errors import FetchError, Interrupted, ModelError
 from grouping.execution.collector import FEW_PHOTOS, PhotoCollector
-from grouping.records import FaceSet, PhotoFaces
+from grouping.records import FaceSet, PhotoFaces, unknown_signs
 from grouping.sources.photo import Fingerprint, MemoryPhoto, Photo, RefusedPhoto
 
 
@@ -23,8 +23,9 @@ def photo_faces(data):
         scores=np.ones(n, np.float32),
         landmarks=np.ones((n, 5, 2), np.float32),
         quality=np.ones(n, np.float32),
-        measures=np.ones((n, 6), np.float32),
+        measures=np.ones((n, 7), np.float32),
         embeddings=np.ones((n, 1), np.float32),
+        signs=unknown_signs(n),
     )
     crops = np.zeros((n, 112, 112, 3), np.uint8)
     return PhotoFaces(10, 10, faces, crops, sha256(data).hexdigest())

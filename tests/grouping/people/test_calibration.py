@@ -14,7 +14,7 @@ from grouping.people.calibration import (
     calibrate_threshold,
     impostor_threshold,
 )
-from grouping.records import FaceSet
+from grouping.records import FaceSet, unknown_signs
 
 DIMENSION = 64
 
@@ -32,8 +32,9 @@ def album(photos: int, faces_each: int, seed: int = 0, common: float = 0.0) -> F
         scores=np.ones(n, np.float32),
         landmarks=np.zeros((n, 5, 2), np.float32),
         quality=np.ones(n, np.float32),
-        measures=np.zeros((n, 6), np.float32),
+        measures=np.zeros((n, 7), np.float32),
         embeddings=vectors.astype(np.float32),
+        signs=unknown_signs(n),
     )
 
 
