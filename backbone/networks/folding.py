@@ -81,7 +81,7 @@ class FoldedUnit(nn.Module):
 
 
 class Affine:
-    """A batch norm on its way: ``scale * x + shift`` per channel, float64."""
+    """A batch norm on its way: ``scale * x + shift``, both (channels,) float64."""
 
     def __init__(self, scale: Tensor, shift: Tensor) -> None:
         self.scale = scale
@@ -89,7 +89,7 @@ class Affine:
 
     @classmethod
     def of(cls, norm: nn.BatchNorm1d | nn.BatchNorm2d) -> Affine:
-        """What ``norm`` does in evaluation."""
+        """Return what ``norm`` does in evaluation."""
         mean, variance = norm.running_mean, norm.running_var
         if mean is None or variance is None:
             raise ValueError("a batch norm without running statistics cannot be folded")
@@ -105,7 +105,7 @@ class Affine:
 
 
 class _Linear:
-    """A fully connected layer being folded.
+    """A fully connected layer being folded: weight (out, in) float32, bias (out,) float64.
 
     It is scaled in float32 and in place, because its weight is the largest tensor by far.
     """
@@ -130,7 +130,11 @@ class _Linear:
 
 
 class _Conv:
-    """A convolution being folded, float64."""
+    """A convolution being folded, all in float64.
+
+    ``weight`` is (out, in, k, k), ``bias`` (out,), ``map`` None or (1, out, h, w): what a shift
+    before zero padding adds at each place.
+    """
 
     def __init__(self, layer: nn.Conv2d, before: Affine | None, size: int) -> None:
         self.layer = layer
@@ -179,12 +183,14 @@ Step = nn.Module | _Conv | _Linear | Affine
 
 
 def _bias(layer: nn.Conv2d | nn.Linear) -> Tensor:
+    """Return the bias of a layer, (out,) float64; zeros where it has none."""
     if layer.bias is None:
         return layer.weight.new_zeros(len(layer.weight)).double()
     return layer.bias.detach().double()
 
 
 def _frozen(values: Tensor) -> nn.Parameter:
+    """Return a float32 parameter of the same shape that is not trained."""
     return nn.Parameter(values.float(), requires_grad=False)
 
 
@@ -278,6 +284,7 @@ def fold(network: ResidualNetwork, size: int) -> nn.Sequential:
 
 
 def _fold_unit(unit: ResidualUnit, size: int) -> tuple[FoldedUnit, int]:
+    """Fold a unit whose input is ``size`` pixels high; also return the height of its output."""
     residual, after = fold_chain(unit.residual(), size)
     layers = unit.shortcut()
     shortcut = None if layers is None else fold_chain(layers, size)[0]

@@ -12,6 +12,7 @@ from backbone.errors import DeviceError
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 CPU_INFO = Path("/proc/cpuinfo")
+# Flags of Linux for processors that multiply bfloat16: AVX512-BF16 and AMX.
 BF16_UNITS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
@@ -35,12 +36,14 @@ def resolve_device(wanted: str) -> torch.device:
 
 
 def _best() -> str:
+    """Name the device that ``"auto"`` stands for."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _is_present(device: torch.device) -> bool:
+    """Tell whether this machine has the device."""
     if device.type == "cuda":
         return torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
     return device.type == "cpu" or torch.backends.mps.is_available()
@@ -77,6 +80,7 @@ def precisions_to_try(wanted: str, device: torch.device) -> list[str]:
 
 
 def _fast_precisions(device: torch.device) -> list[str]:
+    """List the precisions that are faster than fp32 on a device, to be tried in this order."""
     if device.type == "cpu":
         return ["bf16"] if has_bf16_units() else []
     # Both are equally fast on a GPU and fp16 is eight times finer, but a network with very large

@@ -1,4 +1,4 @@
-"""A trained module in, the fastest correct callable for this machine out."""
+"""Runner: a trained face network as the fastest correct callable for this machine."""
 
 from __future__ import annotations
 
@@ -57,7 +57,10 @@ class Backend:
             return embeddings.float()
 
     def _prepare(self, crops: Crops) -> Tensor:
-        """(n, 3, h, w) as the network was trained on, in channels-last layout."""
+        """Turn (n, h, w, 3) uint8 RGB into what the network was trained on.
+
+        Returns (n, 3, h, w) on the device, in its precision and channels-last layout.
+        """
         preprocessing = self.record.preprocessing
         pixels = crops[..., ::-1] if preprocessing.channel_order == "BGR" else crops
         batch = torch.from_numpy(np.ascontiguousarray(pixels))
@@ -125,12 +128,12 @@ class Runner:
 
     @property
     def device(self) -> str:
-        """The device in use."""
+        """Its name, as torch spells it; another one once the CPU has taken its place."""
         return str(self._backend.device)
 
     @property
     def precision(self) -> str:
-        """The precision in use: ``"fp32"``, ``"bf16"`` or ``"fp16"``."""
+        """``"fp32"``, ``"bf16"`` or ``"fp16"``."""
         return self._backend.precision
 
     def __call__(self, crops: Crops) -> Embeddings:
@@ -156,6 +159,7 @@ class Runner:
         return self._embed_all(crops)
 
     def _embed_all(self, crops: Crops) -> Embeddings:
+        """(n, h, w, 3) uint8 RGB in, n at least 1; (n, d) float32 out."""
         # Nothing waits for the device before the last batch is under way.
         parts = [
             part for batch in even_batches(crops, self.batch_size) for part in self._fit(batch)
@@ -164,7 +168,10 @@ class Runner:
         return embeddings
 
     def _fit(self, crops: Crops) -> list[Tensor]:
-        """One batch, in as many passes as memory asks for."""
+        """Embed one batch (n, h, w, 3) in as many passes as memory asks for.
+
+        Returns (k, d) float32 of each pass, still on the device.
+        """
         try:
             return [self._backend(crops)]
         except RuntimeError as error:
@@ -197,11 +204,12 @@ class Runner:
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Tell whether memory, of a GPU or of the machine, is what was missing."""
     return isinstance(error, torch.OutOfMemoryError) or CPU_OUT_OF_MEMORY in str(error)
 
 
 def even_batches(crops: Crops, most: int) -> Iterator[Crops]:
-    """Split into as few batches as possible, of sizes that differ by at most one."""
+    """Split (n, h, w, 3) into as few batches as possible, of sizes that differ by at most one."""
     yield from np.array_split(crops, -(-len(crops) // most))
 
 

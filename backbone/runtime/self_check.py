@@ -1,4 +1,4 @@
-"""Two portraits that every network is shown once, before it sees anybody's photos.
+"""Self-check of a network: two portraits that it is shown before it sees anybody's photos.
 
 ``selfcheck_faces.png``: two aligned crops side by side, cut from official portraits of two US
 presidents (works of the US government, public domain).
@@ -54,7 +54,10 @@ def probe_crops() -> Crops:
 
 
 def cosines(a: Embeddings, b: Embeddings) -> npt.NDArray[np.float64]:
-    """Row by row cosine similarity; NaN where a row is zero or not finite."""
+    """Row by row cosine similarity of (n, d) and (n, d) float32: (n,) float64.
+
+    NaN where a row is zero or not finite.
+    """
     x, y = a.astype(np.float64), b.astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         norms = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
@@ -63,7 +66,7 @@ def cosines(a: Embeddings, b: Embeddings) -> npt.NDArray[np.float64]:
 
 
 def agrees(fast: Embeddings, exact: Embeddings) -> bool:
-    """Whether a lower precision gives the probes nearly the same directions."""
+    """Whether a lower precision gives the probes, (n, d) float32, nearly the same directions."""
     return bool(np.all(cosines(fast, exact) >= AGREEMENT))
 
 

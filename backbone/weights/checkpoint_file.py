@@ -105,6 +105,7 @@ def _check_start(path: Path, stream: BinaryIO) -> None:
 
 
 def _load(path: Path, stream: BinaryIO) -> Any:
+    """Read whatever tensors and plain containers the file holds."""
     if path.suffix == SAFETENSORS:
         return _load_safetensors(path, stream)
     try:
@@ -139,6 +140,7 @@ def _refuse_inflation(path: Path, stream: BinaryIO) -> None:
 
 
 def _load_safetensors(path: Path, stream: BinaryIO) -> Any:
+    """Read a file of named tensors; the format can hold nothing else."""
     try:
         from safetensors import SafetensorError
         from safetensors.torch import load
@@ -171,7 +173,7 @@ def _is_state(content: object) -> bool:
 
 
 def _unpack(path: Path, content: Any) -> dict[str, Tensor]:
-    """The mapping of names to tensors inside whatever a trainer wrapped around it."""
+    """Find the mapping of names to tensors inside whatever a trainer wrapped around it."""
     for _ in range(DEEPEST_NESTING):  # a hostile mapping may contain itself
         if _is_state(content):
             return {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
@@ -203,6 +205,7 @@ def clean_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _clean(name: str, weights: Tensor) -> Tensor:
+    """Return one tensor of any shape as float32; those negligible beside its largest are 0."""
     if not weights.is_floating_point() or weights.layout != torch.strided:
         raise CheckpointError(
             f"weights of {name} are {weights.dtype} ({weights.layout}), not dense floating point; "

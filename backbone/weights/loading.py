@@ -52,7 +52,7 @@ def load_weights(
     """Load a face network from a file; its architecture is read from the keys.
 
     Args:
-        path: a weight file; None for :func:`default_checkpoint`.
+        path: a weight file; None for :func:`backbone.weights.known_files.default_checkpoint`.
         channel_order, mean, scale: preprocessing, where the file's publisher departs from what
             its architecture is usually fed.
 

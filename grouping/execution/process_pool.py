@@ -26,11 +26,11 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 Work = Callable[[list[In]], list[Out]]
 
-MAX_DEATHS = 2
+MAX_DEATHS = 2  # of processes over one item; the kernel may have meant another
 MAX_STILLBORN = 3  # processes in a row that end before they are ready for work
 READY = "ready"  # the first message of a process
 TASK_SECONDS = 600.0  # a worker silent for longer on one task is taken for hung and killed
-STOP_SECONDS = 5.0
+STOP_SECONDS = 5.0  # that processes have to end by themselves
 
 
 @dataclass
@@ -47,6 +47,8 @@ class _Task(Generic[In]):
 
 @dataclass
 class _Worker(Generic[In]):
+    """A process, the pipe to it, and what it works on since when (seconds of a steady clock)."""
+
     process: SpawnProcess
     pipe: Connection
     task: _Task[In] | None = None
@@ -128,6 +130,7 @@ class ProcessPool(Generic[In, Out]):
         self._workers = []
 
     def _launch(self) -> _Worker[In]:
+        """Start one process; it loads nothing before its first task."""
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs, self._start), daemon=True)
         process.start()
@@ -135,6 +138,7 @@ class ProcessPool(Generic[In, Out]):
         return _Worker(process, ours)
 
     def _feed(self, source: Iterator[list[tuple[int, In]]], again: deque[_Task[In]]) -> None:
+        """Give every idle worker a task: what is to be done again first, then the next chunk."""
         for worker in self._workers:
             if worker.task is not None:
                 continue
@@ -160,6 +164,7 @@ class ProcessPool(Generic[In, Out]):
         return [pipes[pipe] for pipe in answered if isinstance(pipe, Connection)]
 
     def _collect(self, worker: _Worker[In], again: deque[_Task[In]]) -> Iterator[tuple[int, Out]]:
+        """Take a worker's answer, or find that it has died; yield what is done for good."""
         task = worker.task
         assert task is not None
         try:
@@ -187,6 +192,7 @@ class ProcessPool(Generic[In, Out]):
     def _retried(
         self, task: _Task[In], again: deque[_Task[In]], reason: str
     ) -> Iterator[tuple[int, Out]]:
+        """Put the items of a failed task back one by one; give up those that failed before."""
         for single in task.apart():
             if single.deaths < MAX_DEATHS:
                 again.append(single)
@@ -194,6 +200,7 @@ class ProcessPool(Generic[In, Out]):
                 yield single.items[0][0], self._given_up(f"{reason}, {single.deaths} times")
 
     def _count_stillborn(self) -> None:
+        """Stop where no process ever gets ready, instead of starting them for ever."""
         self._stillborn += 1
         if self._stillborn >= MAX_STILLBORN:
             raise GroupingError(
@@ -202,6 +209,7 @@ class ProcessPool(Generic[In, Out]):
             )
 
     def _replace(self, worker: _Worker[In]) -> None:
+        """Start a process in the place of one that has died."""
         worker.pipe.close()
         worker.process.join()
         self._workers[self._workers.index(worker)] = self._launch()
@@ -225,6 +233,7 @@ def _serve(pipe: Connection, start: Callable[[], Work[Any, Any]]) -> None:
 
 
 def _started(start: Callable[[], Work[Any, Any]]) -> Work[Any, Any]:
+    """Call ``start``; an error that nobody foresaw becomes one that ends the run."""
     try:
         return start()
     except GroupingError:
@@ -234,6 +243,7 @@ def _started(start: Callable[[], Work[Any, Any]]) -> Work[Any, Any]:
 
 
 def _attempt(work: Work[Any, Any], items: list[Any]) -> list[Any] | str:
+    """Return the results of a task, or the reason why there are none."""
     try:
         return work(items)
     except PhotoError as error:

@@ -1,4 +1,4 @@
-"""Read photos a few ahead of whoever works on them, so that waiting and working overlap."""
+"""Reading ahead of whoever works on the photos, so that waiting and working overlap."""
 
 from __future__ import annotations
 
@@ -87,11 +87,13 @@ class _ReadingThreads(Generic[T]):
             threading.Thread(target=self._work, args=(read,), name=NAME, daemon=True).start()
 
     def begin(self, photo: Photo) -> Task[T]:
+        """Hand a photo to the threads; its result will be in the future."""
         task: Task[T] = (photo, Future())
         self._tasks.put(task)
         return task
 
     def close(self) -> None:
+        """Let the threads end after what each of them reads now."""
         self._closed.set()
         for _ in range(self._count):
             self._tasks.put(None)

@@ -1,8 +1,8 @@
 """Quality of a face: size, sharpness, pose and landmarks -> one number in [0, 1].
 
-It says how far the face can be trusted.
-The number is a product of factors in [0, 1], each 1 for a good face, so that one serious fault
-is enough to keep a face from founding a group (see :mod:`grouping.people.group_faces`):
+It says how far the face can be trusted, and is a product of factors in [0, 1], each 1 for a good
+face, so that one serious fault is enough to keep a face from founding a group (see
+:mod:`grouping.people.group_faces`):
 
 ====================  ===================================================================
 detector score        ``(score - 0.5) / 0.5``

@@ -25,6 +25,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from grouping.boxes import SAME_FACE_IOU, box_iou
+from grouping.execution.collector import CHUNK
 from tests.helpers.paths import ROOT
 
 SAMPLES = ROOT / "tests" / "photos"
@@ -32,10 +34,8 @@ DATA = ROOT.parent / "shared" / "data"  # optional photos beside the repository
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 WEB_PIXELS, CAMERA_PIXELS = 2e6, 8e6
 ENLARGED_LONG_SIDE = 4000  # 4000 x 3000 is 12 megapixels
-CHUNK = 4  # photos a worker takes at once, as the pipeline gives them
 LEAST_PHOTOS = 96  # that ours is timed on; a class of fewer is gone through several times
 SURE_SCORE, SURE_SIDE = 0.95, 40.0  # the reference's faces that must be found
-SAME_FACE = 0.5  # intersection over union
 
 
 def main() -> int:
@@ -186,15 +186,13 @@ class Agreement:
     distances: list[float] = field(default_factory=list)
 
     def add(self, mine, theirs) -> None:
-        from grouping.boxes import box_iou
-
         boxes, scores, landmarks = theirs
         shares = box_iou(mine[0], boxes.astype(np.float32))
         sure = (scores > SURE_SCORE) & (box_sides(boxes) >= SURE_SIDE)
         self.sure += int(sure.sum())
-        self.extra += int((shares.max(1, initial=0) < SAME_FACE).sum())
+        self.extra += int((shares.max(1, initial=0) < SAME_FACE_IOU).sum())
         for j in np.flatnonzero(sure):
-            if shares[:, j].max(initial=0) >= SAME_FACE:
+            if shares[:, j].max(initial=0) >= SAME_FACE_IOU:
                 self.found += 1
                 self.distances.append(
                     landmark_distance(mine[2][shares[:, j].argmax()], landmarks[j])
