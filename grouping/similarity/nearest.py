@@ -51,7 +51,12 @@ def nearest_rows(
 
 
 def largest_products(
-    x: Float32, y: Float32, k: int, *, exclude: npt.NDArray[np.integer] | None = None
+    x: Float32,
+    y: Float32,
+    k: int,
+    *,
+    exclude: npt.NDArray[np.integer] | None = None,
+    below: float = np.inf,
 ) -> Float32:
     """Return the products of :func:`nearest_rows` alone, unsorted.
 
@@ -60,6 +65,7 @@ def largest_products(
         y: (m, d) float32.
         k: how many.
         exclude: (n, e) integers, see :func:`nearest_rows`.
+        below: products that are not less do not count.
 
     Returns:
         (n, min(k, m)) float32, minus infinity where there are no more.
@@ -68,6 +74,7 @@ def largest_products(
     k = min(k, m)
     largest = np.empty((len(x), k), np.float32)
     for part, table in _tables(x, y, exclude, False, TABLE):
+        table[table >= below] = -np.inf
         largest[part] = np.partition(table, m - k, axis=1)[:, m - k :]
     return largest
 
