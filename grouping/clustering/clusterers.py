@@ -22,6 +22,7 @@ from grouping.clustering.must_links import join_linked_clusters
 from grouping.records import Float32, Int64
 from grouping.similarity.content_rank import content_rank
 from grouping.similarity.group_sums import group_count
+from grouping.similarity.impostors import Impostors
 
 
 class Clusterer:
@@ -66,6 +67,11 @@ class AverageLinkage(Clusterer):
     judged: bool = True
     leaves_noise: ClassVar[bool] = False
 
+    @classmethod
+    def for_linkage(cls, threshold: float) -> AverageLinkage:
+        """Return the one of this threshold."""
+        return cls(threshold)
+
     def cluster(self, clusters: MicroClusters) -> Int64:
         """Return (m,) int64, the cluster of each; one alone is a cluster."""
         rule = MergeRule(self.threshold) if self.judged else None
@@ -82,6 +88,15 @@ class Hdbscan(Clusterer):
 
     threshold: float
     leaves_noise: ClassVar[bool] = True
+
+    @classmethod
+    def for_linkage(cls, threshold: float) -> Hdbscan:
+        """Return the one to use where average linkage would use this threshold.
+
+        A face joins by its best pair, not by the mean over all of them, and the best of many
+        pairs is higher: one spread of strangers higher is asked for.
+        """
+        return cls(threshold + Impostors.of_threshold(threshold).spread)
 
     def cluster(self, clusters: MicroClusters) -> Int64:
         """Return (m,) int64, the cluster of each; -1 for noise."""

@@ -11,16 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from grouping.clustering.clusterers import CLUSTERERS, by_size
-from grouping.clustering.constraints import Constraints
+from grouping.clustering.constraints import Constraints, extend_cannot_links
 from grouping.clustering.micro_clusters import MicroClusters, micro_clusters_of
 from grouping.errors import InputError
-from grouping.people.review import MergeSuggestion, evidence, expected_purity, merge_suggestions
-from grouping.people.same_photo import same_photo_pairs
+from grouping.people.person_groups import SHARED_PICTURES, Candidates
+from grouping.people.purity import expected_purity
+from grouping.people.review import MergeSuggestion, evidence, merge_suggestions
+from grouping.people.same_photo import pictures_apart, same_photo_pairs
+from grouping.people.second_look import second_look
 from grouping.people.unclear_pairs import dissolve_unclear_pairs
 from grouping.people.weak_faces import attach_weak_faces
-from grouping.records import FaceSet, Float32, Int64
+from grouping.records import RECOGNITION_SIGNS, FaceSet, Float32, Int64
 from grouping.similarity.content_rank import content_rank
 from grouping.similarity.group_sums import GroupSums, group_count
+from grouping.similarity.impostors import Impostors
+from grouping.similarity.pair_sets import distinct_pairs
 
 # Faces of lower quality make no groups and are only attached to them: they are blurred, tiny
 # or seen from behind, and resemble each other more than the people they belong to.
@@ -28,6 +33,7 @@ CORE_QUALITY = 0.5
 # Faces of lower quality still are not attached to a single face: the two would be a person whom
 # nobody can recognise.
 PAIR_QUALITY = 0.2
+FIRST_LIKENESS = RECOGNITION_SIGNS.index("like_grey")  # from here on: likeness to no face
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +95,10 @@ class GroupingRules:
 
 
 def group_faces(
-    faces: FaceSet, rules: GroupingRules, constraints: Constraints | None = None
+    faces: FaceSet,
+    rules: GroupingRules,
+    constraints: Constraints | None = None,
+    picture: Int64 | None = None,
 ) -> Grouping:
     """Group faces by person.
 
@@ -99,23 +108,52 @@ def group_faces(
         faces: the faces of all photos.
         rules: when faces are one person.
         constraints: what is known beforehand.
+        picture: (n,) int64, the picture that each face is in, one number for all copies of a
+            picture; by default each photo is a picture of its own.
 
     Raises:
         InputError: embeddings that are zero or not finite.
     """
     known = constraints or Constraints()
+    picture = faces.photo_index.astype(np.int64) if picture is None else picture
     used = np.setdiff1d(np.arange(len(faces)), known.ignore)
     chosen = faces[used] if len(used) < len(faces) else faces  # a copy of a million is large
-    links = _with_pairs_of_photos(known.among(used, len(faces)), chosen, rules)
-    clusters, member = micro_clusters_of(chosen.embeddings, links)
-    quality = np.zeros(len(clusters), np.float32)
-    np.maximum.at(quality, member, chosen.quality)
-    quality[clusters.must_link] = 1  # a person vouches for these faces
+    told = known.among(used, len(faces))
     labels = np.full(len(faces), -1, np.int64)
-    labels[used] = _cluster(clusters, quality, rules)[member]
+    labels[used] = _labels(chosen, picture[used], told, rules)
     rank = content_rank(faces.embeddings)
-    numbered = _numbered(faces, labels, rank, rules.min_photos)
-    return _described(faces, numbered, rank, rules.threshold, known.cannot_link)
+    numbered = _numbered(picture, labels, rank, rules.min_photos)
+    return _described(faces, numbered, rank, rules, known.cannot_link)
+
+
+def _labels(faces: FaceSet, picture: Int64, told: Constraints, rules: GroupingRules) -> Int64:
+    """Return (n,) int64 labels of n faces from 0, with gaps; -1 for none.
+
+    Args:
+        faces: n of them.
+        picture: (n,) int64, the picture of each.
+        told: what a person said about them.
+        rules: when faces are one person.
+    """
+    clusters, member = micro_clusters_of(
+        faces.embeddings, _with_pairs_of_photos(told, faces, rules)
+    )
+    quality = np.zeros(len(clusters), np.float32)
+    np.maximum.at(quality, member, faces.quality)
+    quality[clusters.must_link] = 1  # a person vouches for these faces
+    first = np.unique(member, return_index=True)[1]  # identical faces are in copies of a picture
+    labels = _cluster(clusters, quality, rules)
+    alike = Candidates(
+        vectors=clusters.means(),
+        picture=_picture_of(clusters, picture[first], labels, rules),
+        core=quality >= rules.core_quality,
+        apart=_kept_apart(told, clusters, member),
+        like_nobody=faces.signs[first, FIRST_LIKENESS:],
+        sharing=SHARED_PICTURES if rules.allow_same_face else 0,
+    )
+    waiting = ~np.isin(np.arange(len(clusters)), clusters.must_link)
+    impostors = Impostors.of_threshold(rules.threshold)
+    return second_look(alike, labels, waiting, impostors)[member]
 
 
 def _with_pairs_of_photos(links: Constraints, faces: FaceSet, rules: GroupingRules) -> Constraints:
@@ -126,8 +164,25 @@ def _with_pairs_of_photos(links: Constraints, faces: FaceSet, rules: GroupingRul
     return Constraints(links.must_link, np.concatenate([links.cannot_link, apart]))
 
 
+def _picture_of(
+    clusters: MicroClusters, picture: Int64, labels: Int64, rules: GroupingRules
+) -> Int64:
+    """Return (m,) int64, pictures that show a person once; see :func:`pictures_apart`."""
+    if not rules.one_face_per_photo:
+        return np.arange(len(clusters))
+    if not rules.allow_same_face:
+        return picture
+    return pictures_apart(clusters.means(), picture, labels)
+
+
+def _kept_apart(told: Constraints, clusters: MicroClusters, member: Int64) -> Int64:
+    """Return (c, 2) int64, pairs of micro-clusters whose faces a person keeps apart."""
+    pairs = distinct_pairs(member[told.cannot_link], len(clusters))
+    return extend_cannot_links(pairs, clusters.must_link, len(clusters))
+
+
 def _cluster(clusters: MicroClusters, quality: Float32, rules: GroupingRules) -> Int64:
-    """Return labels: clusters of the core, the rest attached to them.
+    """Return labels of a first look: clusters of the core, the rest attached to them.
 
     Args:
         clusters: m of them, identical faces as one.
@@ -138,7 +193,7 @@ def _cluster(clusters: MicroClusters, quality: Float32, rules: GroupingRules) ->
         (m,) int64 from 0, -1 for none.
     """
     is_core = quality >= rules.core_quality
-    clusterer = CLUSTERERS[rules.method](rules.threshold)
+    clusterer = CLUSTERERS[rules.method].for_linkage(rules.threshold)
     core = np.flatnonzero(is_core)
     labels = np.full(len(clusters), -1, np.int64)
     labels[core] = clusterer.label(clusters.take(core))
@@ -148,27 +203,27 @@ def _cluster(clusters: MicroClusters, quality: Float32, rules: GroupingRules) ->
     return dissolve_unclear_pairs(clusters, attached, rules.threshold)
 
 
-def _numbered(faces: FaceSet, labels: Int64, rank: Int64, min_photos: int) -> Int64:
-    """Return labels without the groups of too few photos, numbered from the largest.
+def _numbered(picture: Int64, labels: Int64, rank: Int64, min_photos: int) -> Int64:
+    """Return labels without the groups of too few pictures, numbered from the largest.
 
     Args:
-        faces: n of them.
+        picture: (n,) int64, the picture of each face.
         labels: (n,) int64 from 0, -1 for none.
         rank: (n,) int64, breaks ties.
-        min_photos: a group needs this many different photos.
+        min_photos: a group needs this many different pictures.
 
     Returns:
         (n,) int64, 0..K-1, -1 for none.
     """
     inside = np.flatnonzero(labels >= 0)
-    seen = np.unique(np.stack([labels[inside], faces.photo_index[inside]]), axis=1)
+    seen = np.unique(np.stack([labels[inside], picture[inside]]), axis=1)
     photos = np.bincount(seen[0], minlength=group_count(labels))
     kept = np.append(photos >= min_photos, False)[labels]
     return by_size(np.where(kept, labels, -1), rank, photos, smallest=1)
 
 
 def _described(
-    faces: FaceSet, labels: Int64, rank: Int64, threshold: float, cannot_link: Int64
+    faces: FaceSet, labels: Int64, rank: Int64, rules: GroupingRules, cannot_link: Int64
 ) -> Grouping:
     """Return the groups with all that is said about them.
 
@@ -176,22 +231,25 @@ def _described(
         faces: n of them.
         labels: (n,) int64, finished groups 0..K-1, -1 for none.
         rank: (n,) int64, breaks ties.
-        threshold: at which the groups were made.
+        rules: by which the groups were made.
         cannot_link: (c, 2) int64, pairs of faces that a person keeps apart.
     """
     groups = GroupSums(faces.embeddings, labels)
     similarity = groups.products_with_own(groups.directions())
     cohesion = groups.totals(similarity[groups.inside]) / groups.sizes
     near, near_similarity = evidence(groups)
+    impostors = Impostors.of_threshold(rules.threshold)
+    alone = (labels < 0) & (faces.quality >= rules.core_quality)
+    people = len(groups) + int(alone.sum())
     return Grouping(
         labels=labels,
         similarity=similarity,
         cohesion=cohesion.astype(np.float32),
-        purity=expected_purity(groups, threshold),
+        purity=expected_purity(groups, impostors, people),
         representative=_representatives(groups, faces.quality, rank, similarity),
         evidence=near,
         evidence_similarity=near_similarity,
-        merge_suggestions=merge_suggestions(groups, faces.photo_index, threshold, cannot_link),
+        merge_suggestions=merge_suggestions(groups, faces.photo_index, impostors, cannot_link),
     )
 
 

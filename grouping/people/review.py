@@ -1,6 +1,5 @@
-"""What a person should know about finished groups: how sure they are, and why.
+"""What a person should see of finished groups: why faces are together, and what may be one.
 
-* ``purity``: the share of a group's faces expected to be the person that the group is.
 * ``evidence``: for each face, the faces of its group that it resembles most.
 * ``merge_suggestions``: pairs of groups that may be one person, with the evidence, for a person
   to decide; nothing is merged by them.
@@ -15,19 +14,17 @@ import numpy as np
 from grouping.records import Float32, Int32, Int64
 from grouping.similarity.cosine_graph import cosine_graph
 from grouping.similarity.group_sums import GroupSums
+from grouping.similarity.impostors import LEAST_COMPARISONS, Impostors
+from grouping.similarity.inner_products import pair_products
 from grouping.similarity.nearest import nearest_rows
 
-# A face whose average similarity to the rest of its group lies this far below the threshold is
-# as likely wrong as right, and the odds grow by e with each PURITY_SCALE above. Set by hand on
-# the faces of labelled news photos joined at thresholds from 0.30 to 0.46.
-PURITY_OFFSET = 0.03
-PURITY_SCALE = 0.03
 # Faces that are shown as evidence for one face.
 EVIDENCE = 3
 # Of a larger group the evidence is sought among this many faces, the most typical ones.
 POOL = 1024
-# Groups this far below the threshold are still proposed as one person.
-SUGGESTION_MARGIN = 0.05
+# Groups so alike in their means are proposed as one person that so many pairs of strangers are
+# expected among all that are there.
+STRANGERS_PROPOSED = 1.0
 # Groups that share a photo are proposed only from here: a collage, a mirror, or twins.
 SHARED_PHOTO_SIMILARITY = 0.50
 # More than a person looks at; a hundred thousand faces have tens of thousands of such pairs.
@@ -51,22 +48,6 @@ class MergeSuggestion:
     faces: tuple[int, int]
     face_similarity: float
     shared_photos: int
-
-
-def expected_purity(groups: GroupSums, threshold: float) -> Float32:
-    """Return (K,) float32 in [0, 1], the expected share of right faces in each group.
-
-    Args:
-        groups: of the embeddings, rows of unit length.
-        threshold: at which they were made.
-    """
-    inside = groups.inside
-    size = groups.sizes[groups.labels[inside]]
-    products = groups.products_with_own(groups.sums)[inside]
-    similarity_to_rest = (products - 1) / np.maximum(size - 1, 1)
-    right = 1 / (1 + np.exp((threshold - PURITY_OFFSET - similarity_to_rest) / PURITY_SCALE))
-    right[size == 1] = 1  # nobody there to be mixed up with
-    return (groups.totals(right) / groups.sizes).astype(np.float32)
 
 
 def evidence(groups: GroupSums) -> tuple[Int64, Float32]:
@@ -119,28 +100,32 @@ def _typical(embeddings: Float32, members: Int64) -> Int64:
 
 
 def merge_suggestions(
-    groups: GroupSums, photo_index: Int32, threshold: float, cannot_link: Int64
+    groups: GroupSums, photo_index: Int32, impostors: Impostors, cannot_link: Int64
 ) -> tuple[MergeSuggestion, ...]:
     """Return pairs of groups that may be one person, ``MOST_SUGGESTIONS`` of them.
 
     Args:
         groups: finished groups of n embeddings, rows of unit length.
         photo_index: (n,) int32, the photo of each face.
-        threshold: at which the groups were made.
+        impostors: how alike strangers are.
         cannot_link: (c, 2) int64, pairs of faces that a person said are different people; their
             groups are not proposed.
 
     Returns:
         The most similar first.
     """
-    graph = cosine_graph(groups.means(), threshold - SUGGESTION_MARGIN)
+    comparisons = max(len(groups) * (len(groups) - 1) / 2, LEAST_COMPARISONS)
+    lowest = impostors.similarity(STRANGERS_PROPOSED / comparisons)
+    graph = cosine_graph(groups.directions(), lowest)
+    means = groups.means()
+    average = pair_products(means, means, graph.rows, graph.cols)
     settled = {tuple(sorted(pair)) for pair in groups.labels[cannot_link].tolist()}
     found: list[MergeSuggestion] = []
     for edge in np.lexsort((graph.cols, graph.rows, -graph.similarity)).tolist():
         pair = int(graph.rows[edge]), int(graph.cols[edge])
         if pair in settled:
             continue
-        suggestion = _suggestion(groups, photo_index, pair, float(graph.similarity[edge]))
+        suggestion = _suggestion(groups, photo_index, pair, float(average[edge]))
         if not suggestion.shared_photos or suggestion.similarity >= SHARED_PHOTO_SIMILARITY:
             found.append(suggestion)
         if len(found) == MOST_SUGGESTIONS:

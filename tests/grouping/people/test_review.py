@@ -13,14 +13,13 @@ from grouping.clustering.merge_rule import (
     mean_similarity_within,
 )
 from grouping.people.review import (
-    SUGGESTION_MARGIN,
     MergeSuggestion,
     evidence,
-    expected_purity,
     merge_suggestions,
 )
 from grouping.records import FaceSet
 from grouping.similarity.group_sums import GroupSums
+from grouping.similarity.impostors import Impostors
 from tests.helpers.vectors import face_set, hard_vectors, unit
 
 NO_PAIRS = np.zeros((0, 2), np.int64)
@@ -42,38 +41,9 @@ def suggested(
     faces: FaceSet, labels: np.ndarray, threshold: float, cannot_link: np.ndarray
 ) -> tuple[MergeSuggestion, ...]:
     groups = GroupSums(faces.embeddings, labels)
-    return merge_suggestions(groups, faces.photo_index, threshold, cannot_link)
-
-
-def test_purity_falls_with_a_stranger_in_the_group() -> None:
-    vectors = two_groups(0.05)
-    clean = np.repeat([0, 1], 6)
-    mixed = clean.copy()
-    mixed[11] = 0
-    purity = expected_purity(GroupSums(vectors, clean), 0.38)
-    assert (purity > 0.98).all()
-    assert expected_purity(GroupSums(vectors, mixed), 0.38)[0] == pytest.approx(6 / 7, abs=0.03)
-
-
-def test_a_face_alone_is_a_pure_group() -> None:
-    assert expected_purity(GroupSums(unit(np.eye(3)), np.array([0, -1, 1])), 0.38).tolist() == [
-        1,
-        1,
-    ]
-
-
-def test_purity_tells_right_from_wrong_on_hard_faces() -> None:
-    """The expected share of right faces is that found, within a few per cent."""
-    from grouping.people.group_faces import GroupingRules, group_faces
-
-    vectors, person = hard_vectors(2500, seed=9)
-    result = group_faces(face_set(vectors), GroupingRules(threshold=0.40))
-    right = 0
-    for k in range(len(result)):
-        right += np.bincount(person[result.labels == k]).max()
-    sizes = np.bincount(result.labels[result.labels >= 0])
-    expected = float((result.purity * sizes).sum() / sizes.sum())
-    assert expected == pytest.approx(right / sizes.sum(), abs=0.04)
+    return merge_suggestions(
+        groups, faces.photo_index, Impostors.of_threshold(threshold), cannot_link
+    )
 
 
 def test_evidence_is_the_nearest_faces_of_the_group() -> None:
@@ -155,6 +125,7 @@ def test_of_many_suggestions_the_likeliest_are_made(monkeypatch):
     faces = face_set(vectors)
     every = suggested(faces, labels, 0.38, NO_PAIRS)
     similarity = vectors @ vectors.T
-    assert len(every) == np.count_nonzero(np.triu(similarity >= 0.38 - SUGGESTION_MARGIN, 1))
+    one_by_chance = Impostors.of_threshold(0.38).similarity(1 / (40 * 39 / 2))
+    assert len(every) == np.count_nonzero(np.triu(similarity >= one_by_chance, 1)) > 5
     monkeypatch.setattr("grouping.people.review.MOST_SUGGESTIONS", 5)
     assert suggested(faces, labels, 0.38, NO_PAIRS) == every[:5]

@@ -9,7 +9,7 @@ import pytest
 
 from grouping.clustering.constraints import Constraints
 from grouping.people.group_faces import GroupingRules, group_faces
-from grouping.people.same_photo import same_photo_pairs
+from grouping.people.same_photo import SAME_PRINT, pictures_apart, same_photo_pairs
 from grouping.similarity.content_rank import content_rank
 from tests.helpers.vectors import face_set, hard_vectors, unit
 
@@ -61,15 +61,36 @@ def person() -> np.ndarray:
 
 def test_same_photo_is_decided_inside_the_clustering(person: np.ndarray) -> None:
     photos = np.array([0, 0, 1, 2, 3, 4, 5, 6, 7, 8])
-    labels = group_faces(
-        face_set(person, photos), GroupingRules(threshold=0.4, min_photos=1)
-    ).labels
+    law = GroupingRules(threshold=0.4, min_photos=1, allow_same_face=False)
+    labels = group_faces(face_set(person, photos), law).labels
     assert labels[0] != labels[1]
     free = group_faces(
         face_set(person, photos),
         GroupingRules(threshold=0.4, min_photos=1, one_face_per_photo=False),
     )
     assert (free.labels == 0).all()
+
+
+def collage_of(people: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Four photos of one face each, and one photo made of all four."""
+    prints = unit(people[:4] + 0.005 * np.random.default_rng(1).standard_normal((4, 64)))
+    return np.concatenate([people[:4], prints]), np.array([0, 1, 2, 3, 4, 4, 4, 4])
+
+
+def test_a_collage_of_own_photos_shows_one_person(person: np.ndarray) -> None:
+    vectors, photos = collage_of(person)
+    assert ((vectors[:4] * vectors[4:]).sum(axis=1) > SAME_PRINT).all()
+    assert (group_faces(face_set(vectors, photos), GroupingRules(threshold=0.4)).labels == 0).all()
+
+
+def test_pictures_of_a_collage_are_told_from_a_burst(person: np.ndarray) -> None:
+    vectors, photos = collage_of(person)
+    labels = np.tile(np.arange(4), 2)
+    assert len(np.unique(pictures_apart(vectors, photos, labels))) == 8
+    # Two people in two frames of a burst are seen again, but together.
+    burst = np.array([0, 0, 1, 1])
+    frames = vectors[[0, 1, 4, 5]]
+    assert pictures_apart(frames, burst, np.array([0, 1, 0, 1])).tolist() == burst.tolist()
 
 
 def test_a_must_link_overrides_the_photo(person: np.ndarray) -> None:
