@@ -17,6 +17,7 @@ from grouping.results.run_result import GroupingResult
 from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
+    from grouping.clustering.constraints import Constraints
     from grouping.corrections.entries import Entry
     from grouping.people.calibration import Calibration
     from grouping.storage.cache import Cache
@@ -85,8 +86,9 @@ class GroupingPipeline:
         corrections = (
             apply_corrections(entries, faces, [o.sha256 for o in outcomes]) if entries else None
         )
-        calibration = self._calibration(faces)
-        threshold = calibration.threshold if calibration else self._threshold()
+        constraints = corrections.constraints if corrections else None
+        calibration = self._calibration(faces, constraints)
+        threshold = self._threshold(calibration)
         rules = GroupingRules(
             method=self.config.cluster,
             threshold=threshold,
@@ -94,7 +96,7 @@ class GroupingPipeline:
             one_face_per_photo=self.config.one_face_per_photo,
             allow_same_face=self.config.allow_same_face,
         )
-        grouping = group_faces(faces, rules, corrections.constraints if corrections else None)
+        grouping = group_faces(faces, rules, constraints)
         return GroupingResult(
             photos=photos,
             outcomes=outcomes,
@@ -108,17 +110,22 @@ class GroupingPipeline:
             corrections=corrections,
         )
 
-    def _threshold(self) -> float:
-        if isinstance(self.config.threshold, int | float):
-            return float(self.config.threshold)
-        return self.models.default_threshold
-
-    def _calibration(self, faces: FaceSet) -> Calibration | None:
-        if self.config.threshold != AUTO:
+    def _calibration(self, faces: FaceSet, constraints: Constraints | None) -> Calibration | None:
+        """Return what the album says, where it is asked or nothing is known of the network."""
+        asked = self.config.threshold
+        if asked != AUTO and not (asked is None and self.models.default_threshold is None):
             return None
         from grouping.people.calibration import calibrate_threshold
 
-        return calibrate_threshold(faces, self.models.default_threshold)
+        return calibrate_threshold(faces, self.models.default_threshold, constraints)
+
+    def _threshold(self, calibration: Calibration | None) -> float:
+        """Return the threshold asked for, else that of the album, else that of the network."""
+        if isinstance(self.config.threshold, int | float):
+            return float(self.config.threshold)
+        threshold = calibration.threshold if calibration else self.models.default_threshold
+        assert threshold is not None  # a network of which nothing is known is calibrated
+        return threshold
 
 
 def faces_of(outcomes: Sequence[PhotoFaces]) -> FaceSet:
