@@ -163,6 +163,32 @@ def _junk(kind: np.ndarray, groups: np.ndarray) -> int:
     return sum(2 * count > all_of[group] for group, count in bad.items())
 
 
+def real_purity(truth: LabelledFaces, labels: np.ndarray) -> dict[int, float]:
+    """The share of its labelled faces that are who most of them are, by group.
+
+    Groups of which fewer than two faces are named, or most are nobody in particular, are left out.
+    """
+    groups = truth.groups(labels)
+    found = {}
+    for group in np.unique(groups[groups >= 0]).tolist():
+        inside = (groups == group) & (truth.person != "unsure")
+        (person, most), *_ = Counter(truth.person[inside].tolist()).most_common(1) or [("other", 0)]
+        if person not in NOBODY and inside.sum() >= 2:
+            found[group] = most / int(inside.sum())
+    return found
+
+
+def pairs_of_one_person(truth: LabelledFaces, labels: np.ndarray) -> set[tuple[int, int]]:
+    """Pairs of groups of which most labelled faces are the same named person."""
+    groups = truth.groups(labels)
+    of_person: dict[str, list[int]] = {}
+    for group in np.unique(groups[groups >= 0]).tolist():
+        (person, _), *_ = Counter(truth.person[groups == group].tolist()).most_common(1)
+        if person not in NOBODY:
+            of_person.setdefault(person, []).append(group)
+    return {(a, b) for own in of_person.values() for a in own for b in own if a < b}
+
+
 def photos_by_name(photos: list[str], labels: np.ndarray, photo_index: np.ndarray) -> int:
     """Photos that hold the group which most photos of the person in their name share."""
     names = np.array([Path(name).stem.rsplit(NAME_AND_NUMBER, 1)[0] for name in photos])
