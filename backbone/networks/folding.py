@@ -46,6 +46,7 @@ class BiasMap(nn.Module):
     """Add a constant map (1, c, h, w): the shift of a batch norm that met zero padding."""
 
     def __init__(self, values: Tensor) -> None:
+        """Take the map as it is, (1, c, h, w) float32."""
         super().__init__()
         self.values = nn.Parameter(values, requires_grad=False)
 
@@ -84,6 +85,7 @@ class Affine:
     """A batch norm on its way: ``scale * x + shift`` per channel, float64."""
 
     def __init__(self, scale: Tensor, shift: Tensor) -> None:
+        """Take both as they are, (c,) float64."""
         self.scale = scale
         self.shift = shift
 
@@ -179,12 +181,14 @@ Step = nn.Module | _Conv | _Linear | Affine
 
 
 def _bias(layer: nn.Conv2d | nn.Linear) -> Tensor:
+    """Return the biases of a layer, (out,) float64; zeros where it has none."""
     if layer.bias is None:
         return layer.weight.new_zeros(len(layer.weight)).double()
     return layer.bias.detach().double()
 
 
 def _frozen(values: Tensor) -> nn.Parameter:
+    """Return float32 weights of the same shape that are not trained."""
     return nn.Parameter(values.float(), requires_grad=False)
 
 

@@ -57,7 +57,11 @@ class Backend:
             return embeddings.float()
 
     def _prepare(self, crops: Crops) -> Tensor:
-        """(n, 3, h, w) as the network was trained on, in channels-last layout."""
+        """Return (n, h, w, 3) uint8 as (n, 3, h, w) in the precision of the network.
+
+        Order and range of the channels are those that it was trained on, the layout is
+        channels-last.
+        """
         preprocessing = self.record.preprocessing
         pixels = crops[..., ::-1] if preprocessing.channel_order == "BGR" else crops
         batch = torch.from_numpy(np.ascontiguousarray(pixels))
@@ -164,7 +168,14 @@ class Runner:
         return embeddings
 
     def _fit(self, crops: Crops) -> list[Tensor]:
-        """One batch, in as many passes as memory asks for."""
+        """Embed one batch, in as many passes as memory asks for.
+
+        Args:
+            crops: (n, h, w, 3) uint8.
+
+        Returns:
+            Tensors on the device, (k, d) float32, n rows in all.
+        """
         try:
             return [self._backend(crops)]
         except RuntimeError as error:

@@ -54,7 +54,10 @@ def probe_crops() -> Crops:
 
 
 def cosines(a: Embeddings, b: Embeddings) -> npt.NDArray[np.float64]:
-    """Row by row cosine similarity; NaN where a row is zero or not finite."""
+    """Return the cosine similarity of (n, d) and (n, d) row by row, (n,) float64.
+
+    It is NaN where a row is zero or not finite.
+    """
     x, y = a.astype(np.float64), b.astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         norms = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
@@ -63,7 +66,7 @@ def cosines(a: Embeddings, b: Embeddings) -> npt.NDArray[np.float64]:
 
 
 def agrees(fast: Embeddings, exact: Embeddings) -> bool:
-    """Whether a lower precision gives the probes nearly the same directions."""
+    """Tell whether a lower precision gives the probes, (n, d), nearly the same directions."""
     return bool(np.all(cosines(fast, exact) >= AGREEMENT))
 
 

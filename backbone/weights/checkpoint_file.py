@@ -64,6 +64,9 @@ def verified_state_dict(path: Path, sha256: str | None = None) -> dict[str, Tens
     Raises:
         CheckpointError: the file is missing, a Git-LFS pointer, empty, damaged, not the one
             expected, or holds anything but tensors and plain containers.
+
+    Returns:
+        Name to tensor, shapes and dtypes as in the file.
     """
     return read_checkpoint(path, sha256)[0]
 
@@ -171,7 +174,7 @@ def _is_state(content: object) -> bool:
 
 
 def _unpack(path: Path, content: Any) -> dict[str, Tensor]:
-    """The mapping of names to tensors inside whatever a trainer wrapped around it."""
+    """Return the names and tensors inside whatever a trainer wrapped around them."""
     for _ in range(DEEPEST_NESTING):  # a hostile mapping may contain itself
         if _is_state(content):
             return {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
@@ -193,7 +196,7 @@ def _strip_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def clean_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same weights as finite float32 tensors without denormals.
+    """Return the same weights, of the same shapes, as finite float32 without denormals.
 
     Raises:
         CheckpointError: a weight is not a dense floating-point tensor, or is NaN or infinite;
@@ -203,6 +206,7 @@ def clean_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _clean(name: str, weights: Tensor) -> Tensor:
+    """See :func:`clean_weights`: one tensor of any shape and dtype."""
     if not weights.is_floating_point() or weights.layout != torch.strided:
         raise CheckpointError(
             f"weights of {name} are {weights.dtype} ({weights.layout}), not dense floating point; "
