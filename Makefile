@@ -11,6 +11,7 @@ check:  ## style, types, who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict grouping backbone run_grouping.py
+	$(BIN)/mypy tests/benchmarks tests/demos tests/helpers
 	$(BIN)/lint-imports
 
 format:  ## the style that check wants

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from grouping.clustering.constraints import Constraints
     from grouping.corrections.entries import Entry
     from grouping.people.calibration import Calibration
+    from grouping.people.group_faces import GroupingRules
     from grouping.storage.cache import Cache
 
 
@@ -80,7 +81,7 @@ class GroupingPipeline:
     ) -> GroupingResult:
         """Group the faces of all photos, in the light of what a person corrected."""
         from grouping.corrections.apply import apply_corrections
-        from grouping.people.group_faces import GroupingRules, group_faces
+        from grouping.people.group_faces import group_faces
 
         faces = faces_of(outcomes)
         corrections = (
@@ -89,14 +90,7 @@ class GroupingPipeline:
         constraints = corrections.constraints if corrections else None
         calibration = self._calibration(faces, constraints)
         threshold = self._threshold(calibration)
-        rules = GroupingRules(
-            method=self.config.cluster,
-            threshold=threshold,
-            min_photos=self.config.min_photos,
-            one_face_per_photo=self.config.one_face_per_photo,
-            allow_same_face=self.config.allow_same_face,
-        )
-        grouping = group_faces(faces, rules, constraints)
+        grouping = group_faces(faces, self._rules(threshold), constraints)
         return GroupingResult(
             photos=photos,
             outcomes=outcomes,
@@ -108,6 +102,18 @@ class GroupingPipeline:
             config=self.config,
             calibration=calibration,
             corrections=corrections,
+        )
+
+    def _rules(self, threshold: float) -> GroupingRules:
+        """Return the settings that concern people; the threshold may come from the album."""
+        from grouping.people.group_faces import GroupingRules
+
+        return GroupingRules(
+            method=self.config.cluster,
+            threshold=threshold,
+            min_photos=self.config.min_photos,
+            one_face_per_photo=self.config.one_face_per_photo,
+            allow_same_face=self.config.allow_same_face,
         )
 
     def _calibration(self, faces: FaceSet, constraints: Constraints | None) -> Calibration | None:

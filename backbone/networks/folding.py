@@ -46,6 +46,7 @@ class BiasMap(nn.Module):
     """Add a constant map (1, c, h, w): the shift of a batch norm that met zero padding."""
 
     def __init__(self, values: Tensor) -> None:
+        """Take the map as it is, (1, c, h, w) float32."""
         super().__init__()
         self.values = nn.Parameter(values, requires_grad=False)
 
@@ -84,6 +85,7 @@ class Affine:
     """A batch norm on its way: ``scale * x + shift``, both (channels,) float64."""
 
     def __init__(self, scale: Tensor, shift: Tensor) -> None:
+        """Take both as they are, (c,) float64."""
         self.scale = scale
         self.shift = shift
 

@@ -114,7 +114,8 @@ class Published:
             count: of the layers: scores, offsets, and for O-Net landmarks.
 
         Returns:
-            Weights (1 + 4 [+ 10], in[, 1, 1]) and biases (1 + 4 [+ 10],).
+            For P-Net weights (5, in, 1, 1), for R-Net (5, in), for O-Net (15, in); and biases
+            (5,) or (15,).
         """
         pairs = [self.pair(f"{name}_{i + 1}") for i in range(count)]
         scores, others = pairs[0], pairs[1:]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -16,12 +15,16 @@ from backbone.errors import DeviceError
 from backbone.networks.folding import ResidualNetwork, fold
 from backbone.networks.onednn import use_onednn
 from backbone.runtime.devices import PRECISIONS, precisions_to_try, resolve_device
-from backbone.runtime.self_check import agrees, probe_crops, sample_crops, warn_if_strangers_match
+from backbone.runtime.self_check import (
+    Crops,
+    Embeddings,
+    agrees,
+    probe_crops,
+    sample_crops,
+    warn_if_strangers_match,
+)
 from backbone.weights.known_files import WeightRecord
 from backbone.weights.loading import LoadedWeights, load_weights
-
-Crops = npt.NDArray[np.uint8]
-Embeddings = npt.NDArray[np.float32]
 
 log = logging.getLogger(__name__)
 

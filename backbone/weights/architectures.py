@@ -101,7 +101,7 @@ def expected_shapes(name: str) -> Shapes:
 
 
 def shapes_of(state: Mapping[str, Tensor]) -> Shapes:
-    """Key to shape, counters left out."""
+    """Return key to shape, counters left out."""
     return {k: tuple(v.shape) for k, v in state.items() if not k.endswith(COUNTER)}
 
 
@@ -115,7 +115,10 @@ def _difference(
 
 
 def identify(state: Mapping[str, Tensor]) -> Architecture:
-    """The architecture whose keys and shapes are exactly those of ``state``.
+    """Return the architecture whose keys and shapes are exactly those of ``state``.
+
+    Args:
+        state: the named tensors of a weight file, of any dtype.
 
     Raises:
         CheckpointError: there is none; names the nearest and the first keys that differ.

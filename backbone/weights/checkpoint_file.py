@@ -64,6 +64,9 @@ def verified_state_dict(path: Path, sha256: str | None = None) -> dict[str, Tens
     Raises:
         CheckpointError: the file is missing, a Git-LFS pointer, empty, damaged, not the one
             expected, or holds anything but tensors and plain containers.
+
+    Returns:
+        Name to tensor, shapes and dtypes as in the file.
     """
     return read_checkpoint(path, sha256)[0]
 
@@ -195,7 +198,7 @@ def _strip_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def clean_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same weights as finite float32 tensors without denormals.
+    """Return the same weights, of the same shapes, as finite float32 without denormals.
 
     Raises:
         CheckpointError: a weight is not a dense floating-point tensor, or is NaN or infinite;

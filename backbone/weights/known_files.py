@@ -63,7 +63,7 @@ class WeightRecord:
             allows; not taken unless asked for by name.
         threshold: cosine similarity above which faces are grouped (average linkage).
         cpu_batch: faces in one pass on a CPU: with more their activations fall out of the
-            cache, with fewer the last layers have too little to do (bench_embedding.py).
+            cache, with fewer the last layers have too little to do (bench_embedding).
     """
 
     name: str

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -65,9 +65,7 @@ def run_group(arguments: argparse.Namespace) -> None:
         entries = _corrections(arguments, destination)
         listed = partial(list_sources, arguments.sources, out=arguments.out, options=options)
         photos = listed()
-        cache = _open_cache(arguments, destination)
-        if cache is not None:
-            stack.enter_context(cache)
+        cache = stack.enter_context(_open_cache(arguments, destination))
         with _stoppable() as stop:
             pipeline = GroupingPipeline(config, cache=cache, stop=stop)
             pipeline.models.check()
@@ -161,14 +159,16 @@ def _corrections(arguments: argparse.Namespace, destination: Destination) -> Seq
     return load_all_corrections(paths)
 
 
-def _open_cache(arguments: argparse.Namespace, destination: Destination) -> Cache | None:
+def _open_cache(
+    arguments: argparse.Namespace, destination: Destination
+) -> AbstractContextManager[Cache | None]:
     """The cache named, else one in the output folder, if that is on this machine."""
     if arguments.no_cache:
-        return None
+        return nullcontext()
     if arguments.cache is not None:
         return Cache.open(arguments.cache)
     local = Path(destination.location) == destination.folder
-    return Cache.open(destination.folder / CACHE_FILE) if local else None
+    return Cache.open(destination.folder / CACHE_FILE) if local else nullcontext()
 
 
 def _check_failures(progress: PhotoProgress, limit: float) -> None:

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from grouping.clustering.cluster_pairs import ClusterPairs, concatenated, no_pairs
-from grouping.records import Float32, Int32, Int64
-from grouping.similarity.cosine_graph import CosineGraph
+from grouping.records import Int64
+from grouping.similarity.cosine_graph import CosineGraph, Part
 from grouping.similarity.pair_sets import ordered_ends
 
 # Clusters are merged down to these similarities in turn: multiples of LEVEL_STEP from LEVELS_FROM
@@ -23,9 +23,6 @@ LEVEL_STEP = 1 / 32  # a power of two, so that dividing by it rounds nothing
 # Edges of the graph sorted at a time. What is made of those of one level stays in the
 # processor's cache.
 EDGE_CHUNK = 2**19
-
-# Rows (e,) int32, columns (e,) int32 and similarities (e,) float32 of some edges of a graph.
-Part = tuple[Int32, Int32, Float32]
 
 
 class EdgesByLevel:

@@ -69,7 +69,7 @@ def main() -> int:
 
 def read_labels(path: Path) -> dict[str, list[tuple[str, tuple[float, ...]]]]:
     """Person and xyxy box of each labelled face, by the photo's base name."""
-    labels = defaultdict(list)
+    labels: dict[str, list[tuple[str, tuple[float, ...]]]] = defaultdict(list)
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             x, y, w, h = (float(row[f"face_{k}"]) for k in "xywh")

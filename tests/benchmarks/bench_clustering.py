@@ -209,7 +209,7 @@ def measure_parts(sources: list[str]) -> dict[str, dict[int, float]]:
         return graph
 
     least: dict[str, dict[int, float]] = {"graph": {}, "the rest": {}}
-    linkage_in_parts.graph_of = timed
+    linkage_in_parts.graph_of = timed  # type: ignore[assignment]
     try:
         for source in sources * PARTS_ROUNDS:
             faces, _ = load(source)

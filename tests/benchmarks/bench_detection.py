@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -126,7 +127,8 @@ def start_worker(threads: int):
 
     keep_freed_memory()  # as the worker processes of a run do
     torch.set_num_threads(threads)
-    return PhotoAnalyser(Detector(load_mtcnn()), no_embedding)
+    nobody: Any = no_embedding
+    return PhotoAnalyser(Detector(load_mtcnn()), nobody)
 
 
 def pool_of(cores: int):

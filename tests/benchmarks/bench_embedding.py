@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,7 @@ def rows(
         how = precision + (" (auto)" if precision == chosen else "")
         for batch in BATCHES[device.type]:
             crops = random_crops(batch)
-            rate = batch / best(lambda b=backend, c=crops: b(c), device, seconds)
+            rate = batch / best(partial(backend, crops), device, seconds)
             yield row(name, how, batch, rate, cost, flops, plain)
 
 

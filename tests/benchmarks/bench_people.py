@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -119,7 +120,7 @@ def load(path: Path, half: int | None, caches: Path, options: argparse.Namespace
     return Album(path.resolve().name, result, names, truth, result_of)
 
 
-def our_config(options: argparse.Namespace, **settings: object) -> GroupingConfig:
+def our_config(options: argparse.Namespace, **settings: Any) -> GroupingConfig:
     return GroupingConfig(workers=options.workers, checkpoint=options.checkpoint, **settings)
 
 

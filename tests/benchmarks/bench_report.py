@@ -71,9 +71,7 @@ def timed(name: str, work: Callable[[], Any]) -> Any:
     return outcome
 
 
-def build(
-    arguments: argparse.Namespace, folder: Path
-) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+def build(arguments: argparse.Namespace, folder: Path) -> tuple[Any, np.ndarray, np.ndarray]:
     """An album of noisy photos with flat faces; its embeddings and labels."""
     rng = np.random.default_rng(0)
     photos = [

@@ -26,8 +26,8 @@ class PlainMtcnn:
     def __call__(self, image):
         """Boxes (n, 4), scores (n,) and landmarks (n, 5, 2) of a Pillow image."""
         x = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float()
-        rows = [self._proposals(x, scale) for scale in scales(min(image.size))]
-        rows = np.concatenate(rows) if rows else np.zeros((0, 9), np.float32)
+        found = [self._proposals(x, scale) for scale in scales(min(image.size))]
+        rows = np.concatenate(found) if found else np.zeros((0, 9), np.float32)
         rows = rows[nms(rows[:, :4], rows[:, 4], 0.7)]
         size = np.tile(rows[:, 2:4] - rows[:, :2], 2)
         boxes = square(rows[:, :4] + rows[:, 5:] * size)

@@ -27,7 +27,8 @@ def album(
 ) -> tuple[dict[str, Any], Callable[[int], bytes]]:
     """``photos[i]`` lists the people in photo i, -1 for a stranger; gives result and opener."""
     data = [_draw(i, people, size) for i, people in enumerate(photos)]
-    images, labels = [], []
+    images: list[dict[str, Any]] = []
+    labels: list[int] = []
     for i, people in enumerate(photos):
         faces = []
         for place, person in enumerate(people):

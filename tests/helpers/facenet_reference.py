@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 OPERATOR = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-_LIBRARIES = []  # a library that is dropped takes its operators with it
+# A library that is dropped takes its operators with it.
+_LIBRARIES: list[torch.library.Library] = []
 
 
 class ReferenceUnavailableError(Exception):
@@ -61,8 +62,8 @@ def batched_nms(boxes, scores, groups, threshold):
         rows[nms(boxes[rows], scores[rows], threshold)]
         for rows in (np.flatnonzero(groups == g) for g in np.unique(groups))
     ]
-    kept = np.concatenate(kept) if kept else np.zeros(0, np.int64)
-    return torch.from_numpy(kept[np.argsort(-scores[kept], kind="stable")])
+    rows = np.concatenate(kept) if kept else np.zeros(0, np.int64)
+    return torch.from_numpy(rows[np.argsort(-scores[rows], kind="stable")])
 
 
 def _declare_operators():

@@ -55,7 +55,9 @@ def lab() -> Image.Image:
     transform = ImageCms.buildTransform(
         ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
     )
-    return ImageCms.applyTransform(picture(), transform)
+    converted = ImageCms.applyTransform(picture(), transform)
+    assert converted is not None  # as it is with inPlace=True
+    return converted
 
 
 def with_alpha(mode: str) -> Image.Image:

@@ -189,7 +189,8 @@ def edgenext_block(x: Tensor, w: Weights, heads: int) -> Tensor:
         kernel = w.get("conv_dw.weight").shape[-1]
         y = conv(x, w / "conv_dw", pad=kernel // 2, groups=x.shape[1])[0].flatten(1).T
     else:
-        filtered, count = [], sum(w.has(f"convs.{i}.weight") for i in range(4))
+        filtered: list[Tensor] = []
+        count = sum(w.has(f"convs.{i}.weight") for i in range(4))
         part = w.get("convs.0.weight").shape[0]
         for i in range(count):
             group = x[:, i * part : (i + 1) * part] + (filtered[-1] if i else 0)

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
 Answer = Callable[["Handler"], None]
@@ -116,7 +117,7 @@ def stalls(seconds: float) -> Answer:
     return answer
 
 
-def drips(pause: float, count: int, *, headers: bool = False, **more: object) -> Answer:
+def drips(pause: float, count: int, *, headers: bool = False, **more: Any) -> Answer:
     """Send one byte a ``pause``: of the headers, or of the body after ``more`` headers."""
 
     def answer(handler: Handler) -> None:
@@ -140,10 +141,11 @@ def first(times: int, fault: Answer, then: Answer) -> Answer:
 def forwards(url: str) -> Answer:
     """Ask another server, and answer what it answers."""
     upstream = urlsplit(url)
+    host = upstream.hostname or ""
 
     def answer(handler: Handler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
-        connection = http.client.HTTPConnection(upstream.hostname, upstream.port, timeout=30)
+        connection = http.client.HTTPConnection(host, upstream.port, timeout=30)
         connection.request(handler.command, handler.path, body, dict(handler.headers))
         reply = connection.getresponse()
         body = reply.read()

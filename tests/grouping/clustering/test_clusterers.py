@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import adjusted_rand_score
 
 from grouping.clustering.clusterers import AverageLinkage, Clusterer, Hdbscan
 from grouping.clustering.constraints import Constraints
@@ -81,50 +80,3 @@ def test_vectors_without_direction_are_refused(clusterer: Clusterer, value: floa
     vectors[3] = value
     with pytest.raises(InputError, match="row 3"):
         clusterer.fit_predict(vectors)
-
-
-def test_hdbscan_of_nothing_but_copies() -> None:
-    vectors = unit(np.eye(4))[[0, 0, 1, 1, 2, 3]]
-    labels = Hdbscan(1.0).fit_predict(vectors).tolist()
-    assert labels in ([0, 0, 1, 1, -1, -1], [1, 1, 0, 0, -1, -1])
-
-
-def test_hdbscan_agrees_with_the_package_on_the_dense_matrix() -> None:
-    import hdbscan
-
-    vectors, _ = hard_vectors(1000, seed=8)
-    distance = np.minimum((1 - vectors.astype(float) @ vectors.T.astype(float)).clip(0), 0.6)
-    dense = hdbscan.HDBSCAN(min_cluster_size=2, min_samples=1, metric="precomputed")
-    reference = dense.fit_predict(distance)
-    ours = Hdbscan(0.4).fit_predict(vectors)
-    both = (reference >= 0) & (ours >= 0)
-    assert both.mean() > 0.95 * max((reference >= 0).mean(), (ours >= 0).mean())
-    assert adjusted_rand_score(reference[both], ours[both]) > 0.95
-
-
-def test_compact_groups_far_apart_stay_apart() -> None:
-    """Two people who look alike: 0.75 within, 0.42 between; plain average linkage joins them."""
-    rng = np.random.default_rng(0)
-    shared, *own = unit(rng.standard_normal((3, 512)))
-    within, between = np.sqrt(0.78), np.sqrt(0.42 / 0.78)
-    vectors = np.concatenate(
-        [
-            unit(
-                within * unit((between * shared + np.sqrt(1 - between**2) * o)[None])
-                + np.sqrt(1 - within**2) * unit(rng.standard_normal((8, 512)))
-            )
-            for o in own
-        ]
-    )
-    assert AverageLinkage(0.38, judged=False).fit_predict(vectors).max() == 0
-    assert AverageLinkage(0.38).fit_predict(vectors).tolist() == [0] * 8 + [1] * 8 or (
-        AverageLinkage(0.38).fit_predict(vectors).tolist() == [1] * 8 + [0] * 8
-    )
-
-
-def test_two_lone_faces_need_more_than_the_threshold() -> None:
-    def pair(similarity: float) -> np.ndarray:
-        return unit(np.array([[1, 0, 0], [similarity, np.sqrt(1 - similarity**2), 0]]))
-
-    assert AverageLinkage(0.38).fit_predict(pair(0.42)).tolist() == [-1, -1]
-    assert AverageLinkage(0.38).fit_predict(pair(0.46)).tolist() == [0, 0]

@@ -4,7 +4,6 @@ from PIL import Image
 
 from grouping.errors import FetchError
 from grouping.report.contact_sheets import BOX, HEADER_HEIGHT, PAGE, contact_sheets
-from grouping.report.text import draw_text, fit_text, text_width
 from grouping.results.album import Album
 from tests.helpers.album import BACKGROUND, album, colour_of_person
 
@@ -101,18 +100,3 @@ def test_any_name_can_be_drawn(name):
     assert titled.crop(header).tobytes() != plain.crop(header).tobytes()
     margin = titled.crop((PAGE[0] - 44, 0, PAGE[0], titled.height))
     assert count_colour(margin, (255, 255, 255)) == margin.width * margin.height
-
-
-def test_text_is_cut_in_its_middle_to_the_width():
-    text = fit_text("a long name of a photo.jpg", 20, 150)
-    assert text_width(text, 20) <= 150 < text_width("a long name of a photo.jpg", 20)
-    assert text.startswith("a l")
-    assert text.endswith("jpg")
-    assert "…" in text
-
-
-def test_centred_text_is_centred():
-    image = Image.new("L", (200, 40), 255)
-    draw_text(image, (100, 30), "nnn", 20, "#000000", centred=True)
-    dark = np.nonzero(np.asarray(image) < 128)[1]
-    assert (dark.min() + dark.max()) / 2 == pytest.approx(100, abs=2)

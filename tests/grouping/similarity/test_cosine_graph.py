@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from grouping.errors import GraphTooLargeError, InputError
-from grouping.similarity.candidate_pairs import BF16_MARGIN, Int8Candidates, fastest, first_pass
 from grouping.similarity.cosine_graph import CosineGraph, cosine_graph
-from grouping.similarity.inner_products import FEW_VECTORS, MANY_PAIRS, pair_products
+from grouping.similarity.inner_products import pair_products
 from tests.helpers.vectors import hard_vectors, unit
 
 
@@ -52,33 +51,6 @@ def test_pairs_that_lie_at_the_threshold_itself(precision: str) -> None:
     assert {e for e in found if e[0] == 0} == wanted
 
 
-def test_the_margin_covers_the_worst_rounding_seen() -> None:
-    import torch
-
-    vectors = torch.from_numpy(hard_vectors(2000, seed=1)[0])
-    vectors = torch.cat([vectors, vectors])  # equal rows: products near 1, the largest roundings
-    half = vectors.to(torch.bfloat16)
-    rounded = (half @ half.T).double()
-    exact = vectors.double() @ vectors.double().T
-    assert float((rounded - exact).abs().max()) < BF16_MARGIN
-
-
-def test_the_8_bit_margin_covers_the_worst_rounding_seen() -> None:
-    vectors = hard_vectors(2000, seed=1)[0]
-    vectors = np.concatenate([vectors, vectors])
-    largest = np.abs(vectors).max()
-    rounded = np.rint(vectors / (largest / 127)).astype(np.float64)
-    off = np.abs((rounded @ rounded.T) * (float(largest) / 127) ** 2 - vectors @ vectors.T)
-    assert off.max() < Int8Candidates(vectors, 0.4).margin < 0.03
-
-
-def test_uneven_vectors_are_not_cut_to_8_bits() -> None:
-    uneven = unit(np.random.default_rng(0).standard_normal((10_001, 512)) * 0.01 + np.eye(512)[0])
-    assert Int8Candidates(uneven, 0.4).margin > 0.06
-    assert not isinstance(first_pass(uneven, 0.4, "auto"), Int8Candidates)
-    assert fastest() in ("int8", "bf16")
-
-
 def test_dense_and_sparse_blocks_are_settled_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors, _ = hard_vectors(400, seed=6)
     found = []
@@ -107,19 +79,6 @@ def test_similarity_of_an_edge_is_the_product() -> None:
     assert (graph.rows < graph.cols).all()
     again = pair_products(vectors, vectors, graph.cols[::-1], graph.rows[::-1])[::-1]
     assert np.allclose(again, graph.similarity, atol=1e-6)
-
-
-@pytest.mark.parametrize("ascending", [True, False])
-@pytest.mark.parametrize("n", [100, FEW_VECTORS + 1])
-@pytest.mark.parametrize("pairs", [2 * MANY_PAIRS, FEW_VECTORS])  # of few rows, and of nearly all
-def test_products_of_chosen_pairs_are_those_of_float64(n: int, ascending: bool, pairs: int) -> None:
-    rng = np.random.default_rng(n)
-    x, y = rng.standard_normal((n, 64), dtype=np.float32), unit(rng.standard_normal((50, 64)))
-    rows, cols = rng.integers(0, n, pairs), rng.integers(0, 50, pairs)
-    if ascending:
-        rows.sort()
-    exact = (x[rows].astype(float) * y[cols]).sum(1)
-    assert np.allclose(pair_products(x, y, rows, cols), exact, atol=1e-5)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
