@@ -19,6 +19,7 @@ from grouping.sources.photo import Photo
 if TYPE_CHECKING:
     from grouping.corrections.entries import Entry
     from grouping.people.calibration import Calibration
+    from grouping.people.copies import Pictures
     from grouping.storage.cache import Cache
 
 
@@ -79,6 +80,7 @@ class GroupingPipeline:
     ) -> GroupingResult:
         """Group the faces of all photos, in the light of what a person corrected."""
         from grouping.corrections.apply import apply_corrections
+        from grouping.people.copies import find_copies
         from grouping.people.group_faces import GroupingRules, group_faces
 
         faces = faces_of(outcomes)
@@ -94,13 +96,17 @@ class GroupingPipeline:
             one_face_per_photo=self.config.one_face_per_photo,
             allow_same_face=self.config.allow_same_face,
         )
-        grouping = group_faces(faces, rules, corrections.constraints if corrections else None)
+        copy_of = find_copies(pictures_of(photos, outcomes, faces))
+        picture = np.where(copy_of < 0, np.arange(len(photos)), copy_of)[faces.photo_index]
+        constraints = corrections.constraints if corrections else None
+        grouping = group_faces(faces, rules, constraints, picture)
         return GroupingResult(
             photos=photos,
             outcomes=outcomes,
             faces=faces,
             crops=crops_of(outcomes),
             grouping=grouping,
+            copy_of=copy_of,
             model=self.models.model,
             threshold=threshold,
             config=self.config,
@@ -132,3 +138,21 @@ def crops_of(outcomes: Sequence[PhotoFaces]) -> UInt8 | None:
     """Return the crops of all photos, (n, 112, 112, 3) uint8 RGB; None where none was kept."""
     crops = [o.crops for o in outcomes if o.crops is not None and len(o.crops)]
     return np.concatenate(crops) if crops else None
+
+
+def pictures_of(
+    photos: Sequence[Photo], outcomes: Sequence[PhotoFaces], faces: FaceSet
+) -> Pictures:
+    """Return what copies are told by; of like photos the one of the shortest name comes first."""
+    from grouping.people.copies import Pictures
+
+    names = [(len(photo.location), photo.location, place) for place, photo in enumerate(photos)]
+    rank = np.empty(len(names), np.int64)
+    rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    return Pictures(
+        [outcome.sha256 for outcome in outcomes],
+        [outcome.picture_hash for outcome in outcomes],
+        np.array([(o.width, o.height) for o in outcomes], np.int64).reshape(-1, 2),
+        rank,
+        faces,
+    )

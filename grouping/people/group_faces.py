@@ -66,7 +66,7 @@ class GroupingRules:
     Attributes:
         threshold: smallest average cosine similarity of two clusters that are merged.
         method: ``"agglomerative"`` (average linkage) or ``"hdbscan"``.
-        min_photos: a group needs faces in this many different photos.
+        min_photos: a group needs faces in this many different pictures.
         one_face_per_photo: two faces of one photo never share a group.
         allow_same_face: unless they are one face seen twice.
         core_quality: faces of lower quality make no groups and are only attached to them.
@@ -89,7 +89,10 @@ class GroupingRules:
 
 
 def group_faces(
-    faces: FaceSet, rules: GroupingRules, constraints: Constraints | None = None
+    faces: FaceSet,
+    rules: GroupingRules,
+    constraints: Constraints | None = None,
+    picture: Int64 | None = None,
 ) -> Grouping:
     """Group faces by person.
 
@@ -99,6 +102,8 @@ def group_faces(
         faces: the faces of all photos.
         rules: when faces are one person.
         constraints: what is known beforehand.
+        picture: (n,) int64, the picture that each face is in; photos that are copies of one
+            another are one picture. None where each photo is a picture of its own.
 
     Raises:
         InputError: embeddings that are zero or not finite.
@@ -114,7 +119,8 @@ def group_faces(
     labels = np.full(len(faces), -1, np.int64)
     labels[used] = _cluster(clusters, quality, rules)[member]
     rank = content_rank(faces.embeddings)
-    numbered = _numbered(faces, labels, rank, rules.min_photos)
+    of_picture = faces.photo_index.astype(np.int64) if picture is None else picture
+    numbered = _numbered(of_picture, labels, rank, rules.min_photos)
     return _described(faces, numbered, rank, rules.threshold, known.cannot_link)
 
 
@@ -148,20 +154,20 @@ def _cluster(clusters: MicroClusters, quality: Float32, rules: GroupingRules) ->
     return dissolve_unclear_pairs(clusters, attached, rules.threshold)
 
 
-def _numbered(faces: FaceSet, labels: Int64, rank: Int64, min_photos: int) -> Int64:
-    """Return labels without the groups of too few photos, numbered from the largest.
+def _numbered(picture: Int64, labels: Int64, rank: Int64, min_photos: int) -> Int64:
+    """Return labels without the groups of too few pictures, numbered from the largest.
 
     Args:
-        faces: n of them.
+        picture: (n,) int64, the picture that each face is in.
         labels: (n,) int64 from 0, -1 for none.
         rank: (n,) int64, breaks ties.
-        min_photos: a group needs this many different photos.
+        min_photos: a group needs this many different pictures.
 
     Returns:
         (n,) int64, 0..K-1, -1 for none.
     """
     inside = np.flatnonzero(labels >= 0)
-    seen = np.unique(np.stack([labels[inside], faces.photo_index[inside]]), axis=1)
+    seen = np.unique(np.stack([labels[inside], picture[inside]]), axis=1)
     photos = np.bincount(seen[0], minlength=group_count(labels))
     kept = np.append(photos >= min_photos, False)[labels]
     return by_size(np.where(kept, labels, -1), rank, photos, smallest=1)
