@@ -12,7 +12,7 @@ import numpy as np
 from grouping.config import AUTO, GroupingConfig
 from grouping.execution.collector import OnPhoto, PhotoCollector
 from grouping.execution.face_models import FaceModels, shared_models
-from grouping.records import FaceSet, PhotoFaces, UInt8
+from grouping.records import FaceSet, Int64, PhotoFaces, UInt8
 from grouping.results.run_result import GroupingResult
 from grouping.sources.photo import Photo
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from grouping.clustering.constraints import Constraints
     from grouping.corrections.entries import Entry
     from grouping.people.calibration import Calibration
+    from grouping.people.copies import Pictures
     from grouping.people.group_faces import GroupingRules
     from grouping.storage.cache import Cache
 
@@ -81,22 +82,28 @@ class GroupingPipeline:
     ) -> GroupingResult:
         """Group the faces of all photos, in the light of what a person corrected."""
         from grouping.corrections.apply import apply_corrections
+        from grouping.people.copies import faces_of_originals, find_copies, picture_of_faces
         from grouping.people.group_faces import group_faces
 
         faces = faces_of(outcomes)
         corrections = (
             apply_corrections(entries, faces, [o.sha256 for o in outcomes]) if entries else None
         )
+        pictures = pictures_of(photos, outcomes, faces)
+        copy_of = find_copies(pictures)
+        picture = picture_of_faces(faces.photo_index, copy_of)
+        same_as = faces_of_originals(pictures, copy_of)
         constraints = corrections.constraints if corrections else None
-        calibration = self._calibration(faces, constraints)
+        calibration = self._calibration(faces, constraints, picture, same_as)
         threshold = self._threshold(calibration)
-        grouping = group_faces(faces, self._rules(threshold), constraints)
+        grouping = group_faces(faces, self._rules(threshold), constraints, picture, same_as)
         return GroupingResult(
             photos=photos,
             outcomes=outcomes,
             faces=faces,
             crops=crops_of(outcomes),
             grouping=grouping,
+            copy_of=copy_of,
             model=self.models.model,
             threshold=threshold,
             config=self.config,
@@ -116,14 +123,21 @@ class GroupingPipeline:
             allow_same_face=self.config.allow_same_face,
         )
 
-    def _calibration(self, faces: FaceSet, constraints: Constraints | None) -> Calibration | None:
+    def _calibration(
+        self,
+        faces: FaceSet,
+        constraints: Constraints | None,
+        picture: Int64,
+        same_as: Int64,
+    ) -> Calibration | None:
         """Return what the album says, where it is asked or nothing is known of the network."""
         asked = self.config.threshold
         if asked != AUTO and not (asked is None and self.models.default_threshold is None):
             return None
         from grouping.people.calibration import calibrate_threshold
 
-        return calibrate_threshold(faces, self.models.default_threshold, constraints)
+        default = self.models.default_threshold
+        return calibrate_threshold(faces, default, constraints, picture, same_as)
 
     def _threshold(self, calibration: Calibration | None) -> float:
         """Return the threshold asked for, else that of the album, else that of the network."""
@@ -145,3 +159,21 @@ def crops_of(outcomes: Sequence[PhotoFaces]) -> UInt8 | None:
     """Return the crops of all photos, (n, 112, 112, 3) uint8 RGB; None where none was kept."""
     crops = [o.crops for o in outcomes if o.crops is not None and len(o.crops)]
     return np.concatenate(crops) if crops else None
+
+
+def pictures_of(
+    photos: Sequence[Photo], outcomes: Sequence[PhotoFaces], faces: FaceSet
+) -> Pictures:
+    """Return what copies are told by; of like photos the one of the shortest name comes first."""
+    from grouping.people.copies import Pictures
+
+    names = [(len(photo.location), photo.location, place) for place, photo in enumerate(photos)]
+    rank = np.empty(len(names), np.int64)
+    rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    return Pictures(
+        [outcome.sha256 for outcome in outcomes],
+        [outcome.picture_hash for outcome in outcomes],
+        np.array([(o.width, o.height) for o in outcomes], np.int64).reshape(-1, 2),
+        rank,
+        faces,
+    )

@@ -19,9 +19,11 @@ def summary(result: GroupingResult, document: Document) -> str:
     images, groups = document["images"], document["groups"]
     failed = [image for image in images if "error" in image]
     without = sum(not image["faces"] for image in images) - len(failed)
+    copies = sum("copy_of" in image for image in images)
     lines = [
         f"network    {result.model['name']}, threshold {result.threshold:.2f}",
-        f"photos     {len(images)} ({without} without a face, {len(failed)} failed)",
+        f"photos     {len(images)} ({without} without a face, {len(failed)} failed"
+        + (f", {copies} {'copy' if copies == 1 else 'copies'})" if copies else ")"),
         f"faces      {len(result.faces)} ({int((result.grouping.labels >= 0).sum())} in groups)",
         f"people     {len(groups)}",
     ]

@@ -18,9 +18,10 @@ from grouping.storage.result_folder import FACES_TABLE, FAILURES_FILE, GROUPS_TA
 FACE_COLUMNS = (
     *("face_idx", "photo_id", "photo_url", "group_idx", "group_id", "name", "similarity"),
     *("x1", "y1", "x2", "y2", "score", "quality"),
+    *("size", "sharpness", "yaw", "pitch", "roll", "visible", "recognisable", "copy_of"),
 )
 GROUP_COLUMNS = (
-    *("group_idx", "group_id", "name", "photos", "faces", "cohesion", "purity"),
+    *("group_idx", "group_id", "name", "photos", "pictures", "faces", "cohesion", "purity"),
     *("representative_face_idx", "representative_photo_id"),
 )
 FAILURE_COLUMNS = ("photo", "stage", "reason", "retry_may_help")
@@ -86,12 +87,17 @@ def _face_row(album: Album, face: Face) -> Iterator[Any]:
     yield face.similarity
     yield from face.box
     yield from (face.score, face.quality)
+    yield from (face.entry.get("size"), face.entry.get("sharpness"))
+    pose = face.entry.get("pose") or {}
+    yield from (pose.get(angle) for angle in ("yaw", "pitch", "roll"))
+    yield from (face.entry.get("visible"), face.entry.get("recognisable"))
+    yield str(image["copy_of"]) if "copy_of" in image else None
 
 
 def _group_row(album: Album, group: GroupEntry) -> Iterator[Any]:
     """Yield the values of ``GROUP_COLUMNS``."""
     representative = album.faces[group["representative_face_idx"]]
     yield from (group["group_idx"], group.get("group_id"), group.get("name"))
-    yield from (len(group["image_ids"]), len(group["face2_idx_list"]))
+    yield from (len(group["image_ids"]), group.get("pictures"), len(group["face2_idx_list"]))
     yield from (group.get("cohesion"), group.get("purity"))
     yield from (representative.idx, str(album.images[representative.photo]["id"]))

@@ -26,6 +26,7 @@ from grouping.faces.decoding import (
 )
 from grouping.faces.detection import PYRAMID_FACTOR, CascadeSettings, Detector
 from grouping.faces.embedding import Embedder
+from grouping.faces.picture_hash import picture_hash
 from grouping.faces.quality import face_quality
 from grouping.faces.tiles import is_crowd, search_tiles
 from grouping.records import (
@@ -113,7 +114,15 @@ class PhotoAnalyser:
             _placeholder(len(faces)),
             unknown_signs(len(faces)),
         )
-        return PhotoFaces(image.width, image.height, columns, crops, digest(photo), image.warnings)
+        return PhotoFaces(
+            image.width,
+            image.height,
+            columns,
+            crops,
+            digest(photo),
+            image.warnings,
+            picture_hash=picture_hash(image.image),
+        )
 
     def _with_tiles(self, photo: PhotoInput, image: DecodedPhoto, faces: Detections) -> Detections:
         whole = image if image.scale == 1 else self._larger(photo, image, 1)

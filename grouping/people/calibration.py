@@ -15,6 +15,7 @@ A network whose threshold was measured keeps it unless the album says clearly so
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -68,29 +69,34 @@ def calibrate_threshold(
     default: float | None,
     constraints: Constraints | None = None,
     picture: Int64 | None = None,
+    same_as: Int64 | None = None,
 ) -> Calibration:
     """Set a threshold from how alike the people of an album are; says so in the log.
 
     Args:
         faces: all faces of a run.
         default: the network's default threshold, None where it has not been measured.
-        constraints, picture: as :func:`grouping.people.group_faces.group_faces` takes them.
+        constraints, picture, same_as: see :func:`grouping.people.group_faces.group_faces`.
     """
-    found = _calibration(faces, default, constraints, picture)
+
+    def grouped(threshold: float) -> Int64:
+        rules = GroupingRules(threshold=threshold, min_photos=1)
+        return group_faces(faces, rules, constraints, picture, same_as).labels
+
+    found = _calibration(faces, default, grouped)
     log.info("threshold %.3f: %s", found.threshold, found.reason)
     return found
 
 
 def _calibration(
-    faces: FaceSet, default: float | None, constraints: Constraints | None, picture: Int64 | None
+    faces: FaceSet, default: float | None, grouped: Callable[[float], Int64]
 ) -> Calibration:
+    """See :func:`calibrate_threshold`; ``grouped`` gives (n,) labels at a threshold."""
     unknown = default is None
     prior = Impostors(MEAN, USUAL_SPREAD) if default is None else Impostors.of_threshold(default)
     impostors, people = prior, 0
     for _ in range(2 if unknown else 1):  # the second time with the threshold of the first
-        rules = GroupingRules(threshold=impostors.threshold, min_photos=1)
-        labels = group_faces(faces, rules, constraints, picture).labels
-        rows = people_of(faces, labels)
+        rows = people_of(faces, grouped(impostors.threshold))
         people = len(rows)
         impostors = album_impostors(rows, prior, UNKNOWN_PEOPLE if unknown else KNOWN_PEOPLE)
     if people < FEWEST_PEOPLE:

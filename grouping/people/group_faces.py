@@ -72,7 +72,7 @@ class GroupingRules:
     Attributes:
         threshold: smallest average cosine similarity of two clusters that are merged.
         method: ``"agglomerative"`` (average linkage) or ``"hdbscan"``.
-        min_photos: a group needs faces in this many different photos.
+        min_photos: a group needs faces in this many different pictures.
         one_face_per_photo: two faces of one photo never share a group.
         allow_same_face: unless they are one face seen twice.
         core_quality: faces of lower quality make no groups and are only attached to them.
@@ -99,6 +99,7 @@ def group_faces(
     rules: GroupingRules,
     constraints: Constraints | None = None,
     picture: Int64 | None = None,
+    same_as: Int64 | None = None,
 ) -> Grouping:
     """Group faces by person.
 
@@ -110,20 +111,38 @@ def group_faces(
         constraints: what is known beforehand.
         picture: (n,) int64, the picture that each face is in, one number for all copies of a
             picture; by default each photo is a picture of its own.
+        same_as: (n,) int64, for a face of a copy that face in the original, -1 for others: it
+            goes where that one goes, and is no evidence of its own.
 
     Raises:
         InputError: embeddings that are zero or not finite.
     """
     known = constraints or Constraints()
     picture = faces.photo_index.astype(np.int64) if picture is None else picture
-    used = np.setdiff1d(np.arange(len(faces)), known.ignore)
+    copies = _copies(same_as, known, len(faces))
+    used = np.setdiff1d(np.arange(len(faces)), np.concatenate([known.ignore, copies]))
     chosen = faces[used] if len(used) < len(faces) else faces  # a copy of a million is large
     told = known.among(used, len(faces))
     labels = np.full(len(faces), -1, np.int64)
     labels[used] = _labels(chosen, picture[used], told, rules)
+    if same_as is not None:
+        labels[copies] = labels[same_as[copies]]
     rank = content_rank(faces.embeddings)
     numbered = _numbered(picture, labels, rank, rules.min_photos)
     return _described(faces, numbered, rank, rules, known.cannot_link)
+
+
+def _copies(same_as: Int64 | None, known: Constraints, n: int) -> Int64:
+    """Return (k,) int64, the faces that go where their original goes.
+
+    Not those, nor those of an original, about which a person said something.
+    """
+    if same_as is None:
+        return np.zeros(0, np.int64)
+    told = np.zeros(n + 1, bool)
+    told[known.must_link.ravel()] = told[known.cannot_link.ravel()] = told[known.ignore] = True
+    free = (same_as >= 0) & ~told[:n] & ~told[same_as]
+    return np.flatnonzero(free)
 
 
 def _labels(faces: FaceSet, picture: Int64, told: Constraints, rules: GroupingRules) -> Int64:

@@ -73,8 +73,8 @@ def contact_sheets(document: Document, group_idx: int, open_photo: OpenPhoto) ->
 
 def iter_sheets(album: Album, group_idx: int, thumbnails: Thumbnails) -> Iterator[Image.Image]:
     """The pages of :func:`contact_sheets` one by one: thousands of photos need one in memory."""
-    faces = album.faces_of(group_idx)
-    rows = [*_crop_rows(faces, thumbnails), *_photo_rows(album, group_idx, thumbnails)]
+    faces = _shown_faces(album, group_idx)
+    rows = [*_crop_rows(faces, thumbnails), *_photo_rows(album, faces, thumbnails)]
     pages = list(_paginate(rows, PAGE[1] - HEADER_HEIGHT - MARGIN))
     for number, page_rows in enumerate(pages, 1):
         height = sum(row.height for row in page_rows)
@@ -89,6 +89,13 @@ def iter_sheets(album: Album, group_idx: int, thumbnails: Thumbnails) -> Iterato
             row.draw(page, y)
             y += row.height
         yield page
+
+
+def _shown_faces(album: Album, group_idx: int) -> list[Face]:
+    """A person's faces, the most typical first, of each picture once."""
+    faces = album.faces_of(group_idx)
+    shown = set(album.shown_for(sorted({face.photo for face in faces})).values())
+    return [face for face in faces if face.photo in shown]
 
 
 def _paginate(rows: list[_Row], height: int) -> Iterator[list[_Row]]:
@@ -115,9 +122,11 @@ def _draw_header(page: Image.Image, album: Album, group_idx: int, thumbnails: Th
 
 
 def _summary(group: GroupEntry) -> str:
+    photos = len(group["image_ids"])
+    copies = photos - group.get("pictures", photos)
     parts = [
         f"group {group['group_idx']}",
-        count(len(group["image_ids"]), "photo"),
+        count(photos, "photo") + (f" ({count(copies, 'copy', 'copies')})" if copies else ""),
         count(len(group["face2_idx_list"]), "face"),
         f"cohesion {group['cohesion']:.2f}",
     ]
@@ -153,10 +162,10 @@ def _crop_row(faces: list[Face], thumbnails: Thumbnails) -> _Row:
     return _Row(CROP_SIDE + CAPTION + 8, draw)
 
 
-def _photo_rows(album: Album, group_idx: int, thumbnails: Thumbnails) -> Iterator[_Row]:
+def _photo_rows(album: Album, faces: list[Face], thumbnails: Thumbnails) -> Iterator[_Row]:
     """Photos side by side at one height a row, the person boxed, the name under each."""
     faces_by_photo: dict[int, list[Face]] = {}
-    for face in album.faces_of(group_idx):
+    for face in faces:
         faces_by_photo.setdefault(face.photo, []).append(face)
     yield _heading("Photos")
     for photos, height in _justify({photo: _aspect(album, photo) for photo in faces_by_photo}):

@@ -112,6 +112,7 @@ def _photo(album: Album, thumbnails: Thumbnails, photo: int) -> dict[str, Any]:
         "w": image["width"],
         "h": image["height"],
         "sha256": image.get("sha256"),
+        "copyOf": album.original(photo),
         "key": PurePosixPath(thumbnails.preview_name(photo)).stem,
         "link": _link(str(image.get("url") or "")),
         "failed": image["group_idx"] == [NOT_READ],

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from grouping.errors import FetchError
-from grouping.results.schema import NO_GROUP, Document, ImageEntry
+from grouping.results.schema import NO_GROUP, Document, FaceEntry, ImageEntry
 from grouping.storage.locations import local_path, scheme_of
 
 OpenPhoto = Callable[[int], bytes]  # the bytes of ``document["images"][i]``; raises FetchError
@@ -31,6 +31,7 @@ class Face:
         quality: in [0, 1].
         group: the person, -1 for none.
         similarity: cosine to the mean of its group, None for a face without a group.
+        entry: all that the document says of it.
     """
 
     idx: int
@@ -41,6 +42,7 @@ class Face:
     quality: float
     group: int
     similarity: float | None
+    entry: FaceEntry
 
 
 class Album:
@@ -57,6 +59,11 @@ class Album:
         self.images = document["images"]
         self.groups = document["groups"]
         self.faces = {face.idx: face for face in _faces(self.images)}
+        self._originals = {
+            str(image["id"]): photo
+            for photo, image in reversed(list(enumerate(self.images)))
+            if "copy_of" not in image
+        }
 
     def faces_of(self, group_idx: int) -> list[Face]:
         """A person's faces, the most typical first."""
@@ -66,6 +73,27 @@ class Album:
     def faces_in(self, photo: int) -> list[Face]:
         """The faces of one photo, in the order of the document."""
         return [self.faces[face["face_idx"]] for face in self.images[photo].get("faces", [])]
+
+    def original(self, photo: int) -> int | None:
+        """The photo that this one is a copy of; None for one that is no copy."""
+        copy_of = self.images[photo].get("copy_of")
+        return None if copy_of is None else self._originals.get(str(copy_of))
+
+    def shown_for(self, photos: Iterable[int]) -> dict[int, int]:
+        """For each photo the one of the same picture that is shown: the original, if it is there.
+
+        Args:
+            photos: those that are to be shown, each picture once.
+        """
+        copies: dict[int, list[int]] = {}
+        for photo in photos:
+            original = self.original(photo)
+            copies.setdefault(photo if original is None else original, []).append(photo)
+        return {
+            photo: original if original in same else same[0]
+            for original, same in copies.items()
+            for photo in same
+        }
 
     def strangers(self) -> list[Face]:
         """Faces that belong to no group."""
@@ -125,4 +153,5 @@ def _faces(images: list[ImageEntry]) -> Iterator[Face]:
                 quality=face.get("quality", 0.0),
                 group=face["group_idx"],
                 similarity=face["similarity"],
+                entry=face,
             )

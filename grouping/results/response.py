@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from grouping.records import Float32, Int64
+from grouping.records import QUALITY_MEASURES, RECOGNITION_SIGNS, FaceSet, Float32, Int64
 from grouping.results.person_ids import Changes, assign_ids
 from grouping.results.schema import (
     NO_FACE,
@@ -17,6 +18,7 @@ from grouping.results.schema import (
     FaceEntry,
     GroupEntry,
     ImageEntry,
+    MeasuresEntry,
 )
 from grouping.similarity.group_sums import group_members
 from grouping.similarity.nearest import nearest_rows
@@ -82,6 +84,12 @@ def _image(result: GroupingResult, i: int, faces: list[FaceEntry], entry: Any) -
         group_idx=_seen(faces, outcome.failure is not None),
         faces=faces,
     )
+    for key in ("copy_of", "rotation"):
+        image.pop(key, None)  # of an earlier run, where its images are given again
+    if result.copy_of[i] >= 0:
+        image["copy_of"] = result.photos[result.copy_of[i]].id
+    if outcome.rotation:
+        image["rotation"] = outcome.rotation
     if outcome.failure is not None:
         image["error"] = outcome.failure.reason
     if outcome.warnings:
@@ -118,6 +126,7 @@ def _faces(result: GroupingResult) -> list[FaceEntry]:
         _rounded(grouping.evidence_similarity, 4),
         strict=True,
     )
+    measured = _measured(faces)
     return [
         {
             "face_idx": row,
@@ -125,6 +134,7 @@ def _faces(result: GroupingResult) -> list[FaceEntry]:
             "landmarks": landmarks,
             "score": score,
             "quality": quality,
+            **measured[row],
             "group_idx": group if group >= 0 else NO_GROUP,
             "similarity": similarity if group >= 0 else None,
             "evidence": [list(pair) for pair in zip(others, how, strict=True) if pair[0] >= 0],
@@ -135,17 +145,50 @@ def _faces(result: GroupingResult) -> list[FaceEntry]:
     ]
 
 
+def _measured(faces: FaceSet) -> list[MeasuresEntry]:
+    """Return what is said of each face beside its quality."""
+    measures = dict(zip(QUALITY_MEASURES, faces.measures.T, strict=True))
+    recognisable = faces.signs[:, RECOGNITION_SIGNS.index("recognisable")]
+    pose = zip(*(_known(measures[angle], 1) for angle in ("yaw", "pitch", "roll")), strict=True)
+    columns = zip(
+        pose,
+        _known(measures["size"], 1),
+        _known(measures["sharpness"], 1),
+        _known(measures["visible"], 3),
+        _known(recognisable, 3),
+        strict=True,
+    )
+    return [
+        {
+            "pose": {"yaw": yaw, "pitch": pitch, "roll": roll},
+            "size": size,
+            "sharpness": sharpness,
+            "visible": visible,
+            "recognisable": recognised,
+        }
+        for (yaw, pitch, roll), size, sharpness, visible, recognised in columns
+    ]
+
+
+def _known(values: Float32, digits: int) -> list[float | None]:
+    """Python numbers, None for those that are not finite."""
+    return [v if math.isfinite(v) else None for v in _rounded(values, digits)]
+
+
 def _group(
     result: GroupingResult, g: int, members: Int64, group_id: str, name: str | None
 ) -> GroupEntry:
     """Return one person; ``members``: (m,) int64, the rows of their faces, ascending."""
     photos = result.faces.photo_index[members]
+    different = np.unique(photos)
+    copy_of = result.copy_of[different]
     earlier, similarity = previous_faces(result.faces.embeddings, members)
     return {
         "group_idx": g,
         "group_id": group_id,
         "name": name,
-        "image_ids": [result.photos[i].id for i in np.unique(photos)],
+        "image_ids": [result.photos[i].id for i in different],
+        "pictures": len(np.unique(np.where(copy_of < 0, different, copy_of))),
         "original_images_idx_list": photos.tolist(),
         "face2_idx_list": members.tolist(),
         "face1_idx_list": [[] if i < 0 else i for i in earlier.tolist()],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grouping.config import GroupingConfig
-from grouping.records import FaceSet, PhotoFaces, UInt8
+from grouping.records import FaceSet, Int64, PhotoFaces, UInt8
 from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ class GroupingResult:
         faces: the faces of all photos, in the order of the photos.
         crops: (n, 112, 112, 3) uint8 RGB, or None where they were not kept.
         grouping: who is who.
+        copy_of: (p,) int64, the photo that each photo is a copy of, -1 for none; see
+            :func:`grouping.people.copies.find_copies`.
         model: which network made the embeddings.
         threshold: the cosine similarity used.
         config: the settings.
@@ -38,6 +40,7 @@ class GroupingResult:
     faces: FaceSet
     crops: UInt8 | None
     grouping: Grouping
+    copy_of: Int64
     model: ModelInfo
     threshold: float
     config: GroupingConfig

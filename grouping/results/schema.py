@@ -12,7 +12,41 @@ from typing import Any, NotRequired, TypedDict
 NO_GROUP, NO_FACE, NOT_READ = -1, -2, -3
 
 
-class FaceEntry(TypedDict):
+class PoseEntry(TypedDict):
+    """How a head is turned, in degrees; None where its landmarks are implausible.
+
+    Keys:
+        yaw: positive to image-right.
+        pitch: positive looking up.
+        roll: positive tilted clockwise.
+    """
+
+    yaw: float | None
+    pitch: float | None
+    roll: float | None
+
+
+class MeasuresEntry(TypedDict):
+    """What is said of a face beside its quality; None where it is not known.
+
+    Documents of version 0.1.0 have none of these.
+
+    Keys:
+        pose: of the head.
+        size: side of the box, pixels.
+        sharpness: of the aligned crop, see :mod:`grouping.faces.quality`.
+        visible: share of the aligned crop that lies inside of the photo.
+        recognisable: in [0, 1], what the network makes of it.
+    """
+
+    pose: PoseEntry
+    size: float | None
+    sharpness: float | None
+    visible: float | None
+    recognisable: float | None
+
+
+class FaceEntry(MeasuresEntry):
     """One face: an item of ``images[i]["faces"]``.
 
     Keys:
@@ -44,6 +78,9 @@ class ImageEntry(TypedDict):
         url: where it is; None where it came in memory.
         width, height: pixels, upright; 0 where it was not read.
         sha256: of its bytes; None where it was not read.
+        copy_of: ``id`` of the photo of the same picture that is shown in its place; absent for
+            all others.
+        rotation: degrees by which it has to be turned clockwise to be upright; absent where 0.
         group_idx: the groups seen, ascending; ``[NO_GROUP]`` faces but no group, ``[NO_FACE]``
             no face, ``[NOT_READ]`` not read.
         faces: in the detector's order.
@@ -56,6 +93,8 @@ class ImageEntry(TypedDict):
     width: int
     height: int
     sha256: str | None
+    copy_of: NotRequired[Any]
+    rotation: NotRequired[int]
     group_idx: list[int]
     faces: list[FaceEntry]
     error: NotRequired[str]
@@ -70,6 +109,8 @@ class GroupEntry(TypedDict):
         group_id: survives the next run.
         name: as corrected, or as in the run before; None without one.
         image_ids: of the photos, each once.
+        pictures: how many different pictures these are; copies of one count once. Absent in
+            documents of version 0.1.0.
         original_images_idx_list: position of the photo of each face.
         face2_idx_list: ``face_idx`` of each face.
         face1_idx_list: for each face the most similar one that came before it; ``[]`` for the
@@ -86,6 +127,7 @@ class GroupEntry(TypedDict):
     group_id: str
     name: str | None
     image_ids: list[Any]
+    pictures: int
     original_images_idx_list: list[int]
     face2_idx_list: list[int]
     face1_idx_list: list[int | list[int]]

@@ -27,6 +27,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from grouping import GroupingConfig, GroupingPipeline, GroupingResult
+from grouping.people.copies import picture_of_faces
 from grouping.people.group_faces import GroupingRules, group_faces
 from grouping.sources.listing import list_sources
 from grouping.storage.cache import Cache
@@ -175,7 +176,9 @@ def print_review(albums: list[Album]) -> None:
         default = album.result.threshold
         for threshold in (default - 0.12, default - 0.06, default, default + 0.06):
             rules = GroupingRules(threshold=threshold)
-            grouping = group_faces(album.result.faces, rules, picture=album.result.picture)
+            faces, copy_of = album.result.faces, album.result.copy_of
+            picture = picture_of_faces(faces.photo_index, copy_of)
+            grouping = group_faces(faces, rules, picture=picture)
             real = real_purity(album.truth, grouping.labels)
             expected = [float(grouping.purity[group]) for group in real]
             rank = spearmanr(expected, list(real.values())).statistic if len(real) > 2 else 1.0

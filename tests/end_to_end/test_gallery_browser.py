@@ -7,6 +7,7 @@ import pytest
 
 from grouping.corrections.toml_file import load_corrections
 from grouping.report.report import write_report
+from tests.helpers.album import album, with_copies
 from tests.helpers.gallery import gallery_album
 
 CHROMIUM = next(
@@ -59,9 +60,27 @@ def browser(tmp_path_factory):
     driver.quit()
 
 
+@pytest.fixture(scope="module")
+def page_with_copies(tmp_path_factory):
+    """Photos 1 and 4 are copies of photo 0, photo 6 of photo 5, in which nobody is."""
+    result, open_photo = album([[0, 1], [0, 1], [0, 1], [0, -1], [0, -1], [], []])
+    out = tmp_path_factory.mktemp("copies")
+    write_report(with_copies(result, {1: 0, 4: 0, 6: 5}), out, open_photo, plots=False)
+    return out / "index.html"
+
+
 @pytest.fixture
 def opened(browser, page):
     """Open a section of the page; nothing may be logged or fetched by the network."""
+    yield from opener(browser, page)
+
+
+@pytest.fixture
+def opened_with_copies(browser, page_with_copies):
+    yield from opener(browser, page_with_copies)
+
+
+def opener(browser, page):
     browser.get(page.as_uri())
     browser.execute_script("localStorage.clear()")
 
@@ -371,3 +390,64 @@ def test_pointing_at_the_map_shows_the_face(opened):
     assert re.search(
         r"Person \d|Grandma|no group", browser.find_element("css selector", ".hint").text
     )
+
+
+def test_a_copy_is_folded_behind_its_original_and_comes_out(opened_with_copies):
+    browser = opened_with_copies()
+    assert texts(browser, ".card .small") == [
+        "5 photos (2 copies) · 5 faces",
+        "3 photos (1 copy) · 3 faces",
+    ]
+    browser = opened_with_copies("person/0")
+    names = "return [...document.querySelectorAll('.photo')].map(photo => photo.title)"
+    assert browser.execute_script(names) == [f"photo {i}.png" for i in (0, 2, 3)]
+    assert len(browser.find_elements("css selector", ".face")) == 3
+    (button,) = browser.find_elements("css selector", ".stack .copies")
+    assert (button.text, button.get_attribute("aria-expanded")) == ("+2 copies", "false")
+    button.click()
+    assert (button.text, button.get_attribute("aria-expanded")) == ("Hide", "true")
+    assert browser.execute_script(names) == [f"photo {i}.png" for i in (0, 1, 4, 2, 3)]
+    assert texts(browser, ".photo .tag") == ["copy", "copy"]
+    browser.find_element("css selector", ".photo.copy").click()
+    caption = browser.find_element("css selector", ".viewer figcaption").text
+    assert caption.splitlines() == ["photo 1.png · copy of photo 0.png", "2 of 3"]
+    browser.find_element("xpath", "//button[text()='Close']").click()
+    button.click()
+    assert len(browser.find_elements("css selector", ".photo")) == 3
+
+
+@pytest.mark.parametrize(
+    ("section", "text", "photos"),
+    [
+        ("pair/0/1", "3 photos (1 copy)", 2),
+        ("without", "2 photos (1 copy) in which no face was found.", 1),
+        ("together", "3 photos (1 copy)", 0),
+    ],
+)
+def test_copies_are_counted_and_not_shown(opened_with_copies, section, text, photos):
+    browser = opened_with_copies(section)
+    assert text in browser.find_element("css selector", "main").text
+    assert len(browser.find_elements("css selector", ".photo")) == photos
+
+
+def test_what_is_said_of_a_face_holds_in_the_copies_of_its_photo(opened_with_copies):
+    browser = opened_with_copies("person/0")
+    press(browser, "Not a face")
+    assert browser.find_element("css selector", "#changes span").text == "1 change"
+    assert len(download(browser)["ignore"][0]["faces"]) == 3
+    assert "2 photos · 2 faces" in texts(opened_with_copies(), ".card .small")
+    press(opened_with_copies("person/0"), "Take back")
+    assert not browser.find_element("css selector", "#changes").is_displayed()
+
+
+@pytest.mark.parametrize("width", [360, 1400])
+def test_the_layout_holds_with_copies_opened(opened_with_copies, width):
+    browser = opened_with_copies()
+    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        browser = opened_with_copies("person/0")
+        browser.find_element("css selector", ".copies").click()
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -143,7 +143,7 @@ def test_one_bad_photo_never_stops_a_run(tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"this is no image")
     good = PHOTOS / "astronaut.jpg"
     _, images = face_recognition([good, tmp_path / "bad.jpg", tmp_path / "missing.jpg", b"", good])
-    assert [image["group_idx"] for image in images] == [[0], [-3], [-3], [-3], [0]]
+    assert [image["group_idx"] for image in images] == [[-1], [-3], [-3], [-3], [-1]]
     assert all("\n" not in image["error"] for image in images[1:4])
     assert images[1]["sha256"]
 
@@ -242,9 +242,11 @@ def test_worker_processes_give_the_same_result(answer, tmp_path):
 
 def test_copies_of_a_photo_are_reported_in_every_place(tmp_path):
     data = (PHOTOS / BOTH).read_bytes()
-    groups, images = face_recognition([data, data, data])
+    groups, images = face_recognition([data, data, data], min_photos=1)
     assert [image["group_idx"] for image in images] == [[0, 1]] * 3
     assert all(len(group["face2_idx_list"]) == 3 for group in groups)
+    assert [image.get("copy_of") for image in images] == [None, 0, 0]
+    assert [group["pictures"] for group in groups] == [1, 1]
 
 
 def test_an_ir50_checkpoint_drives_a_whole_run(tmp_path):

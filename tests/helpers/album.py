@@ -55,6 +55,16 @@ def album(
     return result, open_photo
 
 
+def with_copies(result: dict[str, Any], copy_of: dict[int, int]) -> dict[str, Any]:
+    """Say of photos that they are copies of others, as a run would; the same ``result``."""
+    for copy, original in copy_of.items():
+        result["images"][copy]["copy_of"] = result["images"][original]["id"]
+    for group in result["groups"]:
+        photos = set(group["original_images_idx_list"])
+        group["pictures"] = len({copy_of.get(photo, photo) for photo in photos})
+    return result
+
+
 def face_set(vectors: np.ndarray) -> FaceSet:
     n = len(vectors)
     return FaceSet(

@@ -26,8 +26,7 @@ function formerly(person) {
 
 // The most typical faces of a group that were not taken out.
 function anchors(g, most) {
-  return album.people[g].faces.map((idx) => faces.get(idx))
-    .filter((face) => !isOut(face)).slice(0, most);
+  return foldFaces(album.people[g].faces.map((idx) => faces.get(idx)).filter((face) => !isOut(face))).slice(0, most);
 }
 
 function correctionsFile() {

@@ -19,6 +19,45 @@ const crop = (face) => `${cropFile(face)}.jpg`;
 const portrait = (face) => `${cropFile(face)}-portrait.jpg`;
 const gone = (photo) => album.photos[photo].problem;
 
+// Photos of one picture are shown as one: the original, or the first where that is not among them.
+const originalOf = (photo) => album.photos[photo].copyOf ?? photo;
+const isCopy = (photo) => originalOf(photo) !== photo;
+
+// For each picture among some photos: the photo shown, and the others of the same picture.
+function fold(photos) {
+  const same = new Map();
+  for (const photo of photos) {
+    const original = originalOf(photo);
+    if (!same.has(original)) same.set(original, []);
+    same.get(original).push(photo);
+  }
+  return new Map([...same].map(([original, all]) => {
+    const shown = all.includes(original) ? original : all[0];
+    return [shown, all.filter((photo) => photo !== shown)];
+  }));
+}
+
+// Where the same person is in the other photos of the same picture. What is said of a face holds there.
+const SAME_PLACE = 0.15; // of the photo's sides, between middles of boxes
+const allCopies = fold(album.photos.keys());
+function sameInCopies(face) {
+  const place = ({ photo, box: [x1, y1, x2, y2] }) => [(x1 + x2) / 2 / album.photos[photo].w, (y1 + y2) / 2 / album.photos[photo].h];
+  const [x, y] = place(face);
+  const away = (other) => Math.hypot(place(other)[0] - x, place(other)[1] - y);
+  const photos = [originalOf(face.photo), ...(allCopies.get(originalOf(face.photo)) || [])];
+  return photos.filter((photo) => photo !== face.photo).flatMap((photo) => {
+    const near = facesOfPhoto[photo].filter((other) => other.group === face.group).sort((p, q) => away(p) - away(q));
+    return near.length && away(near[0]) < SAME_PLACE ? [near[0]] : [];
+  });
+}
+const withCopies = (some) => [...new Set(some.flatMap((face) => [face, ...sameInCopies(face)]))];
+
+// The faces of pictures, each picture once.
+function foldFaces(some) {
+  const shown = fold(new Set(some.map((face) => face.photo)));
+  return some.filter((face) => shown.has(face.photo));
+}
+
 // names: group id -> name; rejected: face -> group it is not in; ignored: face -> why it is left out
 // of every group; merged, apart: pairs of groups.
 const noEdits = () => ({ names: {}, rejected: {}, ignored: {}, merged: [], apart: [] });
@@ -47,8 +86,8 @@ function saveEdits() {
 }
 
 function changeCount() {
-  return Object.keys(edits.names).length + Object.keys(edits.rejected).length
-    + Object.keys(edits.ignored).length + edits.merged.length + edits.apart.length;
+  const pictured = (some) => foldFaces(Object.keys(some).map((idx) => faces.get(Number(idx)))).length;
+  return Object.keys(edits.names).length + pictured(edits.rejected) + pictured(edits.ignored) + edits.merged.length + edits.apart.length;
 }
 
 // People after the merges: the largest group of each stands for all.
@@ -68,10 +107,11 @@ function gather(root) {
   const all = members.flatMap((g) => album.people[g].faces).map((idx) => faces.get(idx));
   const kept = all.filter((face) => !isOut(face));
   const named = members.find((g) => nameOfGroup(g));
+  const photos = [...new Set(kept.map((face) => face.photo))];
   return {
-    idx: root, members, all, kept,
+    idx: root, members, all, kept, photos,
     name: named === undefined ? "" : nameOfGroup(named),
-    photos: [...new Set(kept.map((face) => face.photo))],
+    pictures: fold(photos),
     purity: Math.min(...members.map((g) => album.people[g].purity ?? 1)),
     cohesion: album.people[root].cohesion,
     face: faces.get(album.people[root].representative),
@@ -106,13 +146,13 @@ function rename(person, text) {
 }
 
 function reject(face) {
-  edits.rejected[face.idx] = face.group;
+  for (const one of withCopies([face])) edits.rejected[one.idx] = one.group;
   saveEdits();
 }
 
 // Leave faces out of every group. Reasons are those of the corrections file.
 function ignore(some, reason) {
-  for (const face of some) {
+  for (const face of withCopies(some)) {
     delete edits.rejected[face.idx];
     edits.ignored[face.idx] = reason;
   }
@@ -120,7 +160,7 @@ function ignore(some, reason) {
 }
 
 function takeBack(some) {
-  for (const face of some) {
+  for (const face of withCopies(some)) {
     delete edits.rejected[face.idx];
     delete edits.ignored[face.idx];
   }
@@ -157,5 +197,6 @@ function pairs() {
       shared.get(key).photos.push(photo);
     }));
   });
-  return [...shared.values()].sort((p, q) => q.photos.length - p.photos.length || p.a - q.a || p.b - q.b);
+  for (const pair of shared.values()) pair.pictures = fold(pair.photos).size;
+  return [...shared.values()].sort((p, q) => q.pictures - p.pictures || p.a - q.a || p.b - q.b);
 }

@@ -13,6 +13,11 @@ function h(tag, attributes = {}, ...children) {
 }
 
 const count = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+// Of photos: how many, and how many of these show a picture again.
+function countPhotos(photos) {
+  const again = photos.length - fold(photos).size;
+  return count(photos.length, "photo") + (again ? ` (${count(again, "copy", "copies")})` : "");
+}
 const lazyImage = (src, alt) => h("img", { src, alt, loading: "lazy", decoding: "async" });
 
 // Append in batches as the end of the list comes into view: thousands of items stay smooth.
@@ -54,7 +59,7 @@ function nameInput(person, className) {
 }
 
 function personCard(person) {
-  const counts = person.kept.length ? `${count(person.photos.length, "photo")} · ${count(person.kept.length, "face")}` : "left out";
+  const counts = person.kept.length ? `${countPhotos(person.photos)} · ${count(person.kept.length, "face")}` : "left out";
   return h("article", { class: "card" },
     h("a", { href: `#/person/${person.idx}`, "data-move": "" }, picture(person)),
     h("div", { class: "text" }, nameInput(person, "name"), h("div", { class: "small" }, counts,
@@ -72,16 +77,47 @@ function frame(photo, box, className = "frame") {
     width: `${(100 * (x2 - x1)) / w}%`, height: `${(100 * (y2 - y1)) / height}%` } });
 }
 
+// Photos, each picture once; its copies come out from behind it.
+function photoGrid(photos, marked = []) {
+  const folded = fold(photos);
+  const list = [...folded.keys()];
+  return fill(h("div", { class: "photos" }), list, (photo) => {
+    const copies = folded.get(photo);
+    const tile = photoTile(photo, list, marked);
+    return copies.length ? withItsCopies(tile, photo, copies, marked) : tile;
+  });
+}
+
+function withItsCopies(tile, photo, copies, marked) {
+  const all = [photo, ...copies];
+  const label = () => (open ? "Hide" : `+${count(copies.length, "copy", "copies")}`);
+  let open = false;
+  let shown = [];
+  const button = h("button", { class: "copies", type: "button", "aria-expanded": "false", onclick: () => {
+    open = !open;
+    shown.forEach((copy) => copy.remove());
+    shown = open ? copies.map((copy) => photoTile(copy, all, marked, "photo copy")) : [];
+    stack.after(...shown);
+    button.textContent = label();
+    button.setAttribute("aria-expanded", `${open}`);
+  } }, label());
+  const stack = h("div", { class: "stack" }, tile, button);
+  stack.style.cssText = tile.style.cssText;
+  tile.style.cssText = "";
+  return stack;
+}
+
 // A photo at its own proportions with some faces framed; opens the viewer.
-function photoTile(photo, list, marked = []) {
+function photoTile(photo, list, marked = [], className = "photo") {
   const { name, w, h: height } = album.photos[photo];
   const aspect = Math.min(Math.max(w / (height || 1) || 1.4, 0.5), 2.6);
   const size = { "flex": `${aspect * 100} 1 ${aspect * 190}px`, "aspect-ratio": `${aspect}`, "max-width": `${aspect * 380}px` };
   const whole = Math.abs(aspect - w / height) < 0.01;
-  return h("button", { class: "photo", type: "button", style: size, title: name, "data-move": "",
+  return h("button", { class: className, type: "button", style: size, title: name, "data-move": "",
     onclick: () => openViewer(list, list.indexOf(photo), marked) },
   gone(photo) ? h("span", { class: "gone" }, `${name}: ${gone(photo)}`) : lazyImage(preview(photo), name),
-  gone(photo) || !whole ? null : marked.filter((face) => face.photo === photo).map((face) => frame(photo, face.box)));
+  gone(photo) || !whole ? null : marked.filter((face) => face.photo === photo).map((face) => frame(photo, face.box)),
+  className === "photo" ? null : h("span", { class: "tag" }, "copy"));
 }
 
 function faceTile(face, list, canReject) {

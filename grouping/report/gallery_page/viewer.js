@@ -2,6 +2,7 @@
 
 const viewer = document.getElementById("viewer");
 const picker = document.getElementById("picker");
+const COPIES_NAMED = 3;
 let viewed = { list: [], at: 0, marked: [] };
 
 function openViewer(list, at, marked) {
@@ -25,12 +26,19 @@ function showPhoto() {
     : [h("img", { src: preview(photo), alt: name, width: enlarged(photo) }), facesOfPhoto[photo].map((face) => faceBox(face))]);
   const place = viewed.list.length > 1 ? `${viewed.at + 1} of ${viewed.list.length}` : "";
   viewer.replaceChildren(h("figure", {}, stage,
-    h("figcaption", {}, name, h("br"), place),
+    h("figcaption", {}, name, copiesLine(photo), h("br"), place),
     h("div", { class: "bar" },
       h("button", { type: "button", disabled: viewed.at === 0, onclick: () => step(-1) }, "← Previous"),
       h("button", { type: "button", disabled: viewed.at === viewed.list.length - 1, onclick: () => step(1) }, "Next →"),
       link ? h("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, h("button", { type: "button", tabindex: "-1" }, "Original")) : null,
       h("button", { type: "button", class: "main", onclick: () => viewer.close() }, "Close"))));
+}
+
+// Which other photos are this picture.
+function copiesLine(photo) {
+  if (isCopy(photo)) return ` · copy of ${album.photos[originalOf(photo)].name}`;
+  const names = (allCopies.get(photo) || []).map((copy) => album.photos[copy].name);
+  return names.length ? ` · ${count(names.length, "copy", "copies")}: ${names.slice(0, COPIES_NAMED).join(", ")}${names.length > COPIES_NAMED ? " …" : ""}` : "";
 }
 
 // Small previews are shown larger, but never so large that the photo leaves the window.

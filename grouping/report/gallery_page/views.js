@@ -1,7 +1,7 @@
 // One function a section; each gives the elements of the page.
 
 const SORTS = {
-  size: ["Most photos", (a, b) => b.photos.length - a.photos.length || a.idx - b.idx],
+  size: ["Most photos", (a, b) => b.pictures.size - a.pictures.size || a.idx - b.idx],
   name: ["Name", (a, b) => !a.name - !b.name || a.name.localeCompare(b.name) || a.idx - b.idx],
   review: ["To review first", (a, b) => a.purity - b.purity || a.idx - b.idx],
 };
@@ -9,7 +9,7 @@ let sortBy = "size";
 let searched = "";
 
 function summary() {
-  const parts = [count(everyone().length, "person", "people"), count(album.photos.length, "photo"), count(faces.size, "face")];
+  const parts = [count(everyone().length, "person", "people"), countPhotos([...album.photos.keys()]), count(faces.size, "face")];
   return parts.join(" · ");
 }
 
@@ -38,10 +38,10 @@ function peopleView() {
 function personView(number) {
   const person = personOf(Number(number));
   if (!person) return missing();
-  const list = person.photos;
+  const list = [...person.pictures.keys()];
   const { cohesion, purity } = person;
   const known = [
-    count(list.length, "photo"), count(person.kept.length, "face"),
+    countPhotos(person.photos), count(person.kept.length, "face"),
     cohesion === null ? null : `cohesion ${cohesion.toFixed(2)}`,
     album.people[person.idx].purity === null ? null : `expected purity ${Math.round(100 * purity)} %`,
   ].filter(Boolean).join(" · ");
@@ -60,11 +60,11 @@ function personView(number) {
             : h("button", { type: "button", id: "leave-out", onclick: () => { takeBack(person.all); render(); } }, "Take back")))),
     others.length ? [h("h2", {}, "Together with"), h("div", { class: "chips" }, others.slice(0, 24).map((p) => {
       const other = personOf(p.a === person.idx ? p.b : p.a);
-      return h("a", { class: "chip", href: `#/pair/${p.a}/${p.b}` }, smallPicture(other), h("span", {}, `${titleOf(other)} · ${count(p.photos.length, "photo")}`));
+      return h("a", { class: "chip", href: `#/pair/${p.a}/${p.b}` }, smallPicture(other), h("span", {}, `${titleOf(other)} · ${countPhotos(p.photos)}`));
     }))] : [],
-    h("h2", {}, "Photos"), fill(h("div", { class: "photos" }), list, (photo) => photoTile(photo, list, person.kept)),
+    h("h2", {}, "Photos"), photoGrid(person.photos, person.kept),
     h("h2", {}, "Faces"), h("p", { class: "lead" }, "The most typical first. Mark what is somebody else with ✕, and what is not a face with ⊘."),
-    fill(h("div", { class: "faces" }), person.all, (face) => faceTile(face, list, true)),
+    fill(h("div", { class: "faces" }), foldFaces(person.all), (face) => faceTile(face, list, true)),
   ].flat();
 }
 
@@ -91,7 +91,7 @@ function mergePanel({ pair: [a, b], similarity, faces: alike, closest, shared })
   const side = (g) => {
     const typical = album.people[g].faces.filter((idx) => !alike.includes(idx));
     const first = album.people[g].faces.filter((idx) => alike.includes(idx));
-    const mine = [...first, ...typical].slice(0, 8).map((idx) => faces.get(idx));
+    const mine = foldFaces([...first, ...typical].map((idx) => faces.get(idx))).slice(0, 8);
     return h("div", {}, h("p", {}, chip(personOf(g), nameOfGroup(g) || `Person ${g}`)),
       h("div", { class: "faces" }, mine.map((face) => faceTile(face, mine.map((f) => f.photo), false))));
   };
@@ -103,11 +103,11 @@ function mergePanel({ pair: [a, b], similarity, faces: alike, closest, shared })
 }
 
 function doubtPanel(person) {
-  const doubted = [...person.all].sort((p, q) => p.similarity - q.similarity).slice(0, 12);
+  const doubted = foldFaces(person.all).sort((p, q) => p.similarity - q.similarity).slice(0, 12);
   const purity = album.people[person.idx].purity === null ? "" : `expected purity ${Math.round(100 * person.purity)} %`;
   return h("section", { class: "panel" },
     h("header", {}, chip(person), h("span", { class: "small grow" }, [purity, "least typical faces first"].filter(Boolean).join(" · "))),
-    h("div", { class: "faces" }, doubted.map((face) => faceTile(face, person.photos, true))));
+    h("div", { class: "faces" }, doubted.map((face) => faceTile(face, [...person.pictures.keys()], true))));
 }
 
 function togetherView() {
@@ -118,7 +118,7 @@ function togetherView() {
     fill(h("div", { class: "pairs" }), all, ({ a, b, photos }) => h("a", { class: "pair", href: `#/pair/${a}/${b}`, "data-move": "" },
       h("span", { class: "two" }, smallPicture(personOf(a)), smallPicture(personOf(b))),
       h("span", {}, h("strong", {}, `${titleOf(personOf(a))} and ${titleOf(personOf(b))}`), h("br"),
-        h("span", { class: "small" }, count(photos.length, "photo"))))),
+        h("span", { class: "small" }, countPhotos(photos))))),
   ];
 }
 
@@ -128,13 +128,13 @@ function pairView(first, second) {
   if (!pair) return missing();
   return [
     h("h1", {}, `${titleOf(a)} and ${titleOf(b)}`),
-    h("div", { class: "chips" }, chip(a), chip(b)), h("h2", {}, count(pair.photos.length, "photo")),
-    fill(h("div", { class: "photos" }), pair.photos, (photo) => photoTile(photo, pair.photos, [...a.kept, ...b.kept])),
+    h("div", { class: "chips" }, chip(a), chip(b)), h("h2", {}, countPhotos(pair.photos)),
+    photoGrid(pair.photos, [...a.kept, ...b.kept]),
   ];
 }
 
 const samePairOf = (a, b) => (pair) => samePair(a, b)([pair.a, pair.b]);
-const strangers = () => [...faces.values()].filter((face) => face.group === STRANGER);
+const strangers = () => foldFaces([...faces.values()].filter((face) => face.group === STRANGER));
 const photosWithout = () => album.photos.flatMap((p, i) => (p.failed || facesOfPhoto[i].length ? [] : [i]));
 const failures = () => album.photos.flatMap((p, i) => (p.problem ? [i] : []));
 
@@ -147,8 +147,8 @@ function strangersView() {
 
 function withoutView() {
   const list = photosWithout();
-  return [h("h1", {}, "No faces"), h("p", { class: "lead" }, `${count(list.length, "photo")} in which no face was found.`),
-    fill(h("div", { class: "photos" }), list, (photo) => photoTile(photo, list))];
+  return [h("h1", {}, "No faces"), h("p", { class: "lead" }, `${countPhotos(list)} in which no face was found.`),
+    photoGrid(list)];
 }
 
 function failuresView() {

@@ -9,7 +9,7 @@ import pytest
 from grouping.export.tables import write_failures, write_tables
 from grouping.records import Failure, PhotoFaces
 from grouping.sources.photo import RefusedPhoto
-from tests.helpers.album import album
+from tests.helpers.album import album, with_copies
 
 PHOTOS = [[0, 1], [0], [1, -1], [], [0, 1]]
 
@@ -30,6 +30,20 @@ def test_tables_have_a_row_a_face_and_a_row_a_person(tmp_path):
     assert faces[4]["similarity"] == ""
     assert [(int(row["photos"]), int(row["faces"])) for row in groups] == [(3, 3), (3, 3)]
     assert groups[1]["name"] == 'Ann, "A"\nB'
+
+
+def test_tables_say_how_faces_are_seen_and_what_is_a_copy(tmp_path):
+    result, _ = album(PHOTOS)
+    with_copies(result, {1: 0})
+    seen = {"size": 60.1, "sharpness": None, "visible": 0.9, "recognisable": 0.7}
+    result["images"][1]["faces"][0] |= {**seen, "pose": {"yaw": -3, "pitch": 2.5, "roll": None}}
+    write_tables(result, tmp_path)
+    faces, groups = rows(tmp_path / "faces.csv"), rows(tmp_path / "groups.csv")
+    assert [row["copy_of"] for row in faces] == ["", "", "photo-0", "", "", "", ""]
+    columns = ("size", "sharpness", "yaw", "pitch", "roll", "visible", "recognisable")
+    assert [faces[2][column] for column in columns] == ["60.1", "", "-3", "2.5", "", "0.9", "0.7"]
+    assert [faces[0][column] for column in columns] == [""] * 7  # as version 0.1.0 wrote them
+    assert [(row["photos"], row["pictures"]) for row in groups] == [("3", "2"), ("3", "3")]
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])

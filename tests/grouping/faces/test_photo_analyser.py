@@ -56,6 +56,9 @@ def test_a_face_turned_any_way_is_found_alike(analyse, photos, tmp_path):
     assert len(upright.faces) == 1
     for result in others:
         assert np.abs(result.faces.boxes - upright.faces.boxes).max() < 8
+    hashes = np.frombuffer(b"".join(r.picture_hash for r in (upright, *others)), np.uint8)
+    bits = np.unpackbits(hashes).reshape(len(paths), -1)
+    assert np.count_nonzero(bits != bits[0], axis=1).max() <= 8  # of 256
 
 
 @pytest.mark.parametrize(

@@ -224,3 +224,14 @@ def test_a_weak_face_has_to_meet_a_single_good_one_more_closely(
         face_set(vectors, quality=quality), GroupingRules(threshold=0.38, min_photos=1)
     ).labels
     assert (labels[good_faces] == labels[0]) == joins
+
+
+def test_a_group_needs_different_pictures_not_copies() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.05, (4, 16))
+    faces = face_set(unit(np.ones((4, 16)) + noise))
+    rules = GroupingRules(threshold=0.4)
+    copies = group_faces(faces, rules, picture=np.array([7, 7, 7, 7]))
+    assert copies.labels.tolist() == [-1, -1, -1, -1]
+    # Faces of copies are in the group of the other pictures.
+    some = group_faces(faces, rules, picture=np.array([7, 7, 7, 8]))
+    assert some.labels.tolist() == [0, 0, 0, 0]

@@ -5,7 +5,7 @@ from PIL import Image
 from grouping.errors import FetchError
 from grouping.report.contact_sheets import BOX, HEADER_HEIGHT, PAGE, contact_sheets
 from grouping.results.album import Album
-from tests.helpers.album import BACKGROUND, album, colour_of_person
+from tests.helpers.album import BACKGROUND, album, colour_of_person, with_copies
 
 BOX_RGB = tuple(bytes.fromhex(BOX[1:]))
 
@@ -37,6 +37,22 @@ def test_the_box_lies_around_the_persons_face_in_the_photo():
     assert share > 0.95
     # Face 60 of 400 px wide, the photo drawn 333 px wide: 50 px, and a frame of 3 px around it.
     assert xs[first].max() - xs[first].min() == pytest.approx(60 * 333 / 400 + 6, abs=3)
+
+
+def test_a_picture_is_on_a_sheet_once():
+    result, open_photo = album([[0], [0], [0], [0]])
+    opened = []
+
+    def counting(i: int) -> bytes:
+        opened.append(i)
+        return open_photo(i)
+
+    contact_sheets(with_copies(result, {0: 2, 1: 2}), 0, counting)
+    # The representative face, which is in photo 0, leads the sheet.
+    assert sorted(opened) == [0, 2, 3]
+    (page,) = contact_sheets(result, 0, open_photo)
+    two, _ = album([[1], [1], [0], [0]])
+    assert page.size == contact_sheets(two, 0, open_photo)[0].size
 
 
 def test_faces_are_sorted_by_similarity():

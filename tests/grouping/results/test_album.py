@@ -8,7 +8,7 @@ import pytest
 from grouping.errors import FetchError
 from grouping.results.album import Album, one_line
 from grouping.results.schema import NO_GROUP
-from tests.helpers.album import album
+from tests.helpers.album import album, with_copies
 
 
 def test_faces_are_found_by_number_person_and_photo():
@@ -18,6 +18,20 @@ def test_faces_are_found_by_number_person_and_photo():
     assert [face.group for face in read.faces_in(1)] == [0, NO_GROUP]
     assert [face.idx for face in read.strangers()] == [3]
     assert [read.person(0), read.person(1)] == ["Person 0", "Ann"]
+
+
+def test_of_copies_the_original_is_shown_where_it_is_there():
+    document, _ = album([[0], [0], [0], [0]])
+    read = Album(with_copies(document, {0: 2, 3: 2}))
+    assert [read.original(photo) for photo in range(4)] == [2, None, None, 2]
+    assert read.shown_for([0, 1, 2, 3]) == {0: 2, 1: 1, 2: 2, 3: 2}
+    assert read.shown_for([3, 0]) == {3: 3, 0: 3}
+
+
+def test_a_copy_of_something_that_is_not_there_is_a_photo_of_its_own():
+    document, _ = album([[0]])
+    document["images"][0]["copy_of"] = "nowhere"
+    assert Album(document).original(0) is None
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from grouping.results.response import previous_faces
-from tests.helpers.vectors import hard_vectors
+from grouping.config import GroupingConfig
+from grouping.people.group_faces import GroupingRules, group_faces
+from grouping.records import PhotoFaces
+from grouping.results.response import build_response, previous_faces
+from grouping.results.run_result import GroupingResult
+from grouping.sources.photo import MemoryPhoto
+from tests.helpers.vectors import face_set, hard_vectors, unit
 
 
 def test_previous_faces_by_their_definition(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,3 +27,54 @@ def test_previous_faces_by_their_definition(monkeypatch: pytest.MonkeyPatch) -> 
         products = [float(vectors[members[k]] @ vectors[m]) for m in members[:k]]
         assert nearest[k] == members[int(np.argmax(products))]
         assert similarity[k] == pytest.approx(max(products), abs=1e-6)
+
+
+@pytest.fixture
+def result() -> GroupingResult:
+    """Four photos of one person; the third is a copy of the first, the fourth lies on its side."""
+    vectors = unit(np.ones((4, 16)) + np.random.default_rng(0).normal(0, 0.05, (4, 16)))
+    faces = face_set(vectors)
+    faces.measures[:] = [90.04, 250, 12.345, -3.21, 44, 0.1, 0.98765]
+    faces.measures[1, 2:] = [np.nan, np.nan, np.nan, np.inf, np.nan]
+    outcomes = [PhotoFaces(400, 300, faces[i : i + 1], sha256=f"{i}") for i in range(4)]
+    outcomes[3] = replace(outcomes[3], rotation=270)
+    return GroupingResult(
+        photos=tuple(MemoryPhoto(f"id {i}", f"photo {i}", data=b"") for i in range(4)),
+        outcomes=tuple(outcomes),
+        faces=faces,
+        crops=None,
+        grouping=group_faces(faces, GroupingRules(threshold=0.4)),
+        copy_of=np.array([-1, -1, 0, -1]),
+        model={
+            **{"name": "made up", "architecture": "none", "file": "none"},
+            **{"sha256": "", "source": "", "licence": ""},
+        },
+        threshold=0.4,
+        config=GroupingConfig(),
+    )
+
+
+def test_images_say_what_they_are_copies_of_and_how_they_lie(result: GroupingResult) -> None:
+    groups, images, _ = build_response(result)
+    assert [image.get("copy_of") for image in images] == [None, None, "id 0", None]
+    assert [image.get("rotation") for image in images] == [None, None, None, 270]
+    assert groups[0]["image_ids"] == [f"id {i}" for i in range(4)]
+    assert groups[0]["pictures"] == 3
+
+
+def test_what_an_earlier_run_said_of_copies_is_not_kept(result: GroupingResult) -> None:
+    entries = [{"id": f"id {i}", "copy_of": "id 3", "rotation": 90} for i in range(4)]
+    _, images, _ = build_response(result, entries)
+    assert [image.get("copy_of") for image in images] == [None, None, "id 0", None]
+    assert [image.get("rotation") for image in images] == [None, None, None, 270]
+
+
+def test_faces_say_how_they_are_seen(result: GroupingResult) -> None:
+    _, images, _ = build_response(result)
+    first, second = images[0]["faces"][0], images[1]["faces"][0]
+    assert first["pose"] == {"yaw": 12.3, "pitch": -3.2, "roll": 44}
+    assert (first["size"], first["sharpness"], first["visible"]) == (90, 250, 0.988)
+    assert first["recognisable"] == 1
+    assert second["pose"] == {"yaw": None, "pitch": None, "roll": None}
+    assert second["visible"] is None
+    json.dumps(images, allow_nan=False)
