@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from tests.helpers.embedding import no_embedding
 from tests.helpers.paths import ROOT
 
 SAMPLES = ROOT / "tests" / "photos"
@@ -109,11 +110,6 @@ def enlarged_jpeg(path: Path) -> bytes:
 
 
 # The two sides: each gives (boxes, scores, landmarks) for each photo
-
-
-def no_embedding(crops: np.ndarray) -> np.ndarray:
-    """Stands in for the embedder, which is not what is measured here."""
-    return np.ones((len(crops), 1), np.float32)
 
 
 def start_worker(threads: int):
