@@ -108,4 +108,5 @@ def _record(path: Path, digest: str, architecture: Architecture) -> WeightRecord
         licence="unknown",
         architecture=architecture.name,
         preprocessing=architecture.preprocessing,
+        threshold=architecture.threshold,
     )

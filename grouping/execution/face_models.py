@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # Part of every cache key: raise it when a change of the code changes what a photo gives.
 DETECTION_VERSION = 4
 EMBEDDING_VERSION = 2
+# Found the same faces in photos that stand upright, but looked at them from no other side.
+EARLIER_DETECTION_VERSION = 3
 
 MODELS_KEPT = 4  # configurations whose networks one process keeps loaded
 
@@ -53,6 +55,13 @@ class FaceModels:
     def detector_key(self) -> str:
         """Digest of all that detections depend on: weights, version, every setting."""
         return _digest(mtcnn_digest(), DETECTION_VERSION, *astuple(self.detection))
+
+    @cached_property
+    def earlier_detector_key(self) -> str:
+        """The key under which the version before kept the detections of these settings."""
+        settings = self.detection
+        shared = (settings.min_face, settings.min_score, settings.crowds)
+        return _digest(mtcnn_digest(), EARLIER_DETECTION_VERSION, *shared)
 
     @cached_property
     def model_key(self) -> str:
@@ -115,6 +124,12 @@ class FaceModels:
         """The cosine similarity at which faces of this network are grouped."""
         record = known_record(self.weights_digest)
         return record.threshold if record else self.analyser.embedder.default_threshold
+
+    @property
+    def strangers(self) -> tuple[float, float] | None:
+        """Mean and spread of the cosine similarity of two people; None where nobody measured it."""
+        record = known_record(self.weights_digest)
+        return record.strangers if record else None
 
     def check(self) -> None:
         """Find out before any photo is touched whether the networks can be used.

@@ -63,14 +63,16 @@ def align_faces(image: UInt8 | Image.Image, landmarks: Float32) -> UInt8:
     """Cut each face out, turned and scaled so that its landmarks lie on the template.
 
     Faces larger than the crop are first reduced by area averaging by a whole factor, so that
-    the bilinear sampling after it never skips pixels; outside of the image is black.
+    the bilinear sampling after it never skips pixels. What lies outside of the image is filled with
+    what its edge mirrors: black makes strangers cut on the same side alike.
 
     Args:
         image: (h, w, 3) uint8 RGB, or a Pillow image of mode RGB.
         landmarks: (n, 5, 2) float32 in pixels of that image.
 
     Returns:
-        (n, 112, 112, 3) uint8 RGB; a face without a transform (see above) is black.
+        (n, 112, 112, 3) uint8 RGB; a face without a transform (see above) or wholly outside of the
+        image is black.
     """
     picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
     crops = np.zeros((len(landmarks), CROP_SIDE, CROP_SIDE, 3), np.uint8)
@@ -95,16 +97,20 @@ def _warp(image: Image.Image, matrix: npt.NDArray[np.float64]) -> UInt8:
     spots = corners @ inverse.T
     step = math.hypot(inverse[0, 0], inverse[1, 0])
     factor = max(1, int(step))
-    left, top = (int(v) for v in np.maximum(np.floor(spots.min(0)) - 2 * factor, 0))
-    right, bottom = np.minimum(np.ceil(spots.max(0)) + 2 * factor, image.size).astype(int)
+    low, high = np.floor(spots.min(0)) - 2 * factor, np.ceil(spots.max(0)) + 2 * factor
+    left, top = (int(v) for v in np.maximum(low, 0))
+    right, bottom = (int(v) for v in np.minimum(high, image.size))
     if right <= left or bottom <= top:
         return np.zeros((CROP_SIDE, CROP_SIDE, 3), np.uint8)
-    part = image.crop((left, top, int(right), int(bottom)))
+    part = image.crop((left, top, right, bottom))
     if factor > 1:
         part = part.reduce(factor)
+    before = np.ceil(np.maximum(-low, 0) / factor).astype(int)
+    after = np.ceil(np.maximum(high - image.size, 0) / factor).astype(int)
+    part = _mirrored_outside(part, before, after)
     # Pillow maps pixel centres: its input and output coordinates are half a pixel further than
     # those of the landmarks, whose (0, 0) is the centre of the first pixel.
-    move = inverse[:, 2] - (left, top)
+    move = inverse[:, 2] - (left, top) + factor * before
     offset = (move + 0.5 - inverse[:, :2] @ (0.5, 0.5)) / factor
     linear = inverse[:, :2] / factor
     coefficients = (*linear[0], offset[0], *linear[1], offset[1])
@@ -112,3 +118,19 @@ def _warp(image: Image.Image, matrix: npt.NDArray[np.float64]) -> UInt8:
         (CROP_SIDE, CROP_SIDE), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR
     )
     return np.asarray(warped)
+
+
+def _mirrored_outside(
+    image: Image.Image, before: npt.NDArray[np.int_], after: npt.NDArray[np.int_]
+) -> Image.Image:
+    """An image with a margin in which its edges are mirrored.
+
+    Args:
+        image: of mode RGB.
+        before: (2,) pixels added on the left and above.
+        after: (2,) pixels added on the right and below.
+    """
+    if not (before.any() or after.any()):
+        return image
+    margins = [(before[1], after[1]), (before[0], after[0]), (0, 0)]
+    return Image.fromarray(np.pad(np.asarray(image), margins, mode="symmetric"))

@@ -1,7 +1,8 @@
-"""The face network as a function: aligned crops in, unit vectors out."""
+"""The face network as a function: aligned crops in, unit vectors and what they tell out."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
@@ -14,6 +15,7 @@ from grouping.records import Float32, UInt8
 if TYPE_CHECKING:
     from backbone.runtime.runner import Runner
     from backbone.weights.known_files import WeightRecord
+    from grouping.faces.recognisability import Recognisability
 
 
 class ModelInfo(TypedDict):
@@ -27,6 +29,23 @@ class ModelInfo(TypedDict):
     licence: str
 
 
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """What a face network gives for the faces of some crops.
+
+    Attributes:
+        vectors: (n, d) float32, rows of unit length.
+        signs: (n, 8) float32, columns ``RECOGNITION_SIGNS``.
+    """
+
+    vectors: Float32
+    signs: Float32
+
+    def __getitem__(self, rows: slice) -> Embeddings:
+        """Those of some of the faces."""
+        return Embeddings(self.vectors[rows], self.signs[rows])
+
+
 class Embedder:
     """A face network as a function from aligned crops to unit vectors.
 
@@ -37,15 +56,22 @@ class Embedder:
         model: which network this is.
         default_threshold: cosine similarity at which its faces are grouped.
         flip: whether each crop's mirror image is averaged in.
+        recognisability: how its faces are told from crops that show nobody.
     """
 
     def __init__(
-        self, runner: Runner, model: ModelInfo, default_threshold: float, flip: bool
+        self,
+        runner: Runner,
+        model: ModelInfo,
+        default_threshold: float,
+        flip: bool,
+        recognisability: Recognisability,
     ) -> None:
         self._runner = runner
         self.model = model
         self.default_threshold = default_threshold
         self.flip = flip
+        self.recognisability = recognisability
         self.dimension: int = runner.dimension
 
     @property
@@ -58,15 +84,14 @@ class Embedder:
         """``"fp32"``, ``"bf16"`` or ``"fp16"``."""
         return self._runner.precision
 
-    def __call__(self, crops: UInt8) -> Float32:
+    def __call__(self, crops: UInt8) -> Embeddings:
         """Embed aligned faces.
 
         Args:
             crops: (n, 112, 112, 3) uint8 RGB; n may be 0.
 
         Returns:
-            (n, d) float32, rows of unit length. A row does not depend on the others beyond
-            rounding.
+            n rows. A row does not depend on the others beyond rounding.
 
         Raises:
             InputError: crops of another shape or dtype.
@@ -78,13 +103,14 @@ class Embedder:
                 f"crops must be uint8 of shape (n, {size}, {size}, 3), "
                 f"got {crops.dtype} of shape {crops.shape}"
             )
+        from grouping.faces.recognisability import embed_raw
+
         try:
-            raw = self._runner(crops)
-            if self.flip:
-                raw = raw + self._runner(crops[:, :, ::-1])
+            raw = embed_raw(self._runner, crops, self.flip)
         except BackboneError as error:
             raise ModelError(str(error)) from None
-        return self._unit_rows(raw)
+        vectors = self._unit_rows(raw.sums)
+        return Embeddings(vectors, self.recognisability.signs(raw, vectors))
 
     def _unit_rows(self, raw: Float32) -> Float32:
         """Return the rows of (n, d) float32 at unit length, the same shape and dtype."""
@@ -120,7 +146,9 @@ def load_embedder(settings: EmbeddingSettings | None = None) -> Embedder:
         ModelError: the file, device or precision cannot be used.
     """
     from backbone.runtime.runner import Runner
+    from backbone.runtime.self_check import sample_crops
     from backbone.weights.loading import load_weights
+    from grouping.faces.recognisability import measure_recognisability
 
     wanted = settings or EmbeddingSettings()
     try:
@@ -137,7 +165,10 @@ def load_embedder(settings: EmbeddingSettings | None = None) -> Embedder:
             batch_size=wanted.batch_size,
             allow_cpu_fallback=wanted.allow_cpu_fallback,
         )
+        recognisability = measure_recognisability(
+            runner, sample_crops(), mirrored=wanted.flip, sign=loaded.record.face_sign
+        )
     except BackboneError as error:
         raise ModelError(str(error)) from None
     model = model_info(loaded.record, loaded.path.name, loaded.sha256)
-    return Embedder(runner, model, loaded.record.threshold, wanted.flip)
+    return Embedder(runner, model, loaded.record.threshold, wanted.flip, recognisability)

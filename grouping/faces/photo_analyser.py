@@ -25,11 +25,12 @@ from grouping.faces.decoding import (
     reduce_to,
 )
 from grouping.faces.detection import PYRAMID_FACTOR, CascadeSettings, Detector
-from grouping.faces.embedding import Embedder
+from grouping.faces.embedding import Embedder, Embeddings
 from grouping.faces.picture_hash import picture_hash
 from grouping.faces.quality import face_quality
 from grouping.faces.tiles import is_crowd, search_tiles
 from grouping.records import (
+    RECOGNITION_SIGNS,
     Detections,
     FaceSet,
     Failure,
@@ -80,12 +81,20 @@ class PhotoAnalyser:
         return self._embedded(results)
 
     def embed_again(self, photo: PhotoInput, known: PhotoFaces) -> PhotoFaces:
-        """The same faces with embeddings of this analyser's network; nothing is detected."""
+        """The faces of an earlier run, judged anew and embedded by this analyser's network.
+
+        Nothing is detected: all else is as if the photo were analysed afresh.
+        """
+        image = self._decode(photo)
+        if isinstance(image, Failure):
+            return replace(known, faces=FaceSet.empty(), failure=image)
+        faces = Detections(known.faces.boxes, known.faces.scores, known.faces.landmarks)
         try:
-            crops = self._crops(photo, None, known.faces.landmarks)
+            judged = self._judged(photo, image, faces)
         except PhotoError as error:
             return replace(known, faces=FaceSet.empty(), failure=Failure.of(error))
-        return self._embedded([replace(known, crops=crops)])[0]
+        judged = replace(judged, rotation=known.rotation, warnings=known.warnings)
+        return self._embedded([judged])[0]
 
     def _decode(self, photo: PhotoInput) -> DecodedPhoto | Failure:
         try:
@@ -97,13 +106,17 @@ class PhotoAnalyser:
             return Failure.of(error)
 
     def _described(self, photo: PhotoInput, image: DecodedPhoto, found: Detections) -> PhotoFaces:
-        """Faces in full-size pixels with crops and quality, embeddings still missing."""
+        """Faces in full-size pixels, as :meth:`_judged` gives them."""
         found = found[found.scores >= self.settings.min_score]
         faces = scaled(found, 1 / image.scale)
         if self.settings.crowds and is_crowd(faces, image):
             faces = self._with_tiles(photo, image, faces)
+        return self._judged(photo, image, faces)
+
+    def _judged(self, photo: PhotoInput, image: DecodedPhoto, faces: Detections) -> PhotoFaces:
+        """Faces in full-size pixels with crops and quality, embeddings still missing."""
         crops = self._crops(photo, image, faces.landmarks)
-        quality = face_quality(faces, crops)
+        quality = face_quality(faces, crops, (image.width, image.height))
         columns = FaceSet(
             np.zeros(len(faces), np.int32),
             faces.boxes,
@@ -130,12 +143,12 @@ class PhotoAnalyser:
         cover = box_iou(extra.boxes, faces.boxes, of_smaller=True).max(1, initial=0)
         return concatenated(faces, extra[cover < SAME_FACE_COVER])
 
-    def _crops(self, photo: PhotoInput, image: DecodedPhoto | None, landmarks: Float32) -> UInt8:
+    def _crops(self, photo: PhotoInput, image: DecodedPhoto, landmarks: Float32) -> UInt8:
         """Cut from the decoded image where it has the pixels, else from a larger one.
 
         Args:
             photo: to be decoded again where needed.
-            image: what was searched; None where nothing is decoded yet.
+            image: what was searched.
             landmarks: (n, 5, 2) float32 in pixels of the full-size photo.
 
         Returns:
@@ -144,16 +157,15 @@ class PhotoAnalyser:
         if not len(landmarks):
             return np.zeros((0, CROP_SIDE, CROP_SIDE, 3), np.uint8)
         needed = _scale_needed(landmarks)
-        if image is None or image.scale < min(1, needed):
+        if image.scale < min(1, needed):
             image = self._larger(photo, image, needed)
         # Pixel centres: the first pixel of a reduced image stands for the middle of several.
         return align_faces(image.image, (landmarks + 0.5) * image.scale - 0.5)
 
-    def _larger(self, photo: PhotoInput, image: DecodedPhoto | None, scale: float) -> DecodedPhoto:
+    def _larger(self, photo: PhotoInput, image: DecodedPhoto, scale: float) -> DecodedPhoto:
         """Decode again, to at least ``scale`` of the full size where the file has it."""
         if isinstance(photo, bytes):
-            side = None if image is None else math.ceil(scale * max(image.width, image.height))
-            return decode_photo(photo, side)
+            return decode_photo(photo, math.ceil(scale * max(image.width, image.height)))
         return decoded_from_array(photo)
 
     def _embedded(self, results: list[PhotoFaces]) -> list[PhotoFaces]:
@@ -161,16 +173,22 @@ class PhotoAnalyser:
         crops = [r.crops for r in results if r.crops is not None]
         if not crops:
             return results
-        vectors = self.embedder(np.concatenate(crops))
+        given = self.embedder(np.concatenate(crops))
         start, done = 0, []
         for result in results:
             n = 0 if result.crops is None else len(result.crops)
-            rows = vectors[start : start + n]
+            faces = with_embeddings(result.faces, given[start : start + n]) if n else result.faces
             start += n
-            done.append(
-                result if n == 0 else replace(result, faces=replace(result.faces, embeddings=rows))
-            )
+            done.append(replace(result, faces=faces))
         return done
+
+
+def with_embeddings(faces: FaceSet, given: Embeddings) -> FaceSet:
+    """Judged faces with what a face network gives for them; it has its say in the quality."""
+    factor = given.signs[:, RECOGNITION_SIGNS.index("recognisable")]
+    return replace(
+        faces, embeddings=given.vectors, signs=given.signs, quality=faces.quality * factor
+    )
 
 
 def smallest_face(width: int, height: int, settings: DetectionSettings) -> float:

@@ -24,17 +24,19 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from grouping.errors import InputError
-from grouping.records import FaceSet, Fingerprint, PhotoFaces
+from grouping.records import Fingerprint, PhotoFaces
 from grouping.storage.cache_database import cache_error, is_damage, move_aside, open_database, scrub
 from grouping.storage.cache_rows import (
     DETECTION_COLUMNS,
+    EMBEDDING_COLUMNS,
     DetectedPhoto,
     Row,
     checksum,
     columns_of,
     detected_photo,
-    to_array,
-    to_blob,
+    detection_checksum,
+    embedded_photo,
+    embedding_columns_of,
 )
 from grouping.storage.locations import place_key
 
@@ -93,7 +95,7 @@ class Cache:
             "WHERE sha256 = ? AND detector = ?",
             (sha256, detector),
         )
-        if row is None or row[-1] != checksum(sha256, detector, *row[:-1]):
+        if row is None or row[-1] != detection_checksum(sha256, detector, row[:-1]):
             return None
         return detected_photo(row[:-1])
 
@@ -103,15 +105,15 @@ class Cache:
         if detected is None:
             return None
         if not len(detected.detections):
-            return detected.with_embeddings(sha256, FaceSet.empty().embeddings)
+            return detected.without_embeddings(sha256)
         row = self._row(
-            "SELECT vectors, checksum FROM embeddings "
+            f"SELECT {EMBEDDING_COLUMNS}, checksum FROM embeddings "
             "WHERE sha256 = ? AND detector = ? AND model = ?",
             (sha256, detector, model),
         )
-        if row is None or row[1] != checksum(sha256, detector, model, row[0]):
+        if row is None or row[-1] != checksum(sha256, detector, model, *row[:-1]):
             return None
-        return detected.with_embeddings(sha256, to_array(row[0], len(detected.detections), -1))
+        return embedded_photo(detected, sha256, row[:-1])
 
     def store(self, result: PhotoFaces, detector: str, model: str) -> None:
         """Keep a result in one transaction. Failures are kept where they are for good.
@@ -125,18 +127,20 @@ class Cache:
         if failure is not None and (failure.retryable or failure.stage != "decode"):
             return
         names = (result.sha256, detector)
-        columns = columns_of(result)
-        vectors = to_blob(result.faces.embeddings)
+        detection, embedding = columns_of(result), embedding_columns_of(result.faces)
+        detection = (*names, *detection, detection_checksum(*names, detection))
+        embedding = (*names, model, *embedding, checksum(*names, model, *embedding))
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute(
                 f"INSERT OR REPLACE INTO detections (sha256, detector, {DETECTION_COLUMNS}, "
-                "checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*names, *columns, checksum(*names, *columns)),
+                f"checksum) VALUES ({_places(detection)})",
+                detection,
             )
             connection.execute(
-                "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, ?, ?)",
-                (*names, model, vectors, checksum(*names, model, vectors)),
+                f"INSERT OR REPLACE INTO embeddings (sha256, detector, model, {EMBEDDING_COLUMNS}, "
+                f"checksum) VALUES ({_places(embedding)})",
+                embedding,
             )
 
         self._run(write, None)
@@ -206,6 +210,11 @@ class Cache:
                 move_aside(self.path, self._identity)
                 self._connection, self._identity = open_database(self.path)
                 return otherwise
+
+
+def _places(values: Row) -> str:
+    """The places of values in a statement."""
+    return ", ".join("?" * len(values))
 
 
 def _delete(connection: sqlite3.Connection, digest: str) -> None:

@@ -21,7 +21,7 @@ from grouping.storage.result_folder import CACHE_FILE
 log = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x46434743  # "FCGC", in the file's header
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SQLITE_HEADER = b"SQLite format 3\0"
 BUSY_SECONDS = 30.0
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -39,15 +39,27 @@ CREATE TABLE IF NOT EXISTS detections (
     quality BLOB NOT NULL, measures BLOB NOT NULL,
     warnings TEXT NOT NULL, failure TEXT,
     checksum BLOB NOT NULL,
+    rotation INTEGER, picture_hash BLOB,
     PRIMARY KEY (sha256, detector)
 );
 CREATE TABLE IF NOT EXISTS embeddings (
     sha256 TEXT NOT NULL, detector TEXT NOT NULL, model TEXT NOT NULL,
     vectors BLOB NOT NULL,
     checksum BLOB NOT NULL,
+    signs BLOB, quality BLOB,
     PRIMARY KEY (sha256, detector, model)
 );
 """
+
+# From each earlier version to the next; new columns are NULL in the rows that are there.
+MIGRATIONS = {
+    1: (
+        "ALTER TABLE detections ADD COLUMN rotation INTEGER",
+        "ALTER TABLE detections ADD COLUMN picture_hash BLOB",
+        "ALTER TABLE embeddings ADD COLUMN signs BLOB",
+        "ALTER TABLE embeddings ADD COLUMN quality BLOB",
+    ),
+}
 
 
 def open_database(path: Path) -> tuple[sqlite3.Connection, FileIdentity]:
@@ -162,7 +174,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA temp_store = MEMORY")  # VACUUM would copy vectors to /tmp
     tables, *origin = _origin(connection)
-    if tables and origin != [APPLICATION_ID, SCHEMA_VERSION]:
+    if tables and origin not in ([APPLICATION_ID, v] for v in (*MIGRATIONS, SCHEMA_VERSION)):
         raise CacheError(
             f"{printable(path)} is a database of another program or version; "
             "name another file with --cache"
@@ -177,6 +189,23 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise _DamagedError(verdict)
+    _migrate(connection)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring a file of an earlier version up to date in place, in one transaction."""
+    if _version(connection) == SCHEMA_VERSION:
+        return
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        for version in range(_version(connection), SCHEMA_VERSION):  # none: another was quicker
+            for statement in MIGRATIONS[version]:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _origin(connection: sqlite3.Connection) -> list[int]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from grouping.records import (
     QUALITY_MEASURES,
+    RECOGNITION_SIGNS,
     Detections,
     FaceSet,
     Failure,
@@ -22,40 +23,58 @@ from grouping.records import (
 
 Row = Sequence[Any]
 
-DETECTION_COLUMNS = "width, height, boxes, scores, landmarks, quality, measures, warnings, failure"
+# The last two are NULL in rows of schema version 1, whose measures end before ``visible``; its
+# embeddings have NULL signs and quality, and belong to an older network key: they are never asked
+# for. ``quality`` is that of the network that was stored last; each network's own lies beside its
+# embeddings.
+DETECTION_COLUMNS = (
+    "width, height, boxes, scores, landmarks, quality, measures, warnings, failure, "
+    "rotation, picture_hash"
+)
+ADDED_COLUMNS = 2  # at the end of DETECTION_COLUMNS, since version 1
+EMBEDDING_COLUMNS = "vectors, signs, quality"
 
 
 @dataclass(frozen=True, eq=False)
 class DetectedPhoto:
-    """What detection gave for one photo: all of ``PhotoFaces`` that no model changes.
+    """What detection gave for one photo: all of ``PhotoFaces`` that no face network changes.
 
     Attributes:
         width, height: pixels of the upright photo.
         detections: its faces.
-        quality: (n,) float32.
         measures: (n, 7) float32.
-        warnings, failure: as in ``PhotoFaces``.
+        warnings, failure, rotation, picture_hash: as in ``PhotoFaces``.
     """
 
     width: int
     height: int
     detections: Detections
-    quality: Float32
     measures: Float32
     warnings: tuple[str, ...] = ()
     failure: Failure | None = None
+    rotation: int = 0
+    picture_hash: bytes = b""
 
-    def with_embeddings(self, sha256: str, embeddings: Float32) -> PhotoFaces:
-        """The whole record, from the (n, d) float32 unit vectors of its faces."""
+    def with_embeddings(
+        self, sha256: str, embeddings: Float32, signs: Float32, quality: Float32
+    ) -> PhotoFaces:
+        """The whole record, from what a face network gave for its n faces.
+
+        Args:
+            sha256: of the photo's bytes.
+            embeddings: (n, d) float32 unit vectors.
+            signs: (n, 8) float32.
+            quality: (n,) float32.
+        """
         faces = FaceSet(
             photo_index=np.zeros(len(self.detections), np.int32),
             boxes=self.detections.boxes,
             scores=self.detections.scores,
             landmarks=self.detections.landmarks,
-            quality=self.quality,
+            quality=quality,
             measures=self.measures,
             embeddings=embeddings,
-            signs=unknown_signs(len(self.detections)),
+            signs=signs,
         )
         return PhotoFaces(
             self.width,
@@ -64,7 +83,15 @@ class DetectedPhoto:
             sha256=sha256,
             warnings=self.warnings,
             failure=self.failure,
+            rotation=self.rotation,
+            picture_hash=self.picture_hash,
         )
+
+    def without_embeddings(self, sha256: str) -> PhotoFaces:
+        """The record with stand-ins for what a face network has yet to give."""
+        n = len(self.detections)
+        ones = np.ones((n, 1), np.float32)
+        return self.with_embeddings(sha256, ones, unknown_signs(n), ones[:, 0])
 
 
 def columns_of(result: PhotoFaces) -> Row:
@@ -77,22 +104,58 @@ def columns_of(result: PhotoFaces) -> Row:
         *map(to_blob, arrays),
         json.dumps(result.warnings),
         None if failure is None else json.dumps(asdict(failure)),
+        result.rotation,
+        result.picture_hash,
     )
 
 
 def detected_photo(row: Row) -> DetectedPhoto:
-    """The inverse of :func:`columns_of`."""
-    width, height, boxes, scores, landmarks, quality, measures, warnings, failure = row
+    """The inverse of :func:`columns_of`; what version 1 did not know has its default."""
+    width, height, boxes, scores, landmarks, _, measures, warnings, failure, *added = row
+    rotation, picture_hash = added
     n = len(scores) // 4
     return DetectedPhoto(
         width,
         height,
         Detections(to_array(boxes, n, 4), to_array(scores, n), to_array(landmarks, n, 5, 2)),
-        to_array(quality, n),
-        to_array(measures, n, len(QUALITY_MEASURES)),
+        _measures(measures, n),
         tuple(json.loads(warnings)),
         None if failure is None else Failure(**json.loads(failure)),
+        rotation or 0,
+        picture_hash or b"",
     )
+
+
+def _measures(blob: bytes, n: int) -> Float32:
+    """(n, 7) float32; of faces kept by version 1, ``visible`` is 1 until they are looked at."""
+    known = to_array(blob, n, len(blob) // 4 // n if n else len(QUALITY_MEASURES))
+    missing = len(QUALITY_MEASURES) - known.shape[1]
+    return np.pad(known, ((0, 0), (0, missing)), constant_values=1)
+
+
+def embedding_columns_of(faces: FaceSet) -> Row:
+    """Return the values of ``EMBEDDING_COLUMNS``."""
+    return tuple(map(to_blob, (faces.embeddings, faces.signs, faces.quality)))
+
+
+def embedded_photo(detected: DetectedPhoto, sha256: str, row: Row) -> PhotoFaces:
+    """The whole record, from a row of ``EMBEDDING_COLUMNS`` of the same photo."""
+    n = len(detected.detections)
+    vectors, signs, quality = row
+    return detected.with_embeddings(
+        sha256,
+        to_array(vectors, n, -1),
+        to_array(signs, n, len(RECOGNITION_SIGNS)),
+        to_array(quality, n),
+    )
+
+
+def detection_checksum(sha256: str, detector: str, row: Row) -> bytes:
+    """Checksum of a row of ``DETECTION_COLUMNS``; columns that version 1 did not have count where
+    they are not NULL, so that its rows stay valid as they are.
+    """
+    known, added = row[:-ADDED_COLUMNS], row[-ADDED_COLUMNS:]
+    return checksum(sha256, detector, *known, *(value for value in added if value is not None))
 
 
 def to_blob(array: Float32) -> bytes:

@@ -28,6 +28,7 @@ from PIL import Image, ImageOps
 
 from grouping.boxes import SAME_FACE_IOU, box_iou
 from grouping.execution.collector import CHUNK
+from tests.helpers.embedding import no_embedding
 from tests.helpers.paths import ROOT
 
 SAMPLES = ROOT / "tests" / "photos"
@@ -110,11 +111,6 @@ def enlarged_jpeg(path: Path) -> bytes:
 
 
 # The two sides: each gives (boxes, scores, landmarks) for each photo
-
-
-def no_embedding(crops: np.ndarray) -> np.ndarray:
-    """Stands in for the embedder, which is not what is measured here."""
-    return np.ones((len(crops), 1), np.float32)
 
 
 def start_worker(threads: int):

@@ -55,6 +55,7 @@ class Models:
     """Stands in for the networks."""
 
     detector_key = "detector"
+    earlier_detector_key = "earlier detector"
 
     def __init__(self, model_key="model"):
         self.model_key = model_key

@@ -17,6 +17,7 @@ from grouping.config import EmbeddingSettings
 from grouping.errors import InputError, ModelError
 from grouping.faces.alignment import align_faces
 from grouping.faces.embedding import load_embedder
+from grouping.records import RECOGNITION_SIGNS
 from tests.helpers.checkpoints import write_ir50_checkpoint
 from tests.helpers.paths import PHOTOS, SHARED_DATA
 
@@ -63,26 +64,28 @@ def noise(n: int) -> np.ndarray:
 def test_check_vector_of_the_publisher():
     h, w, c = np.ogrid[:112, :112, :3]
     crop = ((7 * h + 13 * w + 29 * c) % 256).astype(np.uint8)
-    got = embedder_of(BUNDLED, device="cpu", precision="fp32", flip=False)(crop[None])[0]
+    got = embedder_of(BUNDLED, device="cpu", precision="fp32", flip=False)(crop[None]).vectors[0]
     expected = np.array([float(value) for value in CHECK.split()]) / CHECK_NORM
     assert np.abs(got[:8] - expected).max() < 2e-6
 
 
 def test_rows_are_unit_vectors(embedder):
-    vectors = embedder(noise(3))
+    vectors = embedder(noise(3)).vectors
     assert vectors.dtype == np.float32
     assert vectors.shape == (3, embedder.dimension) == (3, 512)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-6)
 
 
 def test_no_faces_give_no_rows(embedder):
-    vectors = embedder(noise(0))
-    assert vectors.shape == (0, 512)
-    assert vectors.dtype == np.float32
+    given = embedder(noise(0))
+    assert given.vectors.shape == (0, 512)
+    assert given.signs.shape == (0, len(RECOGNITION_SIGNS))
+    assert given.vectors.dtype == given.signs.dtype == np.float32
 
 
 def test_same_person_is_alike_and_others_are_not(embedder, portraits):
-    similarity = embedder(portraits) @ embedder(portraits).T
+    vectors = embedder(portraits).vectors
+    similarity = vectors @ vectors.T
     assert similarity[:3, :3].min() > 0.5
     assert similarity[:3, 3:].max() < 0.3
     assert similarity[3, 4] < 0.3
@@ -92,30 +95,34 @@ def test_flip_averages_the_mirror_image(portraits):
     plain = embedder_of(BUNDLED, device="cpu", flip=False)
     both = embedder_of(BUNDLED, device="cpu", flip=True)
     mirrored = portraits[:, :, ::-1]
-    assert np.abs(both(portraits) - both(mirrored)).max() < 1e-5
-    assert (plain(portraits) * plain(mirrored)).sum(1).max() < 0.999
-    assert (both(portraits) * plain(portraits)).sum(1).min() > 0.9
+    together = both(portraits).vectors
+    assert np.abs(together - both(mirrored).vectors).max() < 1e-5
+    assert (plain(portraits).vectors * plain(mirrored).vectors).sum(1).max() < 0.999
+    assert (together * plain(portraits).vectors).sum(1).min() > 0.9
 
 
 def test_rows_do_not_depend_on_their_batch(embedder):
     crops = noise(11)
     together = embedder(crops)
-    assert np.abs(embedder(crops[::-1])[::-1] - together).max() < 1e-5
-    assert np.abs(embedder(crops[4:5]) - together[4:5]).max() < 1e-5
+    for rows in (slice(None, None, -1), slice(4, 5)):
+        apart = embedder(crops[rows])
+        assert np.abs(apart.vectors - together.vectors[rows]).max() < 1e-5
+        assert np.abs(apart.signs - together.signs[rows]).max() < 1e-4
 
 
 def test_crops_are_not_changed_and_may_be_views(embedder):
     crops = noise(4)
     before = crops.copy()
-    assert np.abs(embedder(crops[::2]) - embedder(crops[::2].copy())).max() < 1e-6
+    view, copy = embedder(crops[::2]), embedder(crops[::2].copy())
+    assert np.abs(view.vectors - copy.vectors).max() < 1e-6
     assert np.array_equal(crops, before)
 
 
 def test_threads_may_call_at_once(embedder):
     crops = noise(6)
-    expected = embedder(crops)
+    expected = embedder(crops).vectors
     with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(lambda _: embedder(crops), range(8)))
+        results = list(pool.map(lambda _: embedder(crops).vectors, range(8)))
     assert max(np.abs(result - expected).max() for result in results) < 1e-5
 
 
@@ -164,7 +171,7 @@ def test_file_of_the_ir50_layout_embeds(tmp_path):
     embed = embedder_of(path, device="cpu", precision="fp32", flip=False)
     assert embed.model["architecture"] == "IR-50"
     assert embed.model["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert embed(noise(2)).shape == (2, 512)
+    assert embed(noise(2)).vectors.shape == (2, 512)
 
 
 @pytest.mark.parametrize(
@@ -219,11 +226,11 @@ def verification_accuracy(vectors: np.ndarray, names: np.ndarray) -> float:
 @pytest.mark.skipif(not SHARED_DATA.exists(), reason="optional labelled photos are not there")
 def test_lower_precision_costs_no_accuracy(detector):
     crops, names = labelled_crops(detector, photos=250)
-    exact = embedder_of(BUNDLED, device="cpu", precision="fp32")(crops)
-    chosen = embedder_of(BUNDLED, device="cpu")(crops)
+    exact = embedder_of(BUNDLED, device="cpu", precision="fp32")(crops).vectors
+    chosen = embedder_of(BUNDLED, device="cpu")(crops).vectors
     assert (exact * chosen).sum(1).min() >= 0.999
     accuracy = verification_accuracy(exact, names)
     assert accuracy > 0.97
     if has_bf16_units():
-        rough = embedder_of(BUNDLED, device="cpu", precision="bf16")(crops)
+        rough = embedder_of(BUNDLED, device="cpu", precision="bf16")(crops).vectors
         assert abs(verification_accuracy(rough, names) - accuracy) <= 0.001

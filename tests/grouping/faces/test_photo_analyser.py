@@ -1,14 +1,24 @@
 """Photos of every kind through everything that is done to one."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from grouping.config import DetectionSettings
+from grouping.faces.alignment import align_faces
 from grouping.faces.decoding import FORMATS
 from grouping.faces.photo_analyser import PhotoAnalyser, search_side
+from grouping.faces.picture_hash import picture_hash
+from grouping.faces.quality import face_quality
+from grouping.records import (
+    QUALITY_MEASURES,
+    Detections,
+)
+from tests.helpers.cache import assert_same
+from tests.helpers.embedding import half_recognised
 from tests.helpers.files import STORED, turned_file
 
 CHUNK = 4
@@ -18,7 +28,7 @@ MOST_FALSE = 2  # faces that the default score threshold may find where there ar
 @pytest.fixture(scope="module")
 def analyse(detector):
     """Files to their results, in chunks as a run gives them; nothing is embedded."""
-    analyser = PhotoAnalyser(detector, lambda crops: np.ones((len(crops), 1), np.float32))
+    analyser = PhotoAnalyser(detector, half_recognised)
 
     def analyse(paths):
         photos = [path.read_bytes() for path in paths]
@@ -59,6 +69,47 @@ def test_a_face_turned_any_way_is_found_alike(analyse, photos, tmp_path):
     hashes = np.frombuffer(b"".join(r.picture_hash for r in (upright, *others)), np.uint8)
     bits = np.unpackbits(hashes).reshape(len(paths), -1)
     assert np.count_nonzero(bits != bits[0], axis=1).max() <= 8  # of 256
+
+
+def test_the_network_has_its_say_in_the_quality(analyse, photos):
+    (result,) = analyse([photos / "astronaut.jpg"])
+    faces = result.faces
+    image = Image.open(photos / "astronaut.jpg").convert("RGB")
+    crops = align_faces(image, faces.landmarks)
+    found = Detections(faces.boxes, faces.scores, faces.landmarks)
+    judged = face_quality(found, crops, (result.width, result.height))
+    np.testing.assert_array_equal(faces.quality, judged.quality * np.float32(0.5))
+    np.testing.assert_array_equal(faces.measures, judged.measures)
+
+
+def test_faces_embedded_again_are_as_if_found_anew(detector, photos):
+    """Whatever an earlier version knew of them but their places."""
+    data = (photos / "astronaut.jpg").read_bytes()
+    analyse = PhotoAnalyser(detector, half_recognised)
+    (fresh,) = analyse([data])
+    n = len(fresh.faces)
+    stale = replace(fresh.faces, quality=np.zeros(n, np.float32), measures=fresh.faces.measures * 0)
+    known = replace(fresh, faces=stale, crops=None, picture_hash=b"", rotation=90)
+    again = PhotoAnalyser(None, half_recognised).embed_again(data, known)
+    assert_same(replace(again, rotation=0), fresh)
+    np.testing.assert_array_equal(again.crops, fresh.crops)
+    assert again.rotation == 90
+    assert again.faces.measures[0, QUALITY_MEASURES.index("visible")] == 1
+
+
+def test_faces_of_a_photo_that_cannot_be_read_any_more(detector, photos):
+    data = (photos / "astronaut.jpg").read_bytes()
+    analyser = PhotoAnalyser(detector, half_recognised)
+    (known,) = analyser([data])
+    again = analyser.embed_again(data[:100], known)
+    assert again.failure.stage == "decode"
+    assert len(again.faces) == 0
+
+
+def test_a_photo_is_known_by_its_picture_hash(analyse, photos):
+    (result,) = analyse([photos / "astronaut.jpg"])
+    assert result.picture_hash == picture_hash(Image.open(photos / "astronaut.jpg"))
+    assert len(result.picture_hash) == 32
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,14 @@ from scipy.ndimage import laplace
 from scipy.spatial.transform import Rotation
 
 from grouping.faces.alignment import TEMPLATE, align_faces
-from grouping.faces.quality import HEAD, face_quality, head_pose, plausible, sharpness
+from grouping.faces.quality import (
+    HEAD,
+    face_quality,
+    head_pose,
+    plausible,
+    sharpness,
+    visible_share,
+)
 from grouping.records import QUALITY_MEASURES, Detections
 
 
@@ -29,8 +36,11 @@ def noise(spread=30, seed=0):
     return values.clip(0, 255).astype(np.uint8)
 
 
+SIZE = (500, 500)  # of the photo
+
+
 def quality(faces, crops=None):
-    return float(face_quality(faces, noise() if crops is None else crops).quality[0])
+    return float(face_quality(faces, noise() if crops is None else crops, SIZE).quality[0])
 
 
 def test_sharpness_is_the_variance_of_scipys_laplacian():
@@ -90,7 +100,7 @@ def test_a_frontal_sharp_large_face_is_the_best():
 def test_implausible_landmarks_are_worth_nothing(points):
     faces = face(points, (0, 0, 112, 112))
     assert not plausible(faces)[0]
-    judged = face_quality(faces, noise())
+    judged = face_quality(faces, noise(), SIZE)
     assert judged.quality[0] == 0
     assert np.isinf(judged.measures[0, QUALITY_MEASURES.index("alignment_error")])
 
@@ -132,11 +142,46 @@ def test_blur_lowers_the_quality_of_a_real_face(photos, detector):
 
 def test_size_is_the_side_of_the_box_in_pixels():
     faces = face(TEMPLATE, (10, 10, 50, 100))
-    size = face_quality(faces, noise()).measures[0, QUALITY_MEASURES.index("size")]
+    size = face_quality(faces, noise(), SIZE).measures[0, QUALITY_MEASURES.index("size")]
     assert size == pytest.approx(np.sqrt(40 * 90), rel=1e-6)
 
 
+def cut_by(matrix, width, height):
+    """Share of a crop inside of a photo, by drawing the photo into the crop, 8 pixels for one."""
+    inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))
+    places = (np.arange(112 * 8) + 0.5) / 8 - 0.5
+    spots = np.stack([*np.meshgrid(places, places), np.ones((896, 896))], -1) @ inverse.T
+    x, y = spots[..., 0], spots[..., 1]
+    return ((x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)).mean()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_visible_is_the_share_of_the_crop_that_the_photo_has(seed):
+    random = np.random.default_rng(seed)
+    turn, scale = random.uniform(-np.pi, np.pi), random.uniform(0.3, 4)
+    linear = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    shift = random.uniform(-150, 250, 2)
+    points = (TEMPLATE - shift) @ np.linalg.inv(linear).T
+    share = visible_share(points[None].astype(np.float32), 300, 200)[0]
+    assert share == pytest.approx(cut_by(np.column_stack([linear, shift]), 300, 200), abs=0.03)
+
+
+def test_faces_without_a_transform_are_not_visible():
+    assert visible_share(np.full((1, 5, 2), 30, np.float32), 60, 60)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("shift", "visible", "worth"), [(0, 1, 1), (-28, 0.75, 0.5), (-56, 0.5, 0)]
+)
+def test_a_cut_face_is_worth_less(shift, visible, worth):
+    whole = face(TEMPLATE + 50, (50, 50, 162, 162))
+    cut = face(TEMPLATE + np.array([shift, 50]), (shift, 50, shift + 112, 162))
+    judged = face_quality(cut, noise(), SIZE)
+    assert judged.measures[0, QUALITY_MEASURES.index("visible")] == pytest.approx(visible, abs=0.01)
+    assert judged.quality[0] == pytest.approx(worth * quality(whole), abs=0.03)
+
+
 def test_no_faces_have_no_quality():
-    judged = face_quality(Detections.empty(), np.zeros((0, 112, 112, 3), np.uint8))
+    judged = face_quality(Detections.empty(), np.zeros((0, 112, 112, 3), np.uint8), SIZE)
     assert judged.quality.shape == (0,)
     assert judged.measures.shape == (0, len(QUALITY_MEASURES))

@@ -11,6 +11,7 @@ from grouping.faces.decoding import DecodedPhoto
 from grouping.faces.photo_analyser import PhotoAnalyser
 from grouping.faces.tiles import CROWD_COUNT, TILE, TILE_OVERLAP, is_crowd, search_tiles
 from grouping.records import Detections
+from tests.helpers.embedding import no_embedding
 
 SIZES = [(100, 80), (1024, 1024), (1025, 700), (1600, 900), (4000, 3000), (1921, 5000)]
 
@@ -99,10 +100,6 @@ class Counted:
     def __call__(self, *args):
         self.calls += 1
         return search_tiles(*args)
-
-
-def no_embedding(crops):
-    return np.ones((len(crops), 1), np.float32)
 
 
 def stadium(small_face):

@@ -29,11 +29,10 @@ def test_another_model_keeps_the_detections(cache):
     assert cache.load(digest("a"), "mtcnn", "large") is None
     detected = cache.load_detections(digest("a"), "mtcnn")
     np.testing.assert_array_equal(detected.detections.boxes, result_for("a").faces.boxes)
-    vectors = np.eye(3, 8, dtype=np.float32)
-    cache.store(detected.with_embeddings(digest("a"), vectors), "mtcnn", "large")
-    np.testing.assert_array_equal(
-        cache.load(digest("a"), "mtcnn", "large").faces.embeddings, vectors
-    )
+    vectors, signs = np.eye(3, 8, dtype=np.float32), result_for("b").faces.signs
+    other = detected.with_embeddings(digest("a"), vectors, signs, result_for("b").faces.quality)
+    cache.store(other, "mtcnn", "large")
+    assert_same(cache.load(digest("a"), "mtcnn", "large"), other)
     assert_same(cache.load(digest("a"), "mtcnn", "small"), result_for("a"))
 
 

@@ -1,0 +1,142 @@
+"""What a cache knows of a photo, be it of this version or of the one before."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backbone.weights.known_files import CHECKPOINT_FOLDER, MOBILEFACENET_RECORD
+from grouping.config import GroupingConfig
+from grouping.execution.backends import analyse_chunk
+from grouping.execution.face_models import FaceModels
+from grouping.execution.known_results import KnownResults, has_sure_face
+from grouping.records import QUALITY_MEASURES, RECOGNITION_SIGNS, Detections, PhotoFaces
+from grouping.sources.photo import LocalPhoto
+from grouping.storage.cache import Cache
+from grouping.storage.cache_rows import DetectedPhoto
+from tests.helpers.cache import assert_same
+from tests.helpers.old_cache import OLD_DETECTOR, write_old_cache
+
+BUNDLED = CHECKPOINT_FOLDER / MOBILEFACENET_RECORD.file_name
+RECOGNISABLE = RECOGNITION_SIGNS.index("recognisable")
+
+
+@pytest.fixture(scope="module")
+def models():
+    config = GroupingConfig(checkpoint=BUNDLED, device="cpu")
+    return FaceModels(config.detection, config.embedding)
+
+
+@pytest.fixture(scope="module")
+def fresh(models):
+    """A function of the path of a photo: what it gives where nothing is known of it."""
+    known: dict[str, PhotoFaces] = {}
+
+    def analyse(path):
+        if path.name not in known:
+            known[path.name] = replace(models.analyser([path.read_bytes()])[0], crops=None)
+        return known[path.name]
+
+    return analyse
+
+
+def found(models, cache, path) -> PhotoFaces:
+    """What a run with this cache gives for a photo."""
+    known = KnownResults(models, cache)
+    lookup = known.lookup(LocalPhoto.at(path))
+    if lookup.result is not None:
+        return lookup.result
+    (result,) = analyse_chunk(models.analyser, [lookup.work])
+    known.store(result)
+    return replace(result, crops=None)
+
+
+@pytest.mark.parametrize("name", ["astronaut.jpg", "president_biden.jpg"])
+def test_a_cached_photo_is_as_one_found_anew(models, fresh, cache, photos, name):
+    first = found(models, cache, photos / name)
+    again = found(models, cache, photos / name)
+    assert_same(first, fresh(photos / name))
+    assert_same(again, first)
+    assert len(again.picture_hash) == 32
+
+
+def test_quality_is_lowered_by_what_the_network_tells(models, fresh, cache, photos):
+    """A blurred portrait: the quality of the cache is the product, not that of the detection."""
+    from PIL import Image, ImageFilter
+
+    image = Image.open(photos / "president_biden.jpg").filter(ImageFilter.GaussianBlur(6))
+    path = cache.path.parent / "blurred.png"
+    image.save(path)
+    first, again = found(models, cache, path), found(models, cache, path)
+    assert_same(first, again)
+    assert len(first.faces)
+    assert (first.faces.signs[:, RECOGNISABLE] < 1).all()
+
+
+def test_faces_of_version_0_1_0_are_embedded_without_looking_for_them(
+    models, fresh, tmp_path, photos, monkeypatch
+):
+    path = photos / "president_biden.jpg"
+    expected = fresh(path)
+    write_old_cache(tmp_path / "old.sqlite", expected)
+
+    def no_detection(images, settings):
+        assert not images
+        return []
+
+    monkeypatch.setattr(models.analyser, "detector", no_detection)
+    with Cache.open(tmp_path / "old.sqlite") as cache:
+        assert_same(found(models, cache, path), expected)
+        assert_same(found(models, cache, path), expected)
+        assert cache.load(expected.sha256, models.detector_key, models.model_key) is not None
+
+
+@pytest.mark.parametrize("reason", ["score", "roll", "alignment_error", "no face"])
+def test_photos_of_version_0_1_0_without_a_sure_face_are_analysed_anew(
+    models, fresh, tmp_path, photos, reason
+):
+    result = fresh(photos / "astronaut.jpg")
+    faces = result.faces
+    if reason == "no face":
+        faces = faces[:0]
+    elif reason == "score":
+        faces = replace(faces, scores=np.full(len(faces), 0.998, np.float32))
+    else:
+        measures = faces.measures.copy()
+        measures[:, QUALITY_MEASURES.index(reason)] = {"roll": -46, "alignment_error": np.inf}[
+            reason
+        ]
+        faces = replace(faces, measures=measures)
+    write_old_cache(tmp_path / "old.sqlite", replace(result, faces=faces))
+    with Cache.open(tmp_path / "old.sqlite") as cache:
+        lookup = KnownResults(models, cache).lookup(LocalPhoto.at(photos / "astronaut.jpg"))
+    assert lookup.result is None
+    assert lookup.work.known is None
+
+
+def test_the_key_of_version_0_1_0_is_the_one_it_wrote(models):
+    assert models.earlier_detector_key == OLD_DETECTOR
+    assert models.detector_key != OLD_DETECTOR
+
+
+@pytest.mark.parametrize(
+    ("score", "roll", "error", "sure"),
+    [
+        (0.999, 45, 0.2, True),
+        (1.0, -45, 0.0, True),
+        (0.9989, 0, 0.0, False),
+        (1.0, -46, 0.0, False),
+        (1.0, 0, 0.21, False),
+        (1.0, 0, np.inf, False),
+    ],
+)
+def test_a_sure_face_is_certain_upright_and_well_placed(score, roll, error, sure):
+    measures = np.ones((2, len(QUALITY_MEASURES)), np.float32)
+    measures[:, QUALITY_MEASURES.index("roll")] = roll
+    measures[:, QUALITY_MEASURES.index("alignment_error")] = error
+    detections = Detections(
+        np.zeros((2, 4), np.float32),
+        np.array([0.9, score], np.float32),
+        np.zeros((2, 5, 2), np.float32),
+    )
+    assert has_sure_face(DetectedPhoto(10, 10, detections, measures)) == sure
