@@ -18,7 +18,7 @@ from backbone.networks.edgeface import EDGEFACE_PLANS, EdgeFace, EdgePlan
 from backbone.networks.ir50 import IRNet, IRPlan, ir50
 from backbone.networks.iresnet import IResNet
 from backbone.networks.mobilefacenet import MobileFaceNet
-from backbone.weights.known_files import Preprocessing, WeightRecord
+from backbone.weights.known_files import Preprocessing
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -40,13 +40,14 @@ class Architecture:
         name: as its publisher calls it.
         build: makes the module, with untrained weights.
         preprocessing: what its publisher feeds it.
-        threshold: cosine similarity at which the faces of trained weights are grouped.
+        threshold: cosine similarity at which the faces of trained weights are grouped; None where
+            nobody has measured it.
     """
 
     name: str
     build: Callable[[], nn.Module]
     preprocessing: Preprocessing = RGB
-    threshold: float = WeightRecord.threshold
+    threshold: float | None = None
 
 
 def _ir(name: str, units: tuple[int, int, int, int], squeeze: bool = False) -> Architecture:

@@ -77,9 +77,8 @@ class WeightRecord:
         preprocessing: channel order and scaling that the network was trained on.
         inexact: precisions in which some face was measured to turn by more than cosine 0.999
             allows; not taken unless asked for by name.
-        threshold: cosine similarity above which faces are grouped (average linkage).
-        strangers: mean and spread (standard deviation from the quartiles) of the cosine similarity
-            of two people; None where nobody has measured it.
+        threshold: cosine similarity above which faces are grouped (average linkage); None where
+            nobody has measured it: then each album is asked.
         face_sign: what tells faces from crops without one; None to find out when it is loaded.
         cpu_batch: faces in one pass on a CPU: with more their activations fall out of the
             cache, with fewer the last layers have too little to do (bench_embedding).
@@ -95,8 +94,7 @@ class WeightRecord:
     preprocessing: Preprocessing
     inexact: frozenset[str] = frozenset()
     input_size: int = 112
-    threshold: float = 0.40
-    strangers: tuple[float, float] | None = None
+    threshold: float | None = None
     face_sign: FaceSign | None = None
     cpu_batch: int = 8
 
@@ -112,8 +110,6 @@ MOBILEFACENET_RECORD = WeightRecord(
     preprocessing=Preprocessing("BGR", scale=128.0),
     inexact=frozenset({"bf16"}),
     threshold=0.38,
-    # Between 541 people of the news album (bench_album.py).
-    strangers=(0.0046, 0.0939),
     # By hand: groups of blurred, cut or false faces of 341 photos have mean norms of 1.8 to 2.5,
     # those of recognisable people 2.7 to 4.6. Derived from the portraits it is 1.6 to 2.8.
     face_sign=FaceSign("norm", 1.8, 2.8),

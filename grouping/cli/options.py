@@ -184,7 +184,7 @@ def _add_people(parser: argparse.ArgumentParser) -> None:
         type=_threshold,
         metavar="T",
         help="cosine similarity at which faces are one person, or 'auto' to calibrate it on this "
-        "album; default: the network's own",
+        "album; default: the network's own where it was measured, else auto",
     )
     add(
         "--min-photos",

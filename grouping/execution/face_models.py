@@ -120,16 +120,10 @@ class FaceModels:
         return model_info(record, self._checkpoint.name, self.weights_digest)
 
     @property
-    def default_threshold(self) -> float:
-        """The cosine similarity at which faces of this network are grouped."""
+    def default_threshold(self) -> float | None:
+        """The cosine similarity to group its faces at; None where nobody has measured it."""
         record = known_record(self.weights_digest)
         return record.threshold if record else self.analyser.embedder.default_threshold
-
-    @property
-    def strangers(self) -> tuple[float, float] | None:
-        """Mean and spread of the cosine similarity of two people; None where nobody measured it."""
-        record = known_record(self.weights_digest)
-        return record.strangers if record else None
 
     def check(self) -> None:
         """Find out before any photo is touched whether the networks can be used.

@@ -54,7 +54,8 @@ class Embedder:
     Attributes:
         dimension: length of an embedding.
         model: which network this is.
-        default_threshold: cosine similarity at which its faces are grouped.
+        default_threshold: cosine similarity at which its faces are grouped; None where nobody has
+            measured it.
         flip: whether each crop's mirror image is averaged in.
         recognisability: how its faces are told from crops that show nobody.
     """
@@ -63,7 +64,7 @@ class Embedder:
         self,
         runner: Runner,
         model: ModelInfo,
-        default_threshold: float,
+        default_threshold: float | None,
         flip: bool,
         recognisability: Recognisability,
     ) -> None:
