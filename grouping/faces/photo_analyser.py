@@ -100,7 +100,7 @@ class PhotoAnalyser:
     def _found(self, image: DecodedPhoto, seen: Detections) -> Found:
         """Faces good enough, in full-size pixels, of all that was seen in the image searched."""
         settings, least = cascade_of(image, self.settings), self.settings.min_score
-        found = look_again(self.detector, image.image, settings, seen)
+        found = look_again(self.detector, image.image, settings, seen, least)
         faces = found.faces[found.faces.scores >= least]
         return Found(scaled(faces, 1 / image.scale), found.rotation)
 
