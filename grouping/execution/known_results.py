@@ -6,22 +6,13 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from grouping.execution.backends import PhotoWork
-from grouping.records import QUALITY_MEASURES, Fingerprint, PhotoFaces, UInt8
+from grouping.records import Fingerprint, PhotoFaces, UInt8
 from grouping.sources.photo import MemoryPhoto, Photo
 
 if TYPE_CHECKING:
     from grouping.execution.face_models import FaceModels
     from grouping.storage.cache import Cache
-    from grouping.storage.cache_rows import DetectedPhoto
-
-# A photo with such a face is not looked at from other sides: of 801 photos turned by 90, 180 or 270
-# degrees two have one, of 1,671 upright ones all but 103.
-SURE_SCORE = 0.999
-UPRIGHT_ROLL = 45.0  # degrees
-SURE_ALIGNMENT_ERROR = 0.2  # share of the eye distance
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,22 +80,16 @@ class KnownResults:
 
     def _detected(self, content: str) -> PhotoFaces | None:
         """Faces found by an earlier run, to be embedded by another network."""
+        from grouping.faces.turned import has_trusted_face
+
         if self._cache is None:
             return None
         known = self._cache.load_detections(content, self._models.detector_key)
         if known is None:
             known = self._cache.load_detections(content, self._models.earlier_detector_key)
-            if known is None or not has_sure_face(known):
-                return None
+            if known is None or not has_trusted_face(known.detections):
+                return None  # photos without one are looked at from all sides now
         return known.without_embeddings(content) if len(known.detections) else None
-
-
-def has_sure_face(photo: DetectedPhoto) -> bool:
-    """Whether a photo shows an upright face beyond doubt, so that it stands upright itself."""
-    roll = photo.measures[:, QUALITY_MEASURES.index("roll")]
-    error = photo.measures[:, QUALITY_MEASURES.index("alignment_error")]
-    sure = photo.detections.scores >= SURE_SCORE
-    return bool(np.any(sure & (np.abs(roll) <= UPRIGHT_ROLL) & (error <= SURE_ALIGNMENT_ERROR)))
 
 
 def _pixels(photo: Photo) -> UInt8 | None:

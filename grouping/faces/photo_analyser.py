@@ -28,7 +28,9 @@ from grouping.faces.detection import PYRAMID_FACTOR, CascadeSettings, Detector
 from grouping.faces.embedding import Embedder, Embeddings
 from grouping.faces.picture_hash import picture_hash
 from grouping.faces.quality import face_quality
+from grouping.faces.second_look import look_again
 from grouping.faces.tiles import is_crowd, search_tiles
+from grouping.faces.turned import Found, turned, turned_back, turned_quality
 from grouping.records import (
     RECOGNITION_SIGNS,
     Detections,
@@ -65,7 +67,7 @@ class PhotoAnalyser:
         """
         decoded = [self._decode(photo) for photo in photos]
         good = [d for d in decoded if isinstance(d, DecodedPhoto)]
-        found = iter(
+        seen = iter(
             self.detector([d.image for d in good], [cascade_of(d, self.settings) for d in good])
         )
         results = []
@@ -73,9 +75,9 @@ class PhotoAnalyser:
             if isinstance(image, Failure):
                 results.append(PhotoFaces(sha256=digest(photo), failure=image))
                 continue
-            faces = next(found)
+            found = self._found(image, next(seen))
             try:
-                results.append(self._described(photo, image, faces))
+                results.append(self._described(photo, image, found))
             except PhotoError as error:  # the reduced image decodes, a larger one does not
                 results.append(PhotoFaces(sha256=digest(photo), failure=Failure.of(error)))
         return self._embedded(results)
@@ -90,11 +92,10 @@ class PhotoAnalyser:
             return replace(known, faces=FaceSet.empty(), failure=image)
         faces = Detections(known.faces.boxes, known.faces.scores, known.faces.landmarks)
         try:
-            judged = self._judged(photo, image, faces)
+            judged = self._judged(photo, image, Found(faces, known.rotation))
         except PhotoError as error:
             return replace(known, faces=FaceSet.empty(), failure=Failure.of(error))
-        judged = replace(judged, rotation=known.rotation, warnings=known.warnings)
-        return self._embedded([judged])[0]
+        return self._embedded([replace(judged, warnings=known.warnings)])[0]
 
     def _decode(self, photo: PhotoInput) -> DecodedPhoto | Failure:
         try:
@@ -105,16 +106,22 @@ class PhotoAnalyser:
         except PhotoError as error:
             return Failure.of(error)
 
-    def _described(self, photo: PhotoInput, image: DecodedPhoto, found: Detections) -> PhotoFaces:
-        """Faces in full-size pixels, as :meth:`_judged` gives them."""
-        found = found[found.scores >= self.settings.min_score]
-        faces = scaled(found, 1 / image.scale)
-        if self.settings.crowds and is_crowd(faces, image):
-            faces = self._with_tiles(photo, image, faces)
-        return self._judged(photo, image, faces)
+    def _found(self, image: DecodedPhoto, seen: Detections) -> Found:
+        """Faces good enough, in full-size pixels, of all that was seen in the image searched."""
+        settings, least = cascade_of(image, self.settings), self.settings.min_score
+        found = look_again(self.detector, image.image, settings, seen, least)
+        faces = found.faces[found.faces.scores >= least]
+        return Found(scaled(faces, 1 / image.scale), found.rotation)
 
-    def _judged(self, photo: PhotoInput, image: DecodedPhoto, faces: Detections) -> PhotoFaces:
+    def _described(self, photo: PhotoInput, image: DecodedPhoto, found: Found) -> PhotoFaces:
+        """Faces in full-size pixels, as :meth:`_judged` gives them."""
+        if self.settings.crowds and is_crowd(found.faces, image):
+            found = Found(self._with_tiles(photo, image, found), found.rotation)
+        return self._judged(photo, image, found)
+
+    def _judged(self, photo: PhotoInput, image: DecodedPhoto, found: Found) -> PhotoFaces:
         """Faces in full-size pixels with crops and quality, embeddings still missing."""
+        faces = found.faces
         crops = self._crops(photo, image, faces.landmarks)
         quality = face_quality(faces, crops, (image.width, image.height))
         columns = FaceSet(
@@ -122,7 +129,7 @@ class PhotoAnalyser:
             faces.boxes,
             faces.scores,
             faces.landmarks,
-            quality.quality,
+            turned_quality(quality.quality, faces.scores, found.rotation),
             quality.measures,
             _placeholder(len(faces)),
             unknown_signs(len(faces)),
@@ -134,14 +141,18 @@ class PhotoAnalyser:
             crops,
             digest(photo),
             image.warnings,
+            rotation=found.rotation,
             picture_hash=picture_hash(image.image),
         )
 
-    def _with_tiles(self, photo: PhotoInput, image: DecodedPhoto, faces: Detections) -> Detections:
-        whole = image if image.scale == 1 else self._larger(photo, image, 1)
-        extra = search_tiles(self.detector, whole.image, self.settings.min_score)
-        cover = box_iou(extra.boxes, faces.boxes, of_smaller=True).max(1, initial=0)
-        return concatenated(faces, extra[cover < SAME_FACE_COVER])
+    def _with_tiles(self, photo: PhotoInput, image: DecodedPhoto, found: Found) -> Detections:
+        """The faces found and those of a crowd's second pass, from the side that is up."""
+        whole = (image if image.scale == 1 else self._larger(photo, image, 1)).image
+        upright = turned(whole, found.rotation)
+        extra = search_tiles(self.detector, upright, self.settings.min_score)
+        extra = turned_back(extra, found.rotation, whole.size)
+        cover = box_iou(extra.boxes, found.faces.boxes, of_smaller=True).max(1, initial=0)
+        return concatenated(found.faces, extra[cover < SAME_FACE_COVER])
 
     def _crops(self, photo: PhotoInput, image: DecodedPhoto, landmarks: Float32) -> UInt8:
         """Cut from the decoded image where it has the pixels, else from a larger one.

@@ -35,7 +35,7 @@ FACELESS_KINDS = ("noise", "corner", "shifted")  # what a sign has to tell from 
 
 GREYS = (0, 64, 128, 192)
 NOISE_CELLS = (3, 5, 8, 14, 28)  # across a crop, coloured at random
-NOISE_EACH = 4  # pictures of each
+NOISE_EACH = 2  # pictures of each; every one costs a pass of the network when it is loaded
 NOISE_SEED = 0
 BLUR_RADIUS = 10  # px, standard deviation: eyes and mouth are gone
 COARSE_SIDE = 8  # px that are left of a face

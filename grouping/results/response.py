@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 # Similarities within a group that are in memory at a time.
 BLOCK = 4_000_000
 
+ON_ITS_SIDE = "the photo seems to lie on its side"
+UPSIDE_DOWN = "the photo seems to be upside down"
+
 
 def build_response(
     result: GroupingResult,
@@ -92,8 +95,8 @@ def _image(result: GroupingResult, i: int, faces: list[FaceEntry], entry: Any) -
         image["rotation"] = outcome.rotation
     if outcome.failure is not None:
         image["error"] = outcome.failure.reason
-    if outcome.warnings:
-        image["warnings"] = list(outcome.warnings)
+    if remarks := [*outcome.warnings, *_turned(outcome.rotation)]:
+        image["warnings"] = remarks
     return cast(ImageEntry, image)
 
 
@@ -101,6 +104,13 @@ def _named(photo_id: Any, location: str, entry: Any) -> dict[str, Any]:
     """Id and address of a photo that came without a dictionary; pixels have no address."""
     in_memory = entry is not None and not isinstance(entry, str | Path)
     return {"id": photo_id, "url": None if in_memory else location}
+
+
+def _turned(rotation: int) -> list[str]:
+    """What is said of a photo that has to be turned by so many degrees."""
+    if not rotation:
+        return []
+    return [UPSIDE_DOWN if rotation == 180 else ON_ITS_SIDE]
 
 
 def _seen(faces: list[FaceEntry], failed: bool) -> list[int]:

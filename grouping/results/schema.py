@@ -85,7 +85,7 @@ class ImageEntry(TypedDict):
             no face, ``[NOT_READ]`` not read.
         faces: in the detector's order.
         error: why it could not be used.
-        warnings: remarks on its file.
+        warnings: remarks on its file, and on the side it lies on.
     """
 
     id: Any

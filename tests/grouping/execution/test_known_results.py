@@ -9,11 +9,10 @@ from backbone.weights.known_files import CHECKPOINT_FOLDER, MOBILEFACENET_RECORD
 from grouping.config import GroupingConfig
 from grouping.execution.backends import analyse_chunk
 from grouping.execution.face_models import FaceModels
-from grouping.execution.known_results import KnownResults, has_sure_face
-from grouping.records import QUALITY_MEASURES, RECOGNITION_SIGNS, Detections, PhotoFaces
+from grouping.execution.known_results import KnownResults
+from grouping.records import RECOGNITION_SIGNS, PhotoFaces
 from grouping.sources.photo import LocalPhoto
 from grouping.storage.cache import Cache
-from grouping.storage.cache_rows import DetectedPhoto
 from tests.helpers.cache import assert_same
 from tests.helpers.old_cache import OLD_DETECTOR, write_old_cache
 
@@ -91,7 +90,7 @@ def test_faces_of_version_0_1_0_are_embedded_without_looking_for_them(
         assert cache.load(expected.sha256, models.detector_key, models.model_key) is not None
 
 
-@pytest.mark.parametrize("reason", ["score", "roll", "alignment_error", "no face"])
+@pytest.mark.parametrize("reason", ["score", "roll", "no face"])
 def test_photos_of_version_0_1_0_without_a_sure_face_are_analysed_anew(
     models, fresh, tmp_path, photos, reason
 ):
@@ -102,11 +101,9 @@ def test_photos_of_version_0_1_0_without_a_sure_face_are_analysed_anew(
     elif reason == "score":
         faces = replace(faces, scores=np.full(len(faces), 0.998, np.float32))
     else:
-        measures = faces.measures.copy()
-        measures[:, QUALITY_MEASURES.index(reason)] = {"roll": -46, "alignment_error": np.inf}[
-            reason
-        ]
-        faces = replace(faces, measures=measures)
+        quarter = np.array([[0, -1], [1, 0]], np.float32)
+        middle = faces.landmarks.mean(axis=1, keepdims=True)
+        faces = replace(faces, landmarks=(faces.landmarks - middle) @ quarter + middle)
     write_old_cache(tmp_path / "old.sqlite", replace(result, faces=faces))
     with Cache.open(tmp_path / "old.sqlite") as cache:
         lookup = KnownResults(models, cache).lookup(LocalPhoto.at(photos / "astronaut.jpg"))
@@ -117,26 +114,3 @@ def test_photos_of_version_0_1_0_without_a_sure_face_are_analysed_anew(
 def test_the_key_of_version_0_1_0_is_the_one_it_wrote(models):
     assert models.earlier_detector_key == OLD_DETECTOR
     assert models.detector_key != OLD_DETECTOR
-
-
-@pytest.mark.parametrize(
-    ("score", "roll", "error", "sure"),
-    [
-        (0.999, 45, 0.2, True),
-        (1.0, -45, 0.0, True),
-        (0.9989, 0, 0.0, False),
-        (1.0, -46, 0.0, False),
-        (1.0, 0, 0.21, False),
-        (1.0, 0, np.inf, False),
-    ],
-)
-def test_a_sure_face_is_certain_upright_and_well_placed(score, roll, error, sure):
-    measures = np.ones((2, len(QUALITY_MEASURES)), np.float32)
-    measures[:, QUALITY_MEASURES.index("roll")] = roll
-    measures[:, QUALITY_MEASURES.index("alignment_error")] = error
-    detections = Detections(
-        np.zeros((2, 4), np.float32),
-        np.array([0.9, score], np.float32),
-        np.zeros((2, 5, 2), np.float32),
-    )
-    assert has_sure_face(DetectedPhoto(10, 10, detections, measures)) == sure

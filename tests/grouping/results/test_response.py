@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from grouping.config import GroupingConfig
 from grouping.people.group_faces import GroupingRules, group_faces
-from grouping.records import PhotoFaces
-from grouping.results.response import build_response, previous_faces
+from grouping.records import FaceSet, PhotoFaces
+from grouping.results.response import ON_ITS_SIDE, UPSIDE_DOWN, build_response, previous_faces
 from grouping.results.run_result import GroupingResult
-from grouping.sources.photo import MemoryPhoto
+from grouping.sources.photo import LocalPhoto, MemoryPhoto
 from tests.helpers.vectors import face_set, hard_vectors, unit
 
 
@@ -78,3 +79,37 @@ def test_faces_say_how_they_are_seen(result: GroupingResult) -> None:
     assert second["pose"] == {"yaw": None, "pitch": None, "roll": None}
     assert second["visible"] is None
     json.dumps(images, allow_nan=False)
+
+
+def image_entry(**columns):
+    """The entry of a single photo without faces."""
+    photo = PhotoFaces(width=40, height=30, sha256="00", **columns)
+    faces = FaceSet.empty()
+    result = GroupingResult(
+        photos=(LocalPhoto.at(Path("a.jpg")),),
+        outcomes=(photo,),
+        faces=faces,
+        crops=None,
+        grouping=group_faces(faces, GroupingRules(threshold=0.4)),
+        copy_of=np.array([-1]),
+        model=None,
+        threshold=0.4,
+        config=GroupingConfig(),
+    )
+    return build_response(result)[1][0]
+
+
+@pytest.mark.parametrize(
+    ("rotation", "remarks"),
+    [
+        (0, ["cut"]),
+        (90, ["cut", ON_ITS_SIDE]),
+        (180, ["cut", UPSIDE_DOWN]),
+        (270, ["cut", ON_ITS_SIDE]),
+    ],
+)
+def test_the_side_a_photo_lies_on_is_said(rotation, remarks):
+    entry = image_entry(rotation=rotation, warnings=("cut",))
+    assert entry.get("rotation", 0) == rotation
+    assert entry["warnings"] == remarks
+    assert "warnings" not in image_entry()
