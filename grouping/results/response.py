@@ -81,11 +81,13 @@ def _image(result: GroupingResult, i: int, faces: list[FaceEntry], entry: Any) -
     image.update(
         width=outcome.width,
         height=outcome.height,
-        rotation=outcome.rotation,
         sha256=outcome.sha256,
         group_idx=_seen(faces, outcome.failure is not None),
         faces=faces,
     )
+    image.pop("rotation", None)  # of an earlier run, where its images are given again
+    if outcome.rotation:
+        image["rotation"] = outcome.rotation
     if outcome.failure is not None:
         image["error"] = outcome.failure.reason
     if remarks := [*outcome.warnings, *_turned(outcome.rotation)]:

@@ -43,8 +43,7 @@ class ImageEntry(TypedDict):
         id: the caller's.
         url: where it is; None where it came in memory.
         width, height: pixels, upright; 0 where it was not read.
-        rotation: degrees, 0, 90, 180 or 270, by which the upright photo has to be turned clockwise
-            to show its faces upright: not 0 where it lies on a side.
+        rotation: degrees by which it has to be turned clockwise to be upright; absent where 0.
         sha256: of its bytes; None where it was not read.
         group_idx: the groups seen, ascending; ``[NO_GROUP]`` faces but no group, ``[NO_FACE]``
             no face, ``[NOT_READ]`` not read.
@@ -57,7 +56,7 @@ class ImageEntry(TypedDict):
     url: str | None
     width: int
     height: int
-    rotation: int
+    rotation: NotRequired[int]
     sha256: str | None
     group_idx: list[int]
     faces: list[FaceEntry]
