@@ -1,6 +1,7 @@
 """A second look at photos in which the cascade is certain of nothing: dark, turned, filled.
 
-Of photos with a good upright face nothing is looked at again, and their faces stay as they are.
+A photo with a good upright face that does not fill the frame is not looked at again, and its faces
+stay as they are.
 """
 
 from __future__ import annotations

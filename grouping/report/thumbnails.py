@@ -129,7 +129,8 @@ class Thumbnails:
         for face in faces:
             if face.idx in self._portraits:
                 portrait = _portrait(decoded.image, face, decoded.scale)
-                self._save(portrait, self.portrait_name(face))
+                rotation = self._album.images[photo].get("rotation", 0)  # of a photo on its side
+                self._save(portrait.rotate(-rotation), self.portrait_name(face))
         self._save(_preview(decoded.image), self.preview_name(photo))
 
     def _save(self, picture: Image.Image, name: str) -> None:

@@ -111,5 +111,6 @@ def image_entry(**columns):
 def test_the_side_a_photo_lies_on_is_said(rotation, remarks):
     entry = image_entry(rotation=rotation, warnings=("cut",))
     assert entry.get("rotation", 0) == rotation
+    assert ("rotation" in entry) == (rotation != 0)
     assert entry["warnings"] == remarks
     assert "warnings" not in image_entry()
