@@ -80,7 +80,7 @@ class GroupingConfig:
         cluster: ``"agglomerative"`` or ``"hdbscan"``.
         threshold: cosine similarity at which faces are one person; None for the network's own
             default, ``"auto"`` to calibrate it on this album.
-        min_photos: different photos that a person must be seen in.
+        min_photos: different pictures that a person must be seen in.
         one_face_per_photo: two faces of one photo are two people.
         allow_same_face: unless they are one face seen twice: a mirror, a print on the wall.
         allow_cpu_fallback: go on on the CPU, with a warning, where a device fails.

@@ -191,7 +191,7 @@ def _add_people(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=GroupingConfig.min_photos,
         metavar="N",
-        help="different photos a person must be seen in (default %(default)s)",
+        help="pictures, copies not counted, that a person must be in (default %(default)s)",
     )
     add(
         "--several-faces-per-photo",

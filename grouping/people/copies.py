@@ -16,11 +16,11 @@ import numpy as np
 from grouping.boxes import box_iou
 from grouping.errors import InputError
 from grouping.records import FaceSet, Float32, Int32, Int64, UInt8
-from grouping.similarity.near_hashes import HASH_BYTES, near_hashes
+from grouping.similarity.near_hashes import HASH_BYTES, comparisons, near_hashes
 
-# Bits in which copies differ at most. Of 230 photos saved again, resized to a quarter or toned, 1
-# in 500 copies differed in more; 35 real pairs in 0 to 8; frames of a burst in 30 and more unless
-# little moves. Pictures of an album of 1,460 news photos differ in 56 and more.
+# Bits in which copies differ at most. Of some 2,000 copies of 244 photos (saved again, resized to a
+# half and a quarter, toned) one differed in more; 35 real pairs in 0 to 8; frames of a burst in 30
+# and more unless little moves. Pictures of an album of 1,460 news photos differ in 56 and more.
 COPY_BITS = 20
 # Faces of copies: how much their boxes cover each other at least, in shares of the photo's sides,
 # and how similar they are where both are good enough to tell people apart. At a quarter of the size
@@ -31,7 +31,8 @@ COPY_SIMILARITY = 0.4
 TELLING_QUALITY = 0.5
 LEAST_QUALITY = 0.05  # what a face counts at least
 SHAPE_TOLERANCE = 0.03  # by which the ratio of width to height may differ
-FEW = 256  # photos compared one by one
+FEW = 256  # photos compared all with all
+USUAL = 64  # comparisons of a photo that are worth making before any copy is left out
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,10 +150,12 @@ class _Search:
     def among(self, photos: Int64) -> None:
         """Find the copies among (q,) photos, the likeliest original first.
 
-        The second half is compared with those of the first that turn out to be originals, so that
-        a thousand copies of one picture are not compared with each other.
+        Where many are alike, the second half is compared with those of the first that turn out to
+        be originals, so that a thousand copies of one picture are not compared with each other.
         """
-        if len(photos) <= FEW:
+        hashes = self.hashes[photos]
+        usual = len(photos) <= FEW or comparisons(hashes, hashes, COPY_BITS) <= USUAL * len(photos)
+        if usual:
             self._settle(photos, photos)
             return
         half = len(photos) // 2

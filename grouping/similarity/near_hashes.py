@@ -44,15 +44,22 @@ def near_hashes(a: UInt8, b: UInt8, most: int) -> Int64:
     Returns:
         (p, 2) int64, a row of ``a`` and one of ``b``, ascending.
     """
-    byte_pairs = _byte_pairs(most)
-    if len(a) * len(b) <= FEW or _shared_keys(a, b, byte_pairs) >= len(a) * len(b):
+    every = len(a) * len(b)
+    if every <= FEW or comparisons(a, b, most) == every:
         return _compared_all(a, b, most)
     found = [
         _near(a, b, rows_a, rows_b, most)
-        for i, j in byte_pairs
+        for i, j in _byte_pairs(most)
         for rows_a, rows_b in _of_equal_keys(_keys(a, i, j), _keys(b, i, j))
     ]
     return np.unique(np.concatenate(found), axis=0)
+
+
+def comparisons(a: UInt8, b: UInt8, most: int) -> int:
+    """Return how many pairs of hashes :func:`near_hashes` compares, at most all."""
+    keys = ((_keys(a, i, j), _keys(b, i, j)) for i, j in _byte_pairs(most))
+    shared = sum(int(_counts(one) @ _counts(other)) for one, other in keys)
+    return min(shared, len(a) * len(b))
 
 
 def _byte_pairs(most: int) -> list[tuple[int, int]]:
@@ -64,12 +71,6 @@ def _byte_pairs(most: int) -> list[tuple[int, int]]:
 def _keys(hashes: UInt8, i: int, j: int) -> UInt16:
     """Return (n,) uint16, two bytes of each of (n, 32) uint8 hashes."""
     return np.asarray(hashes[:, i].astype(np.uint16) << 8 | hashes[:, j], np.uint16)
-
-
-def _shared_keys(a: UInt8, b: UInt8, byte_pairs: list[tuple[int, int]]) -> int:
-    """Return how many comparisons it takes to compare those who share a key."""
-    keys = ((_keys(a, i, j), _keys(b, i, j)) for i, j in byte_pairs)
-    return sum(int(_counts(one) @ _counts(other)) for one, other in keys)
 
 
 def _counts(keys: UInt16) -> Int64:
@@ -91,15 +92,19 @@ def _of_equal_keys(keys_a: UInt16, keys_b: UInt16) -> Iterator[tuple[Int64, Int6
 
 
 def _quarter(hashes: UInt8) -> UInt64:
-    """Return (n,) uint64, a quarter of the bits of (n, 32) uint8 hashes."""
+    """Return (n,) uint64, a quarter of the bits of (n, 32) uint8 hashes: most pairs fail by it."""
     return np.ascontiguousarray(hashes[:, : HASH_BYTES // 4]).view(np.uint64)[:, 0]
+
+
+def _ones(values: UInt64) -> UInt8:
+    """Return (...) uint8, how many bits of each of (...) uint64 are set."""
+    parts = _ONES[values.view(np.uint16).reshape(*values.shape, 4)]
+    return np.asarray(parts[..., 0] + parts[..., 1] + parts[..., 2] + parts[..., 3], np.uint8)
 
 
 def _near(a: UInt8, b: UInt8, rows_a: Int64, rows_b: Int64, most: int) -> Int64:
     """Return (p, 2) int64, those of the pairs of rows that differ in at most ``most`` bits."""
-    # A quarter of the bits tells most of them apart.
-    different = _quarter(a)[rows_a] ^ _quarter(b)[rows_b]
-    maybe = np.flatnonzero(_ONES[different.view(np.uint16)].reshape(-1, 4).sum(axis=1) <= most)
+    maybe = _ones(_quarter(a)[rows_a] ^ _quarter(b)[rows_b]) <= most
     rows_a, rows_b = rows_a[maybe], rows_b[maybe]
     near = bits_apart(a[rows_a], b[rows_b]) <= most
     return np.stack([rows_a[near], rows_b[near]], axis=1)
@@ -108,8 +113,10 @@ def _near(a: UInt8, b: UInt8, rows_a: Int64, rows_b: Int64, most: int) -> Int64:
 def _compared_all(a: UInt8, b: UInt8, most: int) -> Int64:
     """Return (p, 2) int64, as :func:`near_hashes`, by comparing all with all."""
     step = max(1, PORTION // max(len(b), 1))
+    quarter_a, quarter_b = _quarter(a), _quarter(b)
     found = [np.zeros((0, 2), np.int64)]
     for start in range(0, len(a), step):
-        near = bits_apart(a[start : start + step, None], b[None]) <= most
-        found.append(np.argwhere(near) + np.array([start, 0]))
+        maybe = _ones(quarter_a[start : start + step, None] ^ quarter_b) <= most
+        rows_a, rows_b = np.nonzero(maybe)
+        found.append(_near(a, b, rows_a + start, rows_b, most))
     return np.concatenate(found)

@@ -102,9 +102,10 @@ def in_order(pictures: Pictures, order: np.ndarray) -> Pictures:
     )
 
 
-@pytest.mark.parametrize("few", [1, 7, 256])
-def test_copies_by_their_definition_in_any_order(monkeypatch, few):
+@pytest.mark.parametrize(("few", "usual"), [(1, 0), (7, 0), (7, 64), (1, 1000), (256, 64)])
+def test_copies_by_their_definition_in_any_order(monkeypatch, few, usual):
     monkeypatch.setattr(module, "FEW", few)
+    monkeypatch.setattr(module, "USUAL", usual)
     pictures = an_album(200, seed=few)
     found = find_copies(pictures)
     assert found.tolist() == by_definition(pictures).tolist()

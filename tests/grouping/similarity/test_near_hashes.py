@@ -55,9 +55,9 @@ def test_a_pair_whose_bits_are_spread_as_badly_as_can_be(monkeypatch):
         ]
 
 
-def test_many_alike_are_compared_one_by_one(monkeypatch):
+def test_many_alike_are_compared_all_with_all(monkeypatch):
     monkeypatch.setattr(module, "FEW", 0)
-    monkeypatch.setattr(module, "_near", None)
+    monkeypatch.setattr(module, "_of_equal_keys", None)
     same = np.full((300, 32), 7, np.uint8)
     assert len(near_hashes(same, same, MOST)) == 300 * 300
 
