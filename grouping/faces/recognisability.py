@@ -121,7 +121,8 @@ def measure_recognisability(
             mirror images there is no agreement, and a network that only that tells of has none.
     """
     pictures = pictures_of_nobody(portraits)
-    given = {kind: embed_raw(network, crops, mirrored) for kind, crops in pictures.items()}
+    needed = NOBODY_KINDS if sign else tuple(pictures)  # each costs a pass of the network
+    given = {kind: embed_raw(network, pictures[kind], mirrored) for kind in needed}
     directions = np.stack([_direction(given[kind].sums) for kind in NOBODY_KINDS])
     if sign is None:
         faceless = [given[kind] for kind in FACELESS_KINDS]

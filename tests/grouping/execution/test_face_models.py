@@ -69,10 +69,3 @@ def test_no_checkpoint_at_all_is_a_model_error(tmp_path, monkeypatch):
     models = shared_models(GroupingConfig(min_face=77))  # none that another test has asked for
     with pytest.raises(ModelError, match="FACE_GROUPING_CHECKPOINT"):
         models.check()
-
-
-def test_what_is_known_of_strangers_is_the_record_s(bundled, tmp_path):
-    assert shared_models(GroupingConfig(checkpoint=bundled)).strangers == (0.0046, 0.0939)
-    unknown = tmp_path / "mine.pth"
-    unknown.write_bytes(b"any other file")
-    assert shared_models(GroupingConfig(checkpoint=unknown)).strangers is None
