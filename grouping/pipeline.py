@@ -96,7 +96,9 @@ class GroupingPipeline:
         constraints = corrections.constraints if corrections else None
         calibration = self._calibration(faces, constraints, picture, same_as)
         threshold = self._threshold(calibration)
-        grouping = group_faces(faces, self._rules(threshold), constraints, picture, same_as)
+        grouping = group_faces(
+            faces, self._rules(threshold, calibration is not None), constraints, picture, same_as
+        )
         return GroupingResult(
             photos=photos,
             outcomes=outcomes,
@@ -111,7 +113,7 @@ class GroupingPipeline:
             corrections=corrections,
         )
 
-    def _rules(self, threshold: float) -> GroupingRules:
+    def _rules(self, threshold: float, calibrated: bool) -> GroupingRules:
         """Return the settings that concern people; the threshold may come from the album."""
         from grouping.people.group_faces import GroupingRules
 
@@ -121,6 +123,7 @@ class GroupingPipeline:
             min_photos=self.config.min_photos,
             one_face_per_photo=self.config.one_face_per_photo,
             allow_same_face=self.config.allow_same_face,
+            measured=None if calibrated else self.models.default_threshold,
         )
 
     def _calibration(

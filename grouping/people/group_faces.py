@@ -76,6 +76,8 @@ class GroupingRules:
         one_face_per_photo: two faces of one photo never share a group.
         allow_same_face: unless they are one face seen twice.
         core_quality: faces of lower quality make no groups and are only attached to them.
+        measured: the threshold that is right for the network, where ``threshold`` is another:
+            purity and merge suggestions are judged by it. None where it is the same.
 
     Raises:
         InputError: an unknown method.
@@ -87,6 +89,7 @@ class GroupingRules:
     one_face_per_photo: bool = True
     allow_same_face: bool = True
     core_quality: float = CORE_QUALITY
+    measured: float | None = None
 
     def __post_init__(self) -> None:
         if self.method not in CLUSTERERS:
@@ -257,7 +260,8 @@ def _described(
     similarity = groups.products_with_own(groups.directions())
     cohesion = groups.totals(similarity[groups.inside]) / groups.sizes
     near, near_similarity = evidence(groups)
-    impostors = Impostors.of_threshold(rules.threshold)
+    right = rules.threshold if rules.measured is None else rules.measured
+    impostors = Impostors.of_threshold(right)
     alone = (labels < 0) & (faces.quality >= rules.core_quality)
     people = len(groups) + int(alone.sum())
     return Grouping(

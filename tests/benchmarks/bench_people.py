@@ -175,7 +175,7 @@ def print_review(albums: list[Album]) -> None:
             continue
         default = album.result.threshold
         for threshold in (default - 0.12, default - 0.06, default, default + 0.06):
-            rules = GroupingRules(threshold=threshold)
+            rules = GroupingRules(threshold=threshold, measured=default)
             faces, copy_of = album.result.faces, album.result.copy_of
             picture = picture_of_faces(faces.photo_index, copy_of)
             grouping = group_faces(faces, rules, picture=picture)

@@ -62,3 +62,15 @@ def test_expected_is_the_share_found_on_hard_faces() -> None:
     right = [np.bincount(person[result.labels == k]).max() for k in range(len(result))]
     expected = float((result.purity * sizes).sum() / sizes.sum())
     assert expected == pytest.approx(sum(right) / sizes.sum(), abs=0.04)
+
+
+def test_at_a_threshold_that_is_too_low_purity_is_judged_by_the_right_one() -> None:
+    vectors = np.concatenate([looks(8, 6, within=0.6), looks(9, 6, within=0.6)])
+    shared = unit(vectors.sum(axis=0, keepdims=True))
+    alike = unit(vectors + 0.75 * shared)  # two people who are alike: 0.30 on average
+    faces = face_set(alike)
+    low = GroupingRules(threshold=0.20, min_photos=1)
+    told = GroupingRules(threshold=0.20, min_photos=1, measured=0.38)
+    one = group_faces(faces, low)
+    assert len(one) == len(group_faces(faces, told)) == 1
+    assert group_faces(faces, told).purity[0] < one.purity[0]
