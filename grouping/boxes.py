@@ -18,6 +18,9 @@ SAME_FACE_IOU = 0.5
 # Boxes found twice in one photo, at two scales, are one face where they share at least this much
 # of the smaller one.
 SAME_FACE_COVER = 0.5
+# A box that ends less than this share of its long side from the photo's edge ends there: half a
+# pixel of the image searched, where the smallest faces have 16.
+AT_EDGE = 0.03
 
 
 def box_iou(a: Float32, b: Float32, *, of_smaller: bool = False, margin: float = 0) -> Float32:
@@ -139,6 +142,13 @@ def clip_boxes(boxes: Float32, width: float, height: float) -> Float32:
     limits = np.array([width, height, width, height], np.float32)
     inside: Float32 = np.clip(boxes, 0, limits).astype(np.float32)
     return inside
+
+
+def sides_at_edge(boxes: Float32, width: float, height: float) -> npt.NDArray[np.bool_]:
+    """Tell which sides of each box (n, 4) lie on the edge of a photo, or beyond: (n, 4) bool."""
+    near = AT_EDGE * (boxes[:, 2:] - boxes[:, :2]).max(1, keepdims=True)
+    low, high = boxes[:, :2] <= near, boxes[:, 2:] >= np.array([width, height]) - near
+    return np.concatenate([low, high], 1)
 
 
 def _areas(boxes: Float32, margin: float) -> Float32:

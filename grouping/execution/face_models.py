@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from grouping.faces.photo_analyser import PhotoAnalyser
 
 # Part of every cache key: raise it when a change of the code changes what a photo gives.
-DETECTION_VERSION = 4
+DETECTION_VERSION = 5
 EMBEDDING_VERSION = 2
-# Found the same faces in photos that stand upright, but looked at them from no other side.
+# Found the same faces in photos that stand upright, but for faces at the border, and looked at them
+# from no other side.
 EARLIER_DETECTION_VERSION = 3
 
 MODELS_KEPT = 4  # configurations whose networks one process keeps loaded

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from grouping.boxes import sides_at_edge, to_squares
 from grouping.execution.backends import PhotoWork
 from grouping.records import Fingerprint, PhotoFaces, UInt8
 from grouping.sources.photo import MemoryPhoto, Photo
@@ -13,6 +14,7 @@ from grouping.sources.photo import MemoryPhoto, Photo
 if TYPE_CHECKING:
     from grouping.execution.face_models import FaceModels
     from grouping.storage.cache import Cache
+    from grouping.storage.cache_rows import DetectedPhoto
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,16 +82,28 @@ class KnownResults:
 
     def _detected(self, content: str) -> PhotoFaces | None:
         """Faces found by an earlier run, to be embedded by another network."""
-        from grouping.faces.turned import has_trusted_face
-
         if self._cache is None:
             return None
         known = self._cache.load_detections(content, self._models.detector_key)
         if known is None:
             known = self._cache.load_detections(content, self._models.earlier_detector_key)
-            if known is None or not has_trusted_face(known.detections):
-                return None  # photos without one are looked at from all sides now
+            if known is None or not _still_right(known):
+                return None
         return known.without_embeddings(content) if len(known.detections) else None
+
+
+def _still_right(known: DetectedPhoto) -> bool:
+    """Whether this version finds the same in a photo as the version before did.
+
+    Photos without a trusted face are looked at from all sides now. Candidates are squares; where
+    one hung over the edge of the photo, its landmarks were wrong.
+    """
+    from grouping.faces.turned import has_trusted_face
+
+    squares = to_squares(known.detections.boxes)
+    if sides_at_edge(squares, known.width, known.height).any():
+        return False
+    return has_trusted_face(known.detections)
 
 
 def _pixels(photo: Photo) -> UInt8 | None:

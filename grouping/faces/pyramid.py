@@ -67,21 +67,21 @@ class Pyramid:
     def crops(self, boxes: Float32, side: int) -> Float32:
         """Return each box area-averaged to (n, side, side, 3) float32, 0..255.
 
+        What is outside of the photo is black, as the cascade's authors have it. Most transcriptions
+        squeeze what is left of a cut face into the square, and get its landmarks wrong.
+
         Args:
-            boxes: (n, 4) float32 in pixels counted from one, as the cascade's authors count; the
-                parts of a box outside the photo are left out.
+            boxes: (n, 4) float32 in pixels counted from one, as the cascade's authors count.
             side: pixels a side that come out.
         """
-        width, height = self.size
-        x1, x2 = _inside(boxes[:, 0], boxes[:, 2], width)
-        y1, y2 = _inside(boxes[:, 1], boxes[:, 3], height)
-        left, right = (x1[:, None] + w for w in _windows((x2 - x1)[:, None], side))
-        top, bottom = (y1[:, None] + w for w in _windows((y2 - y1)[:, None], side))
+        x = _windows_along(boxes[:, 0], boxes[:, 2], side)
+        y = _windows_along(boxes[:, 1], boxes[:, 3], side)
         crops = np.empty((len(boxes), side, side, 3), np.float32)
         for block in _blocks(len(boxes), BLOCK_CROPS):
-            y, x = (top[block], bottom[block]), (left[block], right[block])
-            weight = _inverse_length(y)[:, :, None] * _inverse_length(x)[:, None, :]
-            _fill(crops[block], weight, _colours(self._boxes, y, x))
+            rows, columns = (y[0][block], y[1][block]), (x[0][block], x[1][block])
+            weight = _inverse_length(rows)[:, :, None] * _inverse_length(columns)[:, None, :]
+            inside = _inside(rows, self.size[1]), _inside(columns, self.size[0])
+            _fill(crops[block], weight, _colours(self._boxes, *inside))
         return crops
 
     def _crossings(self, y: WindowEdges, x: WindowEdges) -> Table:
@@ -178,10 +178,17 @@ def _windows(length: int | Int64, count: int) -> WindowEdges:
     return i * length // count, -(-(i + 1) * length // count)
 
 
-def _inside(low: Float32, high: Float32, limit: int) -> tuple[Int64, Int64]:
-    """Cut sides (n,) off at the photo's edges: start and end in whole pixels, (n,) int64 each.
+def _windows_along(low: Float32, high: Float32, count: int) -> WindowEdges:
+    """Return windows over sides (n,) counted from one: (n, count), wherever they lie.
 
-    Each stays at least one pixel long.
+    Each side is taken to be at least one pixel long.
     """
-    start = np.clip(np.trunc(low).astype(np.int64) - 1, 0, limit - 1)
-    return start, np.clip(np.trunc(high).astype(np.int64), start + 1, limit)
+    start = np.trunc(low).astype(np.int64) - 1
+    length = np.maximum(np.trunc(high).astype(np.int64) - start, 1)
+    first, last = _windows(length[:, None], count)
+    return start[:, None] + first, start[:, None] + last
+
+
+def _inside(edges: WindowEdges, limit: int) -> WindowEdges:
+    """Cut windows off at the photo's edges, 0 and ``limit``; one outside is empty."""
+    return np.clip(edges[0], 0, limit), np.clip(edges[1], 0, limit)

@@ -10,6 +10,7 @@ from grouping.boxes import (
     clip_boxes,
     non_max_suppression,
     paired_overlap,
+    sides_at_edge,
     to_squares,
 )
 
@@ -120,3 +121,13 @@ def test_arguments_are_not_changed():
     clip_boxes(boxes, 20, 20)
     assert (boxes == before[0]).all()
     assert (scores == before[1]).all()
+
+
+def test_sides_at_the_edge_are_those_that_end_there_or_beyond():
+    boxes = np.array(
+        [[0, 0, 50, 50], [50, 20, 99.5, 60], [2, 2, 52, 62], [-9, 20, 30, 90], [20, 20, 40, 40]],
+        np.float32,
+    )
+    expected = [[1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0], [1, 0, 0, 1], [0, 0, 0, 0]]
+    assert sides_at_edge(boxes, 100, 90).astype(int).tolist() == expected
+    assert sides_at_edge(boxes[:0], 100, 90).shape == (0, 4)

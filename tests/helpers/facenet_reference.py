@@ -4,6 +4,10 @@ The package imports torchvision, which refuses to load beside a torch of another
 compiled operators are missing then, and it registers shapes for operators that do not exist.
 The two that it asks for at import are declared here first, and non-maximum suppression, the only
 one that MTCNN calls, is given a numpy implementation that shares no code with ours.
+
+The package squeezes what is inside of the photo of a candidate that hangs over its edge into the
+square. Zhang et al.'s own code has black there, and so has the reference here: candidates are
+padded by torch before they are reduced.
 """
 
 import numpy as np
@@ -27,6 +31,8 @@ def load_facenet_mtcnn(**settings):
     except (ImportError, RuntimeError) as error:
         raise ReferenceUnavailableError(f"facenet-pytorch does not import: {error}") from error
     detect_face.batched_nms = batched_nms
+    if not isinstance(detect_face.imresample, BlackOutside):
+        detect_face.imresample = BlackOutside(detect_face)
     return MTCNN(keep_all=True, **settings)
 
 
@@ -64,6 +70,29 @@ def batched_nms(boxes, scores, groups, threshold):
     ]
     rows = np.concatenate(kept) if kept else np.zeros(0, np.int64)
     return torch.from_numpy(rows[np.argsort(-scores[rows], kind="stable")])
+
+
+class BlackOutside:
+    """In the place of the package's ``imresample``: pads the candidates that its ``pad`` cut off.
+
+    The package cuts all candidates off at once, then cuts out and reduces one after the other;
+    pyramid levels are reduced when no candidate is left over.
+    """
+
+    def __init__(self, package):
+        self._cut_off, package.pad = package.pad, self.pad
+        self._margins = []
+
+    def pad(self, boxes, width, height):
+        x1, y1, x2, y2 = boxes.trunc().int().cpu().numpy()[:, :4].T
+        margins = np.stack([1 - x1, x2 - width, 1 - y1, y2 - height], 1)
+        self._margins = np.maximum(margins, 0).tolist()
+        return self._cut_off(boxes, width, height)
+
+    def __call__(self, image, size):
+        if self._margins:
+            image = torch.nn.functional.pad(image, self._margins.pop(0))
+        return torch.nn.functional.interpolate(image, size=size, mode="area")
 
 
 def _declare_operators():

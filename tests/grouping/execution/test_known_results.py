@@ -90,8 +90,8 @@ def test_faces_of_version_0_1_0_are_embedded_without_looking_for_them(
         assert cache.load(expected.sha256, models.detector_key, models.model_key) is not None
 
 
-@pytest.mark.parametrize("reason", ["score", "roll", "no face"])
-def test_photos_of_version_0_1_0_without_a_sure_face_are_analysed_anew(
+@pytest.mark.parametrize("reason", ["score", "roll", "no face", "border"])
+def test_photos_of_version_0_1_0_that_may_hold_more_or_other_faces_are_analysed_anew(
     models, fresh, tmp_path, photos, reason
 ):
     result = fresh(photos / "astronaut.jpg")
@@ -100,6 +100,8 @@ def test_photos_of_version_0_1_0_without_a_sure_face_are_analysed_anew(
         faces = faces[:0]
     elif reason == "score":
         faces = replace(faces, scores=np.full(len(faces), 0.998, np.float32))
+    elif reason == "border":
+        faces = replace(faces, boxes=faces.boxes * np.array([0, 1, 1, 1], np.float32))
     else:
         quarter = np.array([[0, -1], [1, 0]], np.float32)
         middle = faces.landmarks.mean(axis=1, keepdims=True)

@@ -117,23 +117,15 @@ def test_large_faces_are_averaged_and_not_skipped_over():
 
 
 @pytest.mark.parametrize("scale", [1, 3])
-@pytest.mark.parametrize("shift", [(-50, -40), (60, 45)])
-def test_outside_of_the_photo_its_edges_are_mirrored(scale, shift):
-    y, x = np.mgrid[:120, :120].astype(np.uint8)
-    pixels = np.stack([2 * x, 2 * y, x + y], -1).repeat(scale, 0).repeat(scale, 1)
+@pytest.mark.parametrize("shift", [(-50, -40), (60, 45), (-50, 45)])
+def test_outside_of_the_photo_is_black(scale, shift):
+    white = np.full((scale * 120, scale * 120, 3), 255, np.uint8)
     points = (scale * (TEMPLATE + shift + 0.5) - 0.5)[None].astype(np.float32)
-    margins = [(scale * 112,) * 2] * 2 + [(0, 0)]
-    wide = np.pad(pixels, margins, mode="symmetric")
-    expected = align_faces(wide, points + np.float32(scale * 112))[0].astype(int)
-    crop = align_faces(pixels, points)[0]
-    assert np.abs(crop - expected).max() <= 1
-    assert crop.any(2).mean() > 0.99
-
-
-def test_a_photo_smaller_than_the_crop_is_mirrored_over_and_over():
-    pixels = np.full((20, 30, 3), 200, np.uint8)
-    crop = align_faces(pixels, (TEMPLATE - 40)[None].astype(np.float32))[0]
-    assert (crop == 200).all()
+    crop = align_faces(white, points)[0]
+    places = np.stack(np.meshgrid(*[np.arange(CROP_SIDE)] * 2), -1) + shift
+    margins = np.minimum(places, 119 - places).min(2)  # from the edge, negative outside
+    assert not crop[margins < -1].any()
+    assert (crop[margins > 1] == 255).all()
 
 
 def test_a_face_far_outside_is_black_and_touches_nothing():

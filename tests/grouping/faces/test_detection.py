@@ -57,6 +57,20 @@ def test_a_face_cut_by_the_edge_is_that_of_the_reference(photos, detector, facen
     assert_same_faces(detector([image], [CascadeSettings()])[0], image, facenet())
 
 
+@pytest.mark.parametrize("side", range(4))
+@pytest.mark.parametrize("name", ["astronaut.jpg", "president_biden.jpg", "president_obama_1.jpg"])
+def test_landmarks_of_a_cut_face_are_those_of_the_whole_face(photos, detector, name, side):
+    image = load(photos / name, 600)
+    whole = detector([image], [CascadeSettings()])[0]
+    box, landmarks = whole.boxes[0], whole.landmarks[0]
+    corners = [0, 0, *image.size]
+    # A quarter of the face is cut off on one side.
+    corners[side] = round(float(0.75 * box[side] + 0.25 * box[(side + 2) % 4]))
+    cut = detector([image.crop(corners)], [CascadeSettings()])[0]
+    errors = np.linalg.norm(cut.landmarks + corners[:2] - landmarks, axis=2).mean(1)
+    assert errors.min() < 0.2 * np.linalg.norm(landmarks[1] - landmarks[0])
+
+
 def assert_nearly_all_the_same(paths, detector, mtcnn):
     """All faces within 2 px, but for one in fifty: where the scores of two candidates are equal
     to the last bit, the reference's unstable sort picks either."""

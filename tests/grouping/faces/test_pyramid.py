@@ -65,25 +65,35 @@ def test_levels_are_adaptive_average_pooling(out):
 
 
 @pytest.mark.parametrize("side", [24, 48])
-def test_crops_are_adaptive_average_pooling_of_the_part_inside(side):
+def test_crops_are_adaptive_average_pooling_with_black_outside(side):
     pixels = random_pixels(80, 100)
+    room = 100
+    wide = np.pad(pixels, [(room, room), (room, room), (0, 0)])
     rng = np.random.default_rng(1)
-    corner = rng.uniform(-20, 90, (60, 2))
-    boxes = np.concatenate([corner, corner + rng.uniform(6, 70, (60, 2))], 1).astype(np.float32)
-    inside = (boxes[:, 0] < 98) & (boxes[:, 1] < 78) & (boxes[:, 2:] > 3).all(1)
-    boxes = boxes[inside]
+    corner = rng.uniform(-40, 90, (80, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(2, 90, (80, 2))], 1).astype(np.float32)
     crops = Pyramid(Image.fromarray(pixels)).crops(boxes, side)
-    assert len(boxes) > 30
-    for crop, (x1, y1, x2, y2) in zip(crops, boxes.tolist(), strict=True):
+    for crop, box in zip(crops, boxes.astype(int), strict=True):
         # Pixels counted from one, both ends included.
-        part = pixels[max(int(y1), 1) - 1 : int(y2), max(int(x1), 1) - 1 : int(x2)]
+        x1, y1, x2, y2 = box + room
+        part = wide[y1 - 1 : y2, x1 - 1 : x2]
         np.testing.assert_allclose(crop, pooled(part, side, side), rtol=1e-6)
 
 
-def test_a_box_wholly_outside_gives_the_nearest_pixel():
+@pytest.mark.parametrize("shift", [(-2000, 0), (0, -2000), (2000, 0), (0, 2000)])
+def test_large_boxes_that_hang_far_over_the_edge(shift):
+    pixels = np.full((3000, 3000, 3), 255, np.uint8)
+    box = np.array([[1, 1, 3000, 3000]], np.float32) + np.float32([*shift, *shift])
+    crop = Pyramid(Image.fromarray(pixels)).crops(box, 24)[0]
+    assert crop.mean() == pytest.approx(255 / 3, rel=1e-5)
+    assert crop.max() == pytest.approx(255, rel=1e-5)
+
+
+@pytest.mark.parametrize("box", [(90, 70, 95, 75), (-20, -20, -5, -9), (5, 3, 4, 2)])
+def test_a_box_wholly_outside_or_of_no_size_is_no_error(box):
     pixels = random_pixels(20, 30)
-    crops = Pyramid(Image.fromarray(pixels)).crops(np.array([[90, 70, 95, 75]], np.float32), 24)
-    assert (crops == pixels[-1, -1]).all()
+    crop = Pyramid(Image.fromarray(pixels)).crops(np.array([box], np.float32), 24)[0]
+    assert (crop == (pixels[2, 4] if box[0] == 5 else 0)).all()
 
 
 def test_no_boxes_give_no_crops():

@@ -99,15 +99,26 @@ def test_a_frontal_sharp_large_face_is_the_best():
 )
 def test_implausible_landmarks_are_worth_nothing(points):
     faces = face(points, (0, 0, 112, 112))
-    assert not plausible(faces)[0]
+    assert not plausible(faces, SIZE)[0]
     judged = face_quality(faces, noise(), SIZE)
     assert judged.quality[0] == 0
     assert np.isinf(judged.measures[0, QUALITY_MEASURES.index("alignment_error")])
 
 
+@pytest.mark.parametrize(("shift", "photo"), [((-80, 10), (500, 500)), ((10, 80), (500, 142))])
+def test_landmarks_may_leave_the_box_where_the_photo_ends(shift, photo):
+    corner = np.array(shift)
+    points = TEMPLATE + corner
+    box = np.clip([*corner, *(corner + 112)], 0, [*photo, *photo])
+    assert plausible(face(points, box), photo)[0]
+    # Where the photo goes on it is another matter, and so it is across another side.
+    assert not plausible(face(points + 90, box + 90), (900, 900))[0]
+    assert not plausible(face(points + shift[::-1], box), photo)[0]
+
+
 def test_scrambled_landmarks_are_worth_nothing():
     scrambled = TEMPLATE[[3, 2, 0, 4, 1]]
-    assert plausible(face(scrambled, (0, 0, 112, 112)))[0]
+    assert plausible(face(scrambled, (0, 0, 112, 112)), SIZE)[0]
     assert quality(face(scrambled, (0, 0, 112, 112))) == 0
 
 
@@ -171,7 +182,7 @@ def test_faces_without_a_transform_are_not_visible():
 
 
 @pytest.mark.parametrize(
-    ("shift", "visible", "worth"), [(0, 1, 1), (-28, 0.75, 0.5), (-56, 0.5, 0)]
+    ("shift", "visible", "worth"), [(0, 1, 1), (-28, 0.75, 1), (-45, 0.6, 0.5), (-62, 0.45, 0)]
 )
 def test_a_cut_face_is_worth_less(shift, visible, worth):
     whole = face(TEMPLATE + 50, (50, 50, 162, 162))
