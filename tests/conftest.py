@@ -37,7 +37,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def detector():
     from backbone.weights.mtcnn_files import load_mtcnn
-    from grouping.faces.detection import Detector
+    from grouping.faces.search.detection import Detector
 
     return Detector(load_mtcnn())
 

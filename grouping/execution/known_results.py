@@ -98,7 +98,7 @@ def _still_right(known: DetectedPhoto) -> bool:
     Photos without a trusted face are looked at from all sides now. Candidates are squares; where
     one hung over the edge of the photo, its landmarks were wrong.
     """
-    from grouping.faces.turned import has_trusted_face
+    from grouping.faces.search.turned import has_trusted_face
 
     squares = to_squares(known.detections.boxes)
     if sides_at_edge(squares, known.width, known.height).any():

@@ -19,9 +19,9 @@ def load_analyser(detection: DetectionSettings, embedding: EmbeddingSettings) ->
     """
     from backbone.errors import BackboneError
     from backbone.weights.mtcnn_files import load_mtcnn
-    from grouping.faces.detection import Detector
     from grouping.faces.embedding import load_embedder
     from grouping.faces.photo_analyser import PhotoAnalyser
+    from grouping.faces.search.detection import Detector
 
     embedder = load_embedder(embedding)
     try:

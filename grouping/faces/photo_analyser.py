@@ -24,13 +24,13 @@ from grouping.faces.decoding import (
     photo_size,
     reduce_to,
 )
-from grouping.faces.detection import PYRAMID_FACTOR, CascadeSettings, Detector
 from grouping.faces.embedding import Embedder, Embeddings
 from grouping.faces.picture_hash import picture_hash
 from grouping.faces.quality import face_quality
-from grouping.faces.second_look import look_again
-from grouping.faces.tiles import is_crowd, search_tiles
-from grouping.faces.turned import Found, turned, turned_back, turned_quality
+from grouping.faces.search.detection import PYRAMID_FACTOR, CascadeSettings, Detector
+from grouping.faces.search.look_again import look_again
+from grouping.faces.search.tiles import is_crowd, search_tiles
+from grouping.faces.search.turned import Found, turned, turned_back, turned_quality
 from grouping.records import (
     RECOGNITION_SIGNS,
     Detections,

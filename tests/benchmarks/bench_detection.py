@@ -118,8 +118,8 @@ def start_worker(threads: int):
 
     from backbone.runtime.memory import keep_freed_memory
     from backbone.weights.mtcnn_files import load_mtcnn
-    from grouping.faces.detection import Detector
     from grouping.faces.photo_analyser import PhotoAnalyser
+    from grouping.faces.search.detection import Detector
 
     keep_freed_memory()  # as the worker processes of a run do
     torch.set_num_threads(threads)

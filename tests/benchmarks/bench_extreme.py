@@ -53,8 +53,8 @@ def analyser(second_look: bool = True):
     """A function of pixels to their result, as the program makes it; nothing is embedded."""
     from backbone.weights.mtcnn_files import load_mtcnn
     from grouping.faces import photo_analyser
-    from grouping.faces.detection import Detector
-    from grouping.faces.turned import Found
+    from grouping.faces.search.detection import Detector
+    from grouping.faces.search.turned import Found
 
     analyse = photo_analyser.PhotoAnalyser(
         Detector(load_mtcnn()), lambda crops: np.ones((len(crops), 1), np.float32)

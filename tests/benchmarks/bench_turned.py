@@ -135,7 +135,7 @@ class Score:
 
     def add(self, upright, result, rotation: int) -> None:
         from grouping.boxes import box_iou
-        from grouping.faces.turned import turned_back
+        from grouping.faces.search.turned import turned_back
         from grouping.records import Detections
 
         before, after = (

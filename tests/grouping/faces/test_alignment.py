@@ -87,7 +87,7 @@ def test_dots_drawn_on_the_landmarks_land_on_the_template(angle, scale):
 
 @pytest.mark.parametrize(("angle", "scale"), [(30, 1.0), (-75, 0.9), (180, 1.0), (10, 2.5)])
 def test_a_turned_and_enlarged_photo_gives_the_same_crop(photos, detector, angle, scale):
-    from grouping.faces.detection import CascadeSettings
+    from grouping.faces.search.detection import CascadeSettings
 
     image = Image.open(photos / "astronaut.jpg").convert("RGB")
     landmarks = detector([image], [CascadeSettings()])[0].landmarks[:1]

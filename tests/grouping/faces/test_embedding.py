@@ -40,7 +40,7 @@ def embedder():
 @pytest.fixture(scope="module")
 def detector():
     from backbone.weights.mtcnn_files import load_mtcnn
-    from grouping.faces.detection import CascadeSettings, Detector
+    from grouping.faces.search.detection import CascadeSettings, Detector
 
     detect = Detector(load_mtcnn())
     return lambda picture: detect([picture], [CascadeSettings()])[0]

@@ -139,7 +139,7 @@ def test_the_smaller_the_worse():
 
 
 def test_blur_lowers_the_quality_of_a_real_face(photos, detector):
-    from grouping.faces.detection import CascadeSettings
+    from grouping.faces.search.detection import CascadeSettings
 
     image = Image.open(photos / "president_biden.jpg").convert("RGB")
     faces = detector([image], [CascadeSettings()])[0][:1]

@@ -13,9 +13,9 @@ from PIL import Image
 
 from grouping.boxes import box_iou
 from grouping.faces.decoding import fitted_size
-from grouping.faces.detection import CascadeSettings
 from grouping.faces.quality import alignment_error
-from grouping.faces.turned import TRUSTED_ERROR, Search
+from grouping.faces.search.detection import CascadeSettings
+from grouping.faces.search.turned import TRUSTED_ERROR, Search
 from grouping.records import Detections, Float64
 
 FILLING = 0.75  # of the short side; a face of that size or more is looked at with room around it

@@ -18,8 +18,8 @@ from PIL import Image
 
 from grouping.faces.alignment import similarity_transforms
 from grouping.faces.decoding import fitted_size
-from grouping.faces.detection import CascadeSettings
 from grouping.faces.quality import alignment_error
+from grouping.faces.search.detection import CascadeSettings
 from grouping.records import Detections, Float32, Float64
 
 # A face that shows at a glance which side is up. At a score of 0.995 thirty of the 801 turned

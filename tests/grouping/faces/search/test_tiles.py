@@ -6,10 +6,10 @@ from PIL import Image
 
 from grouping.config import DetectionSettings
 from grouping.faces import photo_analyser as analysis_module
-from grouping.faces import tiles as module
 from grouping.faces.decoding import DecodedPhoto
 from grouping.faces.photo_analyser import PhotoAnalyser
-from grouping.faces.tiles import CROWD_COUNT, TILE, TILE_OVERLAP, is_crowd, search_tiles
+from grouping.faces.search import tiles as module
+from grouping.faces.search.tiles import CROWD_COUNT, TILE, TILE_OVERLAP, is_crowd, search_tiles
 from grouping.records import Detections
 from tests.helpers.embedding import no_embedding
 

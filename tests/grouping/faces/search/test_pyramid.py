@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 from torch.nn.functional import adaptive_avg_pool2d
 
-from grouping.faces import pyramid as module
-from grouping.faces.pyramid import Pyramid, summed_area_table
+from grouping.faces.search import pyramid as module
+from grouping.faces.search.pyramid import Pyramid, summed_area_table
 
 
 def random_pixels(height, width, seed=0):

@@ -15,7 +15,7 @@ from PIL import Image
 
 from grouping.boxes import non_max_suppression
 from grouping.faces.decoding import DecodedPhoto
-from grouping.faces.detection import CascadeSettings, Detector
+from grouping.faces.search.detection import CascadeSettings, Detector
 from grouping.records import Detections
 
 TILE = 1024  # px a side

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from PIL import Image
 
-from grouping.faces.detection import CascadeSettings
-from grouping.faces.extreme import fills_frame, is_dark, look_with_room, stretched
-from grouping.faces.turned import Found, Search, look_around
+from grouping.faces.search.detection import CascadeSettings
+from grouping.faces.search.extreme import fills_frame, is_dark, look_with_room, stretched
+from grouping.faces.search.turned import Found, Search, look_around
 from grouping.records import Detections
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from grouping.boxes import box_iou
-from grouping.faces.detection import CascadeSettings, pyramid_scales
+from grouping.faces.search.detection import CascadeSettings, pyramid_scales
 from tests.helpers.facenet_reference import detect
 from tests.helpers.paths import PHOTOS
 

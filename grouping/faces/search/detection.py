@@ -5,9 +5,9 @@ differs from the usual transcriptions, and why:
 
 - One detector for all photos. Photos come in small batches; the candidates of a whole batch
   pass R-Net and O-Net together.
-- Levels and candidate crops come from one summed-area table (:mod:`grouping.faces.pyramid`).
+- Levels and candidate crops come from one summed-area table (:mod:`grouping.faces.search.pyramid`).
 - P-Net looks at the two largest levels only where the next smaller one gives a hint
-  (:mod:`grouping.faces.proposals`).
+  (:mod:`grouping.faces.search.proposals`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from PIL import Image
 
 from backbone.networks.mtcnn import ONET_SIDE, PNET_CELL, RNET_SIDE, MtcnnNetworks
 from grouping.boxes import apply_offsets, clip_boxes, non_max_suppression, to_squares
-from grouping.faces.proposals import STAGE_OVERLAP, Extent, propose_candidates
-from grouping.faces.pyramid import Pyramid
+from grouping.faces.search.proposals import STAGE_OVERLAP, Extent, propose_candidates
+from grouping.faces.search.pyramid import Pyramid
 from grouping.records import Detections, Float32
 
 if TYPE_CHECKING:

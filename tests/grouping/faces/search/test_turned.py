@@ -7,9 +7,9 @@ from PIL import Image
 from grouping.boxes import box_iou
 from grouping.config import DetectionSettings
 from grouping.faces.alignment import TEMPLATE
-from grouping.faces.detection import CascadeSettings
 from grouping.faces.photo_analyser import PhotoAnalyser
-from grouping.faces.turned import (
+from grouping.faces.search.detection import CascadeSettings
+from grouping.faces.search.turned import (
     certainty,
     has_trusted_face,
     look_around,

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from grouping.boxes import box_iou
-from grouping.faces import proposals
-from grouping.faces.detection import CascadeSettings
-from grouping.faces.proposals import WINDOW, PyramidLevel, _cover, _same_place
-from grouping.faces.pyramid import Pyramid
+from grouping.faces.search import proposals
+from grouping.faces.search.detection import CascadeSettings
+from grouping.faces.search.proposals import WINDOW, PyramidLevel, _cover, _same_place
+from grouping.faces.search.pyramid import Pyramid
 
 
 def load(path, side=1600):

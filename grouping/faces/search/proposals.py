@@ -3,8 +3,8 @@
 The two largest levels hold three quarters of the cells and few faces. A face that shows in one
 of them shows in the next smaller level too, if less clearly, so they are looked at in small
 windows around what the level before has seen, and not at all elsewhere. The others are looked
-at whole: hints of hints would miss faces. (``tests/grouping/faces/test_proposals.py`` compares the
-faces with those found by looking at all.)
+at whole: hints of hints would miss faces. (A slow test compares the faces with those found by
+looking at all.)
 
 P-Net runs over strips of fixed height and a width rounded up, or over many windows of one size:
 its activations stay in the processor's cache, and the convolutions meet few distinct shapes, so
@@ -21,7 +21,7 @@ from scipy.ndimage import maximum_filter1d
 
 from backbone.networks.mtcnn import PNET_CELL, PNET_STRIDE
 from grouping.boxes import apply_offsets, non_max_suppression, to_squares
-from grouping.faces.pyramid import Pyramid
+from grouping.faces.search.pyramid import Pyramid
 from grouping.records import Float32, Int64
 
 STRIP_ROWS = 64  # rows of P-Net cells computed at once, at most

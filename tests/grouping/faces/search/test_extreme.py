@@ -6,8 +6,8 @@ from PIL import Image
 
 from grouping.boxes import box_iou
 from grouping.config import DetectionSettings
-from grouping.faces.extreme import fills_frame, is_dark, stretched
 from grouping.faces.photo_analyser import PhotoAnalyser
+from grouping.faces.search.extreme import fills_frame, is_dark, stretched
 from grouping.records import Detections
 from tests.helpers.embedding import no_embedding
 

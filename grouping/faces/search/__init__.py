@@ -1,0 +1,1 @@
+"""The search for faces in one photo: the cascade, tiles of crowds, another look where in doubt."""
