@@ -1,7 +1,7 @@
-"""A second look at photos in which the cascade is certain of nothing: dark, turned, filled.
+"""A second look where the cascade is not certain: dark, turned, filled photos, tilted faces.
 
 A photo with a good upright face that does not fill the frame is not looked at again, and its faces
-stay as they are.
+stay as they are but for those that are tilted far.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from PIL import Image
 
 from grouping.faces.search.detection import CascadeSettings
 from grouping.faces.search.extreme import fills_frame, is_dark, look_with_room, stretched
+from grouping.faces.search.tilted import straighten
 from grouping.faces.search.turned import Found, Search, look_around
 from grouping.records import Detections
 
@@ -39,5 +40,5 @@ def look_again(
     found = look_around(search, image, settings, seen)
     kept = found.faces[found.faces.scores >= min_score]
     if not found.rotation and (not len(kept) or fills_frame(kept, image.size)):
-        return Found(look_with_room(search, image, settings, kept))
-    return found
+        found = Found(look_with_room(search, image, settings, kept))
+    return straighten(search, image, found, min_score)

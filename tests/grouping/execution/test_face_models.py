@@ -7,7 +7,7 @@ from grouping.errors import ModelError
 from grouping.execution.face_models import shared_models
 
 # What this version writes into caches, with the bundled network.
-DETECTOR = "abd84e9e711d8e8616e838c5ba9fe308b53587abd2f18dd7515ec319d9bc3603"
+DETECTOR = "1293cd6876292367ac43b80b475a0074c93689629ac515d9ba8c02b9c1d6148c"
 MODEL = "d1ca4c0ad18417f95353a8ba01b04abd497aff8afd4972b8d3e68d240ad19a9c"
 
 
@@ -18,7 +18,7 @@ MODEL = "d1ca4c0ad18417f95353a8ba01b04abd497aff8afd4972b8d3e68d240ad19a9c"
         ({"device": "cpu", "precision": "fp32", "allow_cpu_fallback": True}, DETECTOR, MODEL),
         (
             {"min_face": 30, "min_score": 0.8, "crowds": False},
-            "37228a2f160d3663bcb8656ebced6b3c264cda77ca94284c32283c23c02c5ec6",
+            "52ae5bf674a7956bbe9e3dfe89d3784c00fd4f4050fdb04c1213dafd80962b41",
             MODEL,
         ),
         (
