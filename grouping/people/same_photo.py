@@ -47,6 +47,82 @@ def same_photo_pairs(faces: FaceSet, *, allow_same_face: bool = True) -> Int64:
     return pairs[~_is_same_face(faces, pairs)]
 
 
+def twice_in_photo(
+    faces: FaceSet, labels: Int64, same_as: Int64, copies: Int64, told: Int64, allow_same_face: bool
+) -> Int64:
+    """Return faces to take out of their groups, which a photo would otherwise show twice.
+
+    A face that went where its original is may meet another of its own photo there: one that the
+    original does not show, or a second one in the place of the same original. What a person said
+    something about stays, then what has an original.
+
+    Args:
+        faces: n of them.
+        labels: (n,) int64 from 0, -1 for none.
+        same_as: (n,) int64, the original of each, -1 for none.
+        copies: (k,) int64, faces that went where their original is.
+        told: (t,) int64, faces that a person said something about.
+        allow_same_face: leave faces that are one seen twice.
+
+    Returns:
+        (r,) int64.
+    """
+    is_copy = np.isin(np.arange(len(faces)), copies)
+    turn = np.where(np.isin(np.arange(len(faces)), told), 0, np.where(is_copy, 1, 2))
+    inside = np.flatnonzero(labels >= 0)
+    rank = content_rank(faces.embeddings)
+    keys = labels[inside], faces.photo_index[inside]
+    order = inside[np.lexsort((rank[inside], -faces.quality[inside], turn[inside], *keys))]
+    change = np.diff(faces.photo_index[order], prepend=-1) | np.diff(labels[order], prepend=-1)
+    leave: list[int] = []
+    for rows in np.split(order, np.flatnonzero(change)[1:]):
+        if len(rows) > 1 and is_copy[rows].any():
+            leave += _guests(faces, rows, np.where(is_copy, same_as, -1), allow_same_face)
+    return np.array(leave, np.int64)
+
+
+def _guests(faces: FaceSet, rows: Int64, original: Int64, allow_same_face: bool) -> list[int]:
+    """Return those of (f,) faces of one photo and group that cannot be there with one before."""
+    stay: list[int] = []
+    for row in rows.tolist():
+        # Two faces without an original, or with two of them, are where the grouping put them.
+        rivals = [o for o in stay if (original[row] < 0) != (original[o] < 0)]
+        if original[row] >= 0:
+            rivals += [o for o in stay if original[o] == original[row]]
+        pairs = np.array([(row, o) for o in rivals], np.int64).reshape(-1, 2)
+        if len(pairs) and not (allow_same_face and _is_same_face(faces, pairs).all()):
+            continue
+        stay.append(row)
+    return [row for row in rows.tolist() if row not in stay]
+
+
+def first_of_each(faces: FaceSet, picture: Int64, member: Int64) -> Int64:
+    """Return (m,) int64, a face of each of m sets of identical ones, in whatever order they are.
+
+    Args:
+        faces: n of them.
+        picture: (n,) int64, the picture of each.
+        member: (n,) int64, the set of each, 0..m-1.
+    """
+    one, place = np.unique(member, return_index=True)
+    if len(np.unique(np.stack([member, picture]), axis=1).T) == len(one):
+        return place
+    place_of_picture = _rank_of_pictures(picture, content_rank(faces.embeddings))
+    order = np.lexsort((place_of_picture, member))
+    return order[np.flatnonzero(np.diff(member[order], prepend=-1))]
+
+
+def _rank_of_pictures(picture: Int64, rank: Int64) -> Int64:
+    """Return (n,) int64, for each face the place of its picture by the ranks of what it shows."""
+    order = np.lexsort((rank, picture))
+    parts = np.split(order, np.flatnonzero(np.diff(picture[order])) + 1)
+    shown = sorted((rank[rows].tolist(), k) for k, rows in enumerate(parts))
+    result = np.empty(len(picture), np.int64)
+    for place, (_, k) in enumerate(shown):
+        result[parts[k]] = place
+    return result
+
+
 def pictures_apart(vectors: Float32, picture: Int64, labels: Int64) -> Int64:
     """Return the picture of each face, where the faces of a collage are in pictures of their own.
 
