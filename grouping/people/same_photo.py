@@ -24,8 +24,11 @@ SAME_FACE_SIMILARITY = 0.9
 # Two prints of one picture of a face: 0.95 to 0.99 in collages, with two networks. Different photos
 # of a person reach 0.93 in 5 of 1,460 news photos, and 0.96 in none.
 SAME_PRINT = 0.94
-# Of a larger group so many faces are compared: bounds the table.
+# Of a larger group so many faces are compared: bounds the time.
 MOST_PRINTS = 4096
+# A face that is seen again more often is in the frames of a film and not in a collage.
+FILM = 100
+BLOCK = 512  # faces compared with their group at once
 
 
 def same_photo_pairs(faces: FaceSet, *, allow_same_face: bool = True) -> Int64:
@@ -137,12 +140,8 @@ def pictures_apart(vectors: Float32, picture: Int64, labels: Int64) -> Int64:
     Returns:
         (m,) int64.
     """
-    elsewhere: dict[int, set[int]] = {}  # face to the other pictures that show it again
-    for one, other in _prints(vectors, picture, labels):
-        elsewhere.setdefault(one, set()).add(int(picture[other]))
-        elsewhere.setdefault(other, set()).add(int(picture[one]))
     by_picture: dict[int, list[set[int]]] = {}
-    for face, others in elsewhere.items():
+    for face, others in _prints(vectors, picture, labels):
         by_picture.setdefault(int(picture[face]), []).append(others)
     collages = [p for p, others in by_picture.items() if _say_different_things(others)]
     result = picture.copy()
@@ -156,17 +155,20 @@ def _say_different_things(sets: list[set[int]]) -> bool:
     return any(a - b and b - a for k, a in enumerate(sets) for b in sets[:k])
 
 
-def _prints(vectors: Float32, picture: Int64, labels: Int64) -> Iterator[tuple[int, int]]:
-    """Yield pairs of faces of one group that are two prints of one picture; see above."""
+def _prints(vectors: Float32, picture: Int64, labels: Int64) -> Iterator[tuple[int, set[int]]]:
+    """Yield faces and the other pictures that show another print of each; see above."""
     several = np.bincount(picture, minlength=1)[picture] > 1
     for members in group_members(labels):
         if not several[members].any():
             continue
         part = members[:MOST_PRINTS]
-        table = np.triu(vectors[part] @ vectors[part].T, 1)
-        for i, j in np.argwhere(table >= SAME_PRINT).tolist():
-            if picture[part[i]] != picture[part[j]]:
-                yield int(part[i]), int(part[j])
+        asked = np.flatnonzero(several[part])
+        for block in np.array_split(asked, max(1, -(-len(asked) // BLOCK))):
+            again = vectors[part[block]] @ vectors[part].T >= SAME_PRINT
+            again &= picture[part] != picture[part[block], None]
+            seen = again.sum(axis=1)
+            for row in np.flatnonzero((seen > 0) & (seen <= FILM)).tolist():
+                yield int(part[block[row]]), set(picture[part[again[row]]].tolist())
 
 
 def _photos_by_size(photo_index: Int32, rank: Int64) -> list[Int64]:

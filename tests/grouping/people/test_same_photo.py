@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import combinations
 
 import numpy as np
@@ -109,3 +110,14 @@ def test_of_identical_faces_the_first_is_told_by_what_their_pictures_show():
             face_set(vectors[order], picture[order]), picture[order], member[order]
         )
         assert order[again].tolist() == first.tolist()
+
+
+def test_the_frames_of_a_film_are_no_collages_and_cost_little_memory() -> None:
+    rng = np.random.default_rng(0)
+    two = np.repeat(unit(rng.standard_normal((2, 64))), 1500, axis=0)
+    vectors = unit(two + 0.15 * unit(rng.standard_normal((3000, 64))))
+    picture, labels = np.tile(np.arange(1500), 2), np.repeat([0, 1], 1500)
+    tracemalloc.start()
+    assert np.array_equal(pictures_apart(vectors, picture, labels), picture)
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
