@@ -88,7 +88,7 @@ def micro_clusters_of(vectors: Float32, constraints: Constraints) -> tuple[Micro
     """
     check_vectors(vectors)
     rank = content_rank(vectors)
-    same = _identical_pairs(rank, constraints.cannot_link)
+    same = _identical_pairs(rank, constraints)
     member = _by_smallest_rank(connected_components(same, len(rank)), rank)
     groups = GroupSums(vectors, member)
     count = len(groups)
@@ -99,23 +99,50 @@ def micro_clusters_of(vectors: Float32, constraints: Constraints) -> tuple[Micro
     return MicroClusters(groups.sums, groups.sizes, cannot, must), member
 
 
-def _identical_pairs(rank: Int64, cannot_link: Int64) -> Int64:
+def _identical_pairs(rank: Int64, links: Constraints) -> Int64:
     """Return a chain of pairs through each set of identical rows, without those kept apart.
 
     Args:
         rank: (n,) int64, equal for identical rows.
-        cannot_link: (c, 2) int64, pairs of rows.
+        links: about these rows.
 
     Returns:
         (p, 2) int64, pairs of rows.
     """
-    apart = cannot_link[rank[cannot_link[:, 0]] == rank[cannot_link[:, 1]]]
+    apart = links.cannot_link[rank[links.cannot_link[:, 0]] == rank[links.cannot_link[:, 1]]]
     free = np.ones(len(rank), bool)
     free[apart.ravel()] = False
+    pairs = _chains(rank, free)
+    if len(links.must_link):
+        free[_contradicted(pairs, links, len(rank))] = False
+        pairs = _chains(rank, free)
+    return pairs
+
+
+def _chains(rank: Int64, free: npt.NDArray[np.bool_]) -> Int64:
+    """Return (p, 2) int64, a chain of pairs through each set of identical rows that are free."""
     rows = np.flatnonzero(free)
     order = rows[np.argsort(rank[rows], kind="stable")]
     equal = np.flatnonzero(rank[order[1:]] == rank[order[:-1]])
     return np.stack([order[equal], order[equal + 1]], axis=1)
+
+
+def _contradicted(same: Int64, links: Constraints, n: int) -> Int64:
+    """Return the linked rows that, taken as one with identical ones, would break a cannot-link.
+
+    Where 3 must be with 5, and 2, that is identical to 3, cannot be: 2, 3 and 5.
+
+    Args:
+        same: (p, 2) int64, pairs of identical rows.
+        links: about n rows.
+
+    Returns:
+        (k,) int64.
+    """
+    part = connected_components(np.concatenate([links.must_link, same]), n)
+    one, other = part[links.cannot_link].T
+    linked = np.concatenate([links.must_link, links.cannot_link[one == other]]).ravel()
+    return linked[np.isin(part[linked], one[one == other])]
 
 
 def _by_smallest_rank(labels: Int64, rank: Int64) -> Int64:

@@ -26,7 +26,7 @@ from grouping.people.group_faces import CORE_QUALITY, GroupingRules, group_faces
 from grouping.records import FaceSet, Float32, Int64
 from grouping.similarity.content_rank import content_rank
 from grouping.similarity.group_sums import GroupSums
-from grouping.similarity.impostors import MEAN, THRESHOLD_SPREADS, Impostors
+from grouping.similarity.impostors import LEAST_SPREAD, MEAN, THRESHOLD_SPREADS, Impostors
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,9 @@ USUAL_SPREAD = 0.085
 # An album's threshold this near to that of the network is the network's: on 30 albums and parts of
 # albums it was 0.370 to 0.393 where 0.38 is best.
 TELLING = 0.02
+# Only two prints of one picture are more alike. A network of few numbers a face, or an album whose
+# few people are each in two pieces, would say more than any two faces reach.
+HIGHEST = 0.90
 QUARTILES_TO_SIGMA = NormalDist().inv_cdf(0.75) - NormalDist().inv_cdf(0.25)
 
 
@@ -143,7 +146,6 @@ def album_impostors(people: Float32, prior: Impostors, weight: float) -> Imposto
     low, median, high = np.quantile(similarity, (0.25, 0.5, 0.75))
     share = len(people) ** 2 / (len(people) ** 2 + weight**2)
     spread = (high - low) / QUARTILES_TO_SIGMA
-    return Impostors(
-        float(share * median + (1 - share) * prior.mean),
-        float(share * spread + (1 - share) * prior.spread),
-    )
+    mean = float(share * median + (1 - share) * prior.mean)
+    most = max((HIGHEST - mean) / THRESHOLD_SPREADS, LEAST_SPREAD)
+    return Impostors(mean, min(float(share * spread + (1 - share) * prior.spread), most))

@@ -12,11 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from grouping.boxes import box_iou
+from grouping.boxes import box_iou, paired_overlap
 from grouping.errors import InputError
 from grouping.records import FaceSet, Float32, Int32, Int64, UInt8
+from grouping.similarity.inner_products import pair_products
 from grouping.similarity.near_hashes import HASH_BYTES, comparisons, near_hashes
+
+Bools = npt.NDArray[np.bool_]
 
 # Bits in which copies differ at most. Of some 2,000 copies of 244 photos (saved again, resized to a
 # half and a quarter, toned) one differed in more; 35 real pairs in 0 to 8; frames of a burst in 30
@@ -32,6 +36,8 @@ TELLING_QUALITY = 0.5
 LEAST_QUALITY = 0.05  # what a face counts at least
 SHAPE_TOLERANCE = 0.03  # by which the ratio of width to height may differ
 FEW = 256  # photos compared all with all
+FEW_FACE_PAIRS = 16  # of two photos, that are looked at for many photos at once
+PAIRS_AT_ONCE = 65_536  # of photos; bounds the memory
 USUAL = 64  # comparisons of a photo that are worth making before any copy is left out
 
 
@@ -172,9 +178,38 @@ class _Search:
         before = pairs[:, 1] < pairs[:, 0] if originals is photos else slice(None)
         photo, original = photos[pairs[before, 0]], originals[pairs[before, 1]]
         alike = np.abs(self.shape[photo] - self.shape[original]) <= SHAPE_TOLERANCE
-        for one, other in zip(photo[alike].tolist(), original[alike].tolist(), strict=True):
+        photo, original = photo[alike], original[alike]
+        likely = self._share_a_face(photo, original)
+        for one, other in zip(photo[likely].tolist(), original[likely].tolist(), strict=True):
             if self.copy_of[one] < 0 and self.copy_of[other] < 0 and self._same_faces(one, other):
                 self.copy_of[one] = other
+
+    def _share_a_face(self, a: Int64, b: Int64) -> Bools:
+        """Return (p,) bool, whether photos (p,) and (p,) may have the same faces, many at once.
+
+        Photos of a door or a desk, of few faces each, are alike by the thousand.
+        """
+        likely = np.diff(self.starts)[a] * np.diff(self.starts)[b] > FEW_FACE_PAIRS
+        few = np.flatnonzero(~likely)
+        for start in range(0, len(few), PAIRS_AT_ONCE):
+            part = few[start : start + PAIRS_AT_ONCE]
+            likely[part] = self._any_face_alike(a[part], b[part])
+        return likely
+
+    def _any_face_alike(self, a: Int64, b: Int64) -> Bools:
+        """Return (p,) bool, whether any face of (p,) photos is in its place in (p,) others."""
+        faces, sides = self.pictures.faces, np.tile(self.pictures.sizes, (1, 2))
+        width = np.diff(self.starts)[b]
+        count = np.diff(self.starts)[a] * width
+        pair = np.repeat(np.arange(len(a)), count)  # every face of the one with each of the other
+        one, other = np.divmod(np.arange(len(pair)) - (np.cumsum(count) - count)[pair], width[pair])
+        one, other = one + self.starts[a][pair], other + self.starts[b][pair]
+        boxes = (faces.boxes / np.maximum(sides[faces.photo_index], 1)).astype(np.float32)
+        near = paired_overlap(boxes[one], boxes[other]) >= COPY_OVERLAP
+        pair, one, other = pair[near], one[near], other[near]
+        alike = pair_products(faces.embeddings, faces.embeddings, one, other) >= COPY_SIMILARITY
+        weak = np.minimum(faces.quality[one], faces.quality[other]) < TELLING_QUALITY
+        return np.isin(np.arange(len(a)), pair[alike | weak])
 
     def _same_faces(self, a: int, b: int) -> bool:
         """Whether most faces of the photo with fewer faces are in the other one, in their places.

@@ -17,7 +17,12 @@ from grouping.errors import InputError
 from grouping.people.person_groups import SHARED_PICTURES, Candidates
 from grouping.people.purity import expected_purity
 from grouping.people.review import MergeSuggestion, evidence, merge_suggestions
-from grouping.people.same_photo import pictures_apart, same_photo_pairs
+from grouping.people.same_photo import (
+    first_of_each,
+    pictures_apart,
+    same_photo_pairs,
+    twice_in_photo,
+)
 from grouping.people.second_look import second_look
 from grouping.people.unclear_pairs import dissolve_unclear_pairs
 from grouping.people.weak_faces import attach_weak_faces
@@ -130,6 +135,10 @@ def group_faces(
     labels[used] = _labels(chosen, picture[used], told, rules)
     if same_as is not None:
         labels[copies] = labels[same_as[copies]]
+        if rules.one_face_per_photo:
+            linked = np.unique(np.concatenate([known.must_link, known.cannot_link]))
+            twice = twice_in_photo(faces, labels, same_as, copies, linked, rules.allow_same_face)
+            labels[twice] = -1
     rank = content_rank(faces.embeddings)
     numbered = _numbered(picture, labels, rank, rules.min_photos)
     return _described(faces, numbered, rank, rules, known.cannot_link)
@@ -163,13 +172,13 @@ def _labels(faces: FaceSet, picture: Int64, told: Constraints, rules: GroupingRu
     quality = np.zeros(len(clusters), np.float32)
     np.maximum.at(quality, member, faces.quality)
     quality[clusters.must_link] = 1  # a person vouches for these faces
-    first = np.unique(member, return_index=True)[1]  # identical faces are in copies of a picture
+    first = first_of_each(faces, picture, member)  # identical faces are in copies of a picture
     labels = _cluster(clusters, quality, rules)
     alike = Candidates(
         vectors=clusters.means(),
         picture=_picture_of(clusters, picture[first], labels, rules),
         core=quality >= rules.core_quality,
-        apart=_kept_apart(told, clusters, member),
+        apart=_kept_apart(told, clusters, member, picture, rules),
         like_nobody=faces.signs[first, FIRST_LIKENESS:],
         sharing=SHARED_PICTURES if rules.allow_same_face else 0,
     )
@@ -197,10 +206,22 @@ def _picture_of(
     return pictures_apart(clusters.means(), picture, labels)
 
 
-def _kept_apart(told: Constraints, clusters: MicroClusters, member: Int64) -> Int64:
-    """Return (c, 2) int64, pairs of micro-clusters whose faces a person keeps apart."""
+def _kept_apart(
+    told: Constraints, clusters: MicroClusters, member: Int64, picture: Int64, rules: GroupingRules
+) -> Int64:
+    """Return (c, 2) int64, pairs of micro-clusters that are never in one group.
+
+    Those whose faces a person keeps apart and, where it is a law that a photo shows nobody twice,
+    those that share a photo, if either is in several pictures: only one of them counts later.
+    """
     pairs = distinct_pairs(member[told.cannot_link], len(clusters))
-    return extend_cannot_links(pairs, clusters.must_link, len(clusters))
+    apart = extend_cannot_links(pairs, clusters.must_link, len(clusters))
+    if rules.allow_same_face or not rules.one_face_per_photo:
+        return apart
+    seen = np.unique(np.stack([member, picture]), axis=1)[0]
+    several = np.bincount(seen, minlength=len(clusters)) > 1
+    shared = clusters.cannot_link[several[clusters.cannot_link].any(axis=1)]
+    return np.concatenate([apart, shared])
 
 
 def _cluster(clusters: MicroClusters, quality: Float32, rules: GroupingRules) -> Int64:

@@ -113,8 +113,8 @@ class PersonGroups:
     def like_nobody(self) -> Float32:
         """Return (g,) float32, the largest cosine of each mean with a picture without a face."""
         members = GroupSums(self._faces.like_nobody, self.sums.labels)
-        length = np.linalg.norm(self.sums.sums, axis=1, keepdims=True)
-        return np.asarray((members.sums / length).max(axis=1, initial=-1), np.float32)
+        cosines = members.sums / self.sums.lengths()[:, None]
+        return np.asarray(cosines.max(axis=1, initial=-1), np.float32)
 
     def between(self, a: Int64, b: Int64) -> Float64:
         """Return (p,) float64, mean similarity over the pairs of faces of groups (p,), (p,)."""

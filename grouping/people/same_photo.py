@@ -24,8 +24,11 @@ SAME_FACE_SIMILARITY = 0.9
 # Two prints of one picture of a face: 0.95 to 0.99 in collages, with two networks. Different photos
 # of a person reach 0.93 in 5 of 1,460 news photos, and 0.96 in none.
 SAME_PRINT = 0.94
-# Of a larger group so many faces are compared: bounds the table.
+# Of a larger group so many faces are compared: bounds the time.
 MOST_PRINTS = 4096
+# A face that is seen again more often is in the frames of a film and not in a collage.
+FILM = 100
+BLOCK = 512  # faces compared with their group at once
 
 
 def same_photo_pairs(faces: FaceSet, *, allow_same_face: bool = True) -> Int64:
@@ -47,6 +50,82 @@ def same_photo_pairs(faces: FaceSet, *, allow_same_face: bool = True) -> Int64:
     return pairs[~_is_same_face(faces, pairs)]
 
 
+def twice_in_photo(
+    faces: FaceSet, labels: Int64, same_as: Int64, copies: Int64, told: Int64, allow_same_face: bool
+) -> Int64:
+    """Return faces to take out of their groups, which a photo would otherwise show twice.
+
+    A face that went where its original is may meet another of its own photo there: one that the
+    original does not show, or a second one in the place of the same original. What a person said
+    something about stays, then what has an original.
+
+    Args:
+        faces: n of them.
+        labels: (n,) int64 from 0, -1 for none.
+        same_as: (n,) int64, the original of each, -1 for none.
+        copies: (k,) int64, faces that went where their original is.
+        told: (t,) int64, faces that a person said something about.
+        allow_same_face: leave faces that are one seen twice.
+
+    Returns:
+        (r,) int64.
+    """
+    is_copy = np.isin(np.arange(len(faces)), copies)
+    turn = np.where(np.isin(np.arange(len(faces)), told), 0, np.where(is_copy, 1, 2))
+    inside = np.flatnonzero(labels >= 0)
+    rank = content_rank(faces.embeddings)
+    keys = labels[inside], faces.photo_index[inside]
+    order = inside[np.lexsort((rank[inside], -faces.quality[inside], turn[inside], *keys))]
+    change = np.diff(faces.photo_index[order], prepend=-1) | np.diff(labels[order], prepend=-1)
+    leave: list[int] = []
+    for rows in np.split(order, np.flatnonzero(change)[1:]):
+        if len(rows) > 1 and is_copy[rows].any():
+            leave += _guests(faces, rows, np.where(is_copy, same_as, -1), allow_same_face)
+    return np.array(leave, np.int64)
+
+
+def _guests(faces: FaceSet, rows: Int64, original: Int64, allow_same_face: bool) -> list[int]:
+    """Return those of (f,) faces of one photo and group that cannot be there with one before."""
+    stay: list[int] = []
+    for row in rows.tolist():
+        # Two faces without an original, or with two of them, are where the grouping put them.
+        rivals = [o for o in stay if (original[row] < 0) != (original[o] < 0)]
+        if original[row] >= 0:
+            rivals += [o for o in stay if original[o] == original[row]]
+        pairs = np.array([(row, o) for o in rivals], np.int64).reshape(-1, 2)
+        if len(pairs) and not (allow_same_face and _is_same_face(faces, pairs).all()):
+            continue
+        stay.append(row)
+    return [row for row in rows.tolist() if row not in stay]
+
+
+def first_of_each(faces: FaceSet, picture: Int64, member: Int64) -> Int64:
+    """Return (m,) int64, a face of each of m sets of identical ones, in whatever order they are.
+
+    Args:
+        faces: n of them.
+        picture: (n,) int64, the picture of each.
+        member: (n,) int64, the set of each, 0..m-1.
+    """
+    one, place = np.unique(member, return_index=True)
+    if len(np.unique(np.stack([member, picture]), axis=1).T) == len(one):
+        return place
+    place_of_picture = _rank_of_pictures(picture, content_rank(faces.embeddings))
+    order = np.lexsort((place_of_picture, member))
+    return order[np.flatnonzero(np.diff(member[order], prepend=-1))]
+
+
+def _rank_of_pictures(picture: Int64, rank: Int64) -> Int64:
+    """Return (n,) int64, for each face the place of its picture by the ranks of what it shows."""
+    order = np.lexsort((rank, picture))
+    parts = np.split(order, np.flatnonzero(np.diff(picture[order])) + 1)
+    shown = sorted((rank[rows].tolist(), k) for k, rows in enumerate(parts))
+    result = np.empty(len(picture), np.int64)
+    for place, (_, k) in enumerate(shown):
+        result[parts[k]] = place
+    return result
+
+
 def pictures_apart(vectors: Float32, picture: Int64, labels: Int64) -> Int64:
     """Return the picture of each face, where the faces of a collage are in pictures of their own.
 
@@ -61,12 +140,8 @@ def pictures_apart(vectors: Float32, picture: Int64, labels: Int64) -> Int64:
     Returns:
         (m,) int64.
     """
-    elsewhere: dict[int, set[int]] = {}  # face to the other pictures that show it again
-    for one, other in _prints(vectors, picture, labels):
-        elsewhere.setdefault(one, set()).add(int(picture[other]))
-        elsewhere.setdefault(other, set()).add(int(picture[one]))
     by_picture: dict[int, list[set[int]]] = {}
-    for face, others in elsewhere.items():
+    for face, others in _prints(vectors, picture, labels):
         by_picture.setdefault(int(picture[face]), []).append(others)
     collages = [p for p, others in by_picture.items() if _say_different_things(others)]
     result = picture.copy()
@@ -80,17 +155,20 @@ def _say_different_things(sets: list[set[int]]) -> bool:
     return any(a - b and b - a for k, a in enumerate(sets) for b in sets[:k])
 
 
-def _prints(vectors: Float32, picture: Int64, labels: Int64) -> Iterator[tuple[int, int]]:
-    """Yield pairs of faces of one group that are two prints of one picture; see above."""
+def _prints(vectors: Float32, picture: Int64, labels: Int64) -> Iterator[tuple[int, set[int]]]:
+    """Yield faces and the other pictures that show another print of each; see above."""
     several = np.bincount(picture, minlength=1)[picture] > 1
     for members in group_members(labels):
         if not several[members].any():
             continue
         part = members[:MOST_PRINTS]
-        table = np.triu(vectors[part] @ vectors[part].T, 1)
-        for i, j in np.argwhere(table >= SAME_PRINT).tolist():
-            if picture[part[i]] != picture[part[j]]:
-                yield int(part[i]), int(part[j])
+        asked = np.flatnonzero(several[part])
+        for block in np.array_split(asked, max(1, -(-len(asked) // BLOCK))):
+            again = vectors[part[block]] @ vectors[part].T >= SAME_PRINT
+            again &= picture[part] != picture[part[block], None]
+            seen = again.sum(axis=1)
+            for row in np.flatnonzero((seen > 0) & (seen <= FILM)).tolist():
+                yield int(part[block[row]]), set(picture[part[again[row]]].tolist())
 
 
 def _photos_by_size(photo_index: Int32, rank: Int64) -> list[Int64]:

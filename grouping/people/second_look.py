@@ -49,13 +49,14 @@ def second_look(faces: Candidates, labels: Int64, waiting: Bools, impostors: Imp
     Args:
         faces: m of them.
         labels: (m,) int64 from 0, -1 for none; a label that a single face has is none.
-        waiting: (m,) bool, faces that may be attached where they have no group.
+        waiting: (m,) bool, faces that may be attached where they have no group; others are where a
+            person put them.
         impostors: how alike strangers are.
 
     Returns:
         (m,) int64 from 0, -1 for none.
     """
-    labels = without_nobodies(faces, labels, impostors)
+    labels = without_nobodies(faces, labels, waiting, impostors)
     joined = attached = 0
     for _ in range(MOST_ROUNDS):
         labels, joins = join_groups(faces, labels, impostors, joined)
@@ -63,14 +64,19 @@ def second_look(faces: Candidates, labels: Int64, waiting: Bools, impostors: Imp
         joined, attached = joined + joins, attached + new
         if not joins + new or len(labels) * (int(labels.max(initial=0)) + 1) > MANY_COMPARISONS:
             break
-    return without_nobodies(faces, labels, impostors)
+    return without_nobodies(faces, labels, waiting, impostors)
 
 
-def without_nobodies(faces: Candidates, labels: Int64, impostors: Impostors) -> Int64:
-    """Return labels (m,) int64 with -1 for groups that look like a picture without a face."""
+def without_nobodies(
+    faces: Candidates, labels: Int64, waiting: Bools, impostors: Impostors
+) -> Int64:
+    """Return labels (m,) int64 with -1 for groups that look like a picture without a face.
+
+    Faces that do not wait stay together: a person said who they are.
+    """
     groups = PersonGroups(faces, labels)
     nobody = groups.like_nobody() >= impostors.mean + NOBODY * impostors.spread
-    return np.where(np.isin(labels, groups.label[nobody]), -1, labels)
+    return np.where(waiting & np.isin(labels, groups.label[nobody]), -1, labels)
 
 
 def join_groups(

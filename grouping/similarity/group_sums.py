@@ -16,6 +16,8 @@ from scipy.sparse import csr_array
 from grouping.records import Float32, Float64, Int64
 from grouping.similarity.inner_products import pair_products
 
+ZERO = 1e-6  # a sum of unit vectors shorter than that is rounding
+
 
 @dataclass(frozen=True, eq=False)
 class GroupSums:
@@ -58,9 +60,15 @@ class GroupSums:
         return self.sums / sizes[:, None]
 
     def directions(self) -> Float32:
-        """Return (K, d) float32, the means brought to unit length."""
-        lengths: Float32 = np.linalg.norm(self.sums, axis=1, keepdims=True)
-        return self.sums / lengths
+        """Return (K, d) float32, the means brought to unit length; for zero the first axis."""
+        directions = self.sums / self.lengths()[:, None]
+        directions[np.linalg.norm(self.sums, axis=1) <= ZERO] = np.eye(1, self.sums.shape[1])
+        return directions
+
+    def lengths(self) -> Float32:
+        """Return (K,) float32, those of the sums; 1 for zero: opposite vectors may be linked."""
+        lengths: Float32 = np.linalg.norm(self.sums, axis=1)
+        return np.where(lengths > ZERO, lengths, np.float32(1))
 
     def totals(self, values: npt.NDArray[Any]) -> Float64:
         """Return (K,) float64, over each group the sum of (m,) numbers of the rows ``inside``."""

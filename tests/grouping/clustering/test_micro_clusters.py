@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from grouping.clustering.micro_clusters import MicroClusters
+from grouping.clustering.constraints import Constraints
+from grouping.clustering.micro_clusters import MicroClusters, micro_clusters_of
 from tests.helpers.vectors import unit
 
 
@@ -20,3 +21,12 @@ def test_they_keep_their_links_when_cut_and_contracted() -> None:
         [vectors[0] + vectors[2], vectors[1] + vectors[5], vectors[3] + vectors[4]],
         atol=1e-6,
     )
+
+
+def test_identical_rows_are_not_one_where_that_would_break_a_cannot_link() -> None:
+    vectors = np.eye(3, dtype=np.float32)[[0, 1, 1, 2, 1]]  # 1, 2 and 4 are identical
+    links = Constraints(must_link=np.array([[2, 3]]), cannot_link=np.array([[1, 3]]))
+    clusters, member = micro_clusters_of(vectors, links)
+    assert member[1] != member[2]
+    apart = {tuple(sorted(pair)) for pair in clusters.cannot_link.tolist()}
+    assert tuple(sorted((member[1], member[3]))) in apart

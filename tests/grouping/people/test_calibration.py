@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from grouping.people.calibration import (
+    HIGHEST,
     KNOWN_PEOPLE,
     MOST_PEOPLE,
     TELLING,
@@ -93,3 +94,11 @@ def test_both_numbers_are_told(caplog):
         found = calibrate_threshold(network(60, 4, 115), 0.375)
     assert f"threshold 0.375: the network's own; {found.people} people" in caplog.text
     assert f"{found.album:.3f}" in caplog.text
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3, 16])
+@pytest.mark.parametrize("default", [None, 0.38])
+def test_no_album_says_a_threshold_that_no_two_faces_reach(dimension: int, default: float | None):
+    for seed in range(10):
+        vectors = unit(np.random.default_rng(seed).standard_normal((30, dimension)))
+        assert 0 <= calibrate_threshold(face_set(vectors), default).threshold <= HIGHEST + 1e-6

@@ -209,3 +209,22 @@ def test_no_photos_have_no_copies():
 def test_columns_of_different_lengths_are_refused():
     with pytest.raises(InputError, match=r"got \[1, 2, 2, 2\]"):
         replace(made_up([{}, {}], [[], []]), contents=[None])
+
+
+def test_a_thousand_photos_of_one_desk_are_not_looked_at_pair_by_pair(monkeypatch) -> None:
+    rng = np.random.default_rng(0)
+    looked: list[tuple[int, int]] = []
+    same_faces = module._Search._same_faces
+    monkeypatch.setattr(
+        module._Search,
+        "_same_faces",
+        lambda self, a, b: looked.append((a, b)) or same_faces(self, a, b),
+    )
+    rows = [{"hash": bytes(range(32))} for _ in range(1000)]
+    box = [400.0, 300.0, 500.0, 420.0]
+    faces = [[(box, vector)] for vector in rng.standard_normal((1000, 256))]
+    faces[700] = faces[3]
+    copy_of = find_copies(made_up(rows, faces))
+    assert np.flatnonzero(copy_of >= 0).tolist() == [700]
+    assert copy_of[700] == 3
+    assert len(looked) < 10

@@ -8,9 +8,14 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from grouping.clustering.constraints import Constraints
 from grouping.errors import InputError
 from grouping.people.group_faces import GroupingRules, group_faces
+from grouping.records import FaceSet
+from grouping.similarity.pair_sets import connected_components
 from tests.helpers.paths import ROOT
 from tests.helpers.vectors import bcubed, face_set, hard_vectors, unit
 
@@ -235,3 +240,89 @@ def test_a_group_needs_different_pictures_not_copies() -> None:
     # Faces of copies are in the group of the other pictures.
     some = group_faces(faces, rules, picture=np.array([7, 7, 7, 8]))
     assert some.labels.tolist() == [0, 0, 0, 0]
+
+
+def test_of_a_copy_a_face_that_the_original_does_not_show_is_no_second_one_of_its_person() -> None:
+    rng = np.random.default_rng(4)
+    person = unit(rng.standard_normal((1, 64)))
+    vectors = unit(1.8 * person + unit(rng.standard_normal((6, 64))))
+    photos = np.array([0, 1, 2, 3, 4, 4])  # 4 is a copy of 0, with one face more
+    same_as = np.array([-1, -1, -1, -1, 0, -1])
+    picture = np.array([0, 1, 2, 3, 0, 0])
+    law = GroupingRules(threshold=0.4, allow_same_face=False)
+    found = group_faces(face_set(vectors, photos), law, None, picture, same_as)
+    assert found.labels.tolist() == [0, 0, 0, 0, 0, -1]
+
+
+def test_two_faces_in_the_place_of_one_original_are_one_of_its_person() -> None:
+    rng = np.random.default_rng(4)
+    person = unit(rng.standard_normal((1, 64)))
+    vectors = np.concatenate(
+        [
+            unit(1.8 * person + unit(rng.standard_normal((4, 64)))),
+            unit(rng.standard_normal((2, 64))),
+        ]
+    )
+    photos, quality = np.array([0, 1, 2, 3, 4, 4]), np.array([1, 1, 1, 1, 0.2, 0.8])
+    same_as, picture = np.array([-1, -1, -1, -1, 0, 0]), np.array([0, 1, 2, 3, 0, 0])
+    faces = face_set(vectors, photos, quality)
+    found = group_faces(faces, GroupingRules(threshold=0.4), None, picture, same_as)
+    assert found.labels.tolist() == [0, 0, 0, 0, -1, 0]
+
+
+def test_opposite_faces_that_a_person_links_have_no_mean_and_do_no_harm() -> None:
+    faces = face_set(np.array([[1.0], [-1.0], [1.0], [-1.0]]))
+    links = Constraints(must_link=np.array([[0, 1], [2, 3]]))
+    found = group_faces(faces, GroupingRules(threshold=1), links)
+    assert found.labels[0] == found.labels[1] >= 0
+    assert found.labels[2] == found.labels[3] >= 0
+    assert np.isfinite(found.similarity).all()
+    assert np.isfinite(found.cohesion).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_what_a_person_said_is_obeyed_to_the_letter_in_any_album(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    faces, rules, links, picture, same_as = any_album(chance)
+    found = group_faces(faces, rules, links, picture, same_as)
+    apart, together = found.labels[links.cannot_link], found.labels[links.must_link]
+    assert not ((apart[:, 0] == apart[:, 1]) & (apart[:, 0] >= 0)).any()
+    assert (together[:, 0] == together[:, 1]).all()
+    assert (found.labels[links.ignore] == -1).all()
+    assert np.isfinite(found.similarity[found.labels >= 0]).all()
+    assert np.isfinite(found.purity).all()
+    for k in range(len(found)):
+        assert len(np.unique(picture[found.labels == k])) >= rules.min_photos
+
+
+def any_album(
+    chance: np.random.Generator,
+) -> tuple[FaceSet, GroupingRules, Constraints, np.ndarray, np.ndarray]:
+    """A small album with identical faces, copies, blurs, and links that do not contradict."""
+    n, d = int(chance.integers(4, 40)), int(chance.choice([1, 2, 16, 64]))
+    centres = unit(chance.standard_normal((5, d)))
+    noise = chance.choice([0.2, 1.0]) * chance.standard_normal((n, d)) / np.sqrt(d)
+    vectors = unit(centres[chance.integers(0, 5, n)] + noise)
+    some = chance.integers(0, n, n // 3)
+    vectors[some] = vectors[chance.integers(0, n, len(some))]
+    photos = np.sort(chance.integers(0, n // 2, n))
+    faces = face_set(vectors, photos, chance.choice([0.1, 0.3, 1.0], n))
+    faces.signs[:, 3:] = chance.choice([-1, 0.3, 1], (n, 5))
+    rules = GroupingRules(
+        threshold=float(chance.choice([-1, 0, 0.38, 0.99, 1])),
+        method=str(chance.choice(["agglomerative", "hdbscan"])),
+        min_photos=int(chance.integers(1, 3)),
+        one_face_per_photo=bool(chance.integers(2)),
+        allow_same_face=bool(chance.integers(2)),
+    )
+    must, cannot = chance.integers(0, n, (2, 5, 2))
+    part = connected_components(must, n)
+    cannot = cannot[part[cannot[:, 0]] != part[cannot[:, 1]]]
+    ignored = np.setdiff1d(chance.integers(0, n, 3), must)
+    copy_of = chance.integers(0, 3, n)  # of one of the first photos
+    copied = (photos > 2) & (chance.random(n) < 0.4)
+    same_as = np.where(copied, np.searchsorted(photos, copy_of[photos]), -1)
+    same_as[photos[same_as] > 2] = -1
+    picture = np.where(same_as >= 0, photos[same_as], photos)
+    return faces, rules, Constraints(must, cannot, ignored), picture, same_as

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import combinations
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from grouping.clustering.constraints import Constraints
 from grouping.people.group_faces import GroupingRules, group_faces
-from grouping.people.same_photo import SAME_PRINT, pictures_apart, same_photo_pairs
+from grouping.people.same_photo import SAME_PRINT, first_of_each, pictures_apart, same_photo_pairs
 from grouping.similarity.content_rank import content_rank
 from tests.helpers.vectors import face_set, hard_vectors, unit
 
@@ -97,3 +98,26 @@ def test_a_must_link_overrides_the_photo(person: np.ndarray) -> None:
     faces = face_set(person, np.array([0, 0, 1, 2, 3, 4, 5, 6, 7, 8]))
     links = Constraints(must_link=np.array([[0, 1]]))
     assert (group_faces(faces, GroupingRules(threshold=0.4), links).labels == 0).all()
+
+
+def test_of_identical_faces_the_first_is_told_by_what_their_pictures_show():
+    vectors = unit(np.random.default_rng(0).standard_normal((4, 8)))[[0, 0, 1, 0, 2]]
+    picture, member = np.array([0, 1, 1, 2, 2]), np.array([0, 0, 1, 0, 2])
+    first = first_of_each(face_set(vectors, picture), picture, member)
+    for seed in range(10):
+        order = np.random.default_rng(seed).permutation(5)
+        again = first_of_each(
+            face_set(vectors[order], picture[order]), picture[order], member[order]
+        )
+        assert order[again].tolist() == first.tolist()
+
+
+def test_the_frames_of_a_film_are_no_collages_and_cost_little_memory() -> None:
+    rng = np.random.default_rng(0)
+    two = np.repeat(unit(rng.standard_normal((2, 64))), 1500, axis=0)
+    vectors = unit(two + 0.15 * unit(rng.standard_normal((3000, 64))))
+    picture, labels = np.tile(np.arange(1500), 2), np.repeat([0, 1], 1500)
+    tracemalloc.start()
+    assert np.array_equal(pictures_apart(vectors, picture, labels), picture)
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()

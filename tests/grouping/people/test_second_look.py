@@ -181,3 +181,10 @@ def test_of_many_people_more_is_asked_than_of_few() -> None:
 def test_nothing_to_look_at(n: int) -> None:
     faces = candidates(unit(np.ones((n, DIMENSION))))
     assert looked(faces, np.full(n, -1)).tolist() == [-1] * n
+
+
+def test_faces_that_a_person_linked_stay_together_however_blurred() -> None:
+    vectors = looks(3, 6)
+    faces = candidates(vectors, like_nobody=np.ones((6, 2), np.float32))
+    waiting = np.array([False, False, True, True, True, True])
+    assert second_look(faces, parted(6), waiting, IMPOSTORS).tolist() == [0, 0, -1, -1, -1, -1]
