@@ -147,13 +147,13 @@ def group_faces(
 def _copies(same_as: Int64 | None, known: Constraints, n: int) -> Int64:
     """Return (k,) int64, the faces that go where their original goes.
 
-    Not those, nor those of an original, about which a person said something.
+    Not those about which a person said something, nor those of an original that is to be ignored.
     """
     if same_as is None:
         return np.zeros(0, np.int64)
-    told = np.zeros(n + 1, bool)
+    told = np.zeros(n, bool)
     told[known.must_link.ravel()] = told[known.cannot_link.ravel()] = told[known.ignore] = True
-    free = (same_as >= 0) & ~told[:n] & ~told[same_as]
+    free = (same_as >= 0) & ~told & ~np.isin(same_as, known.ignore)
     return np.flatnonzero(free)
 
 
