@@ -14,10 +14,13 @@ import argparse
 import io
 import sys
 from pathlib import Path
+from typing import cast
+from unittest.mock import patch
 
 import numpy as np
 from PIL import Image
 
+from tests.helpers.embedding import no_embedding
 from tests.helpers.paths import PHOTOS
 
 FILLS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3)
@@ -53,20 +56,17 @@ def analyser(second_look: bool = True):
     """A function of pixels to their result, as the program makes it; nothing is embedded."""
     from backbone.weights.mtcnn_files import load_mtcnn
     from grouping.faces import photo_analyser
+    from grouping.faces.embedding import Embedder
     from grouping.faces.search.detection import Detector
     from grouping.faces.search.turned import Found
 
-    analyse = photo_analyser.PhotoAnalyser(
-        Detector(load_mtcnn()), lambda crops: np.ones((len(crops), 1), np.float32)
-    )
-    looks = photo_analyser.look_again, lambda search, image, settings, seen, least: Found(seen)
+    analyse = photo_analyser.PhotoAnalyser(Detector(load_mtcnn()), cast(Embedder, no_embedding))
 
     def result_of(pixels: np.ndarray):
-        photo_analyser.look_again = looks[not second_look]
-        try:
+        if second_look:
             return analyse([pixels])[0]
-        finally:
-            photo_analyser.look_again = looks[0]
+        with patch.object(photo_analyser, "look_again", lambda *seen: Found(seen[3])):
+            return analyse([pixels])[0]
 
     return result_of
 

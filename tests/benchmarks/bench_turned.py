@@ -17,6 +17,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
@@ -78,11 +79,12 @@ class Analysis:
         from grouping.config import GroupingConfig
         from grouping.faces import photo_analyser
         from grouping.faces.loading import load_analyser
+        from grouping.faces.search.look_again import look_again
 
         config = GroupingConfig(device="cpu")
         self._analyser = load_analyser(config.detection, config.embedding)
-        self._look = photo_analyser.look_again
-        photo_analyser.look_again = self._timed_look
+        self._look = look_again
+        patch.object(photo_analyser, "look_again", self._timed_look).start()
         self.reset()
 
     def reset(self) -> None:

@@ -51,13 +51,15 @@ def write_old_cache(path: Path, *results: PhotoFaces) -> None:
             json.dumps(result.warnings),
             None,
         )
-        row = (*names, *detection, checksum(*names, *detection))
+        columns = (*names, *detection)
         connection.execute(
-            "INSERT INTO detections VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row
+            "INSERT INTO detections VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*columns, checksum(*columns)),
         )
-        names, vectors = (*names, OLD_MODEL), blob(faces.embeddings)
-        row = (*names, vectors, checksum(*names, vectors))
-        connection.execute("INSERT INTO embeddings VALUES (?, ?, ?, ?, ?)", row)
+        embedding = (*names, OLD_MODEL, blob(faces.embeddings))
+        connection.execute(
+            "INSERT INTO embeddings VALUES (?, ?, ?, ?, ?)", (*embedding, checksum(*embedding))
+        )
     connection.commit()
     connection.close()
 
