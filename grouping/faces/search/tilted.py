@@ -19,6 +19,8 @@ from grouping.faces.search.turned import TRUSTED_ERROR, Found, Search, roll
 from grouping.records import Detections, Float32, Float64
 
 TILTED = 30.0  # degrees from the side that the photo was searched from
+# In a photo searched from another side that side is a guess to the next quarter turn.
+TILTED_WHERE_TURNED = 15.0
 REACH = 3.0  # side of the patch in sides of the box
 PATCH_SIDE = 144  # px a side of the patch that is searched; the face is about 48 of them
 SMALLEST_SEEN = 24.0  # px of the patch
@@ -38,7 +40,8 @@ def straighten(search: Search, image: Image.Image, found: Found, min_score: floa
     faces = found.faces
     rolls = roll(faces.landmarks)
     off = (rolls + found.rotation + 180) % 360 - 180
-    tilted = np.flatnonzero((np.abs(off) > TILTED) & (faces.scores >= min_score))
+    limit = TILTED_WHERE_TURNED if found.rotation else TILTED
+    tilted = np.flatnonzero((np.abs(off) > limit) & (faces.scores >= min_score))
     patches = [_Patch.around(faces.boxes[k], float(rolls[k])) for k in tilted]
     if not patches:
         return found
