@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from grouping.clustering.constraints import Constraints
 from grouping.people.person_groups import Bools, Candidates, PersonGroups
 from grouping.records import Float32, Float64, Int64
 from grouping.similarity.cosine_graph import cosine_graph
@@ -207,10 +208,7 @@ class _Places:
         self._faces, self._groups = faces, groups
         self.face, self.group = face, group
         concerned = np.isin(faces.apart, face).any(axis=1)
-        self._forbidden: dict[int, set[int]] = {}
-        for one, other in faces.apart[concerned].tolist():
-            self._forbidden.setdefault(one, set()).add(other)
-            self._forbidden.setdefault(other, set()).add(one)
+        self._forbidden = Constraints(cannot_link=faces.apart[concerned]).neighbours()
 
     def open(self) -> Bools:
         """Return (f,) bool, which may join their groups as these are."""
