@@ -12,7 +12,7 @@ import numpy as np
 
 from grouping.errors import InputError
 from grouping.records import Int64
-from grouping.similarity.pair_sets import connected_components, distinct_pairs
+from grouping.similarity.pair_sets import connected_components, counted_off, distinct_pairs
 
 
 def _no_pairs() -> Int64:
@@ -96,20 +96,7 @@ def extend_cannot_links(cannot_link: Int64, must_link: Int64, n: int) -> Int64:
     start = np.cumsum(size) - size
     # Every member of one part with every member of the other: in a pair of parts of 3 and 2,
     # the links are numbered 0 to 5, and link 3 is (1, 1), the second with the second.
-    pair, link = _counted_off(size[low] * size[high])
+    pair, link = counted_off(size[low] * size[high])
     one, other = np.divmod(link, size[high][pair])
     ends = members[start[low][pair] + one], members[start[high][pair] + other]
     return distinct_pairs(np.stack(ends, axis=1), n)
-
-
-def _counted_off(counts: Int64) -> tuple[Int64, Int64]:
-    """Return, for counts of 3 and 2, the arrays 0 0 0 1 1 and 0 1 2 0 1.
-
-    Args:
-        counts: (p,) int64.
-
-    Returns:
-        Two arrays of int64, each as long as the sum of the counts.
-    """
-    which = np.repeat(np.arange(len(counts)), counts)
-    return which, np.arange(len(which)) - (np.cumsum(counts) - counts)[which]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from grouping.errors import InputError
 from grouping.records import FaceSet, Float32, Int32, Int64, UInt8
 from grouping.similarity.inner_products import pair_products
 from grouping.similarity.near_hashes import HASH_BYTES, comparisons, near_hashes
+from grouping.similarity.pair_sets import counted_off
 
 Bools = npt.NDArray[np.bool_]
 
@@ -71,6 +73,26 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.rank)
 
+    @cached_property
+    def starts(self) -> Int64:
+        """(p + 1,) int64, the first face of each photo; the last is that of no photo."""
+        return np.searchsorted(self.faces.photo_index, np.arange(len(self) + 1))
+
+    @cached_property
+    def counts(self) -> Int64:
+        """(p,) int64, how many faces each photo has."""
+        return np.asarray(np.diff(self.starts), np.int64)
+
+    def rows(self, photo: int) -> slice:
+        """Return the rows of the faces of a photo."""
+        return slice(int(self.starts[photo]), int(self.starts[photo + 1]))
+
+    @cached_property
+    def shares(self) -> Float32:
+        """(n, 4) float32, the boxes of all faces in shares of the sides of their photos."""
+        sides = np.maximum(np.tile(self.sizes, (1, 2)), 1)
+        return np.asarray(self.faces.boxes / sides[self.faces.photo_index], np.float32)
+
 
 def find_copies(pictures: Pictures) -> Int64:
     """Return which photos are copies of which.
@@ -110,13 +132,12 @@ def faces_of_originals(pictures: Pictures, copy_of: Int64) -> Int64:
         pictures: p photos with n faces.
         copy_of: (p,) int64, see :func:`find_copies`.
     """
-    search = _Search(pictures, copy_of)
     same = np.full(len(pictures.faces), -1, np.int64)
     for photo in np.flatnonzero(copy_of >= 0).tolist():
-        own, theirs = search.rows(photo), search.rows(int(copy_of[photo]))
+        own, theirs = pictures.rows(photo), pictures.rows(int(copy_of[photo]))
         if own.start == own.stop or theirs.start == theirs.stop:
             continue
-        place = box_iou(search.shares(own), search.shares(theirs))
+        place = box_iou(pictures.shares[own], pictures.shares[theirs])
         best = place.argmax(axis=1)
         there = place[np.arange(len(place)), best] >= COPY_OVERLAP
         same[own] = np.where(there, theirs.start + best, -1)
@@ -146,9 +167,8 @@ class _Search:
     def __init__(self, pictures: Pictures, copy_of: Int64) -> None:
         self.pictures = pictures
         self.copy_of = copy_of
-        self.starts = np.searchsorted(pictures.faces.photo_index, np.arange(len(pictures) + 1))
         hashed = np.array([len(h) == HASH_BYTES for h in pictures.hashes], bool)
-        self.can_be_compared = hashed & (np.diff(self.starts) > 0) & (copy_of < 0)
+        self.can_be_compared = hashed & (pictures.counts > 0) & (copy_of < 0)
         self.hashes = _as_rows(pictures.hashes)
         width, height = np.log(np.maximum(pictures.sizes, 1)).T
         self.shape = width - height
@@ -189,7 +209,7 @@ class _Search:
 
         Photos of a door or a desk, of few faces each, are alike by the thousand.
         """
-        likely = np.diff(self.starts)[a] * np.diff(self.starts)[b] > FEW_FACE_PAIRS
+        likely = self.pictures.counts[a] * self.pictures.counts[b] > FEW_FACE_PAIRS
         few = np.flatnonzero(~likely)
         for start in range(0, len(few), PAIRS_AT_ONCE):
             part = few[start : start + PAIRS_AT_ONCE]
@@ -198,13 +218,13 @@ class _Search:
 
     def _any_face_alike(self, a: Int64, b: Int64) -> Bools:
         """Return (p,) bool, whether any face of (p,) photos is in its place in (p,) others."""
-        faces, sides = self.pictures.faces, np.tile(self.pictures.sizes, (1, 2))
-        width = np.diff(self.starts)[b]
-        count = np.diff(self.starts)[a] * width
-        pair = np.repeat(np.arange(len(a)), count)  # every face of the one with each of the other
-        one, other = np.divmod(np.arange(len(pair)) - (np.cumsum(count) - count)[pair], width[pair])
-        one, other = one + self.starts[a][pair], other + self.starts[b][pair]
-        boxes = (faces.boxes / np.maximum(sides[faces.photo_index], 1)).astype(np.float32)
+        faces, boxes = self.pictures.faces, self.pictures.shares
+        width = self.pictures.counts[b]
+        # Every face of the one with each of the other.
+        pair, number = counted_off(self.pictures.counts[a] * width)
+        one, other = np.divmod(number, width[pair])
+        starts = self.pictures.starts
+        one, other = one + starts[a][pair], other + starts[b][pair]
         near = paired_overlap(boxes[one], boxes[other]) >= COPY_OVERLAP
         pair, one, other = pair[near], one[near], other[near]
         alike = pair_products(faces.embeddings, faces.embeddings, one, other) >= COPY_SIMILARITY
@@ -216,24 +236,16 @@ class _Search:
 
         Small copies lose faces, and faces of a few pixels their likeness; that proves nothing.
         """
-        fewer, more = sorted((self.rows(a), self.rows(b)), key=lambda r: r.stop - r.start)
+        fewer, more = sorted(
+            (self.pictures.rows(a), self.pictures.rows(b)), key=lambda r: r.stop - r.start
+        )
         faces = self.pictures.faces
-        place = box_iou(self.shares(fewer), self.shares(more)) >= COPY_OVERLAP
+        place = box_iou(self.pictures.shares[fewer], self.pictures.shares[more]) >= COPY_OVERLAP
         alike = faces.embeddings[fewer] @ faces.embeddings[more].T >= COPY_SIMILARITY
         quality = np.minimum(faces.quality[fewer, None], faces.quality[more])
         found = (place & (alike | (quality < TELLING_QUALITY))).any(axis=1)
         weight = np.maximum(faces.quality[fewer], LEAST_QUALITY)
         return bool(weight[found].sum() > weight.sum() / 2)
-
-    def rows(self, photo: int) -> slice:
-        """Return the rows of the faces of a photo."""
-        return slice(int(self.starts[photo]), int(self.starts[photo + 1]))
-
-    def shares(self, rows: slice) -> Float32:
-        """Return (f, 4) float32, the boxes of one photo's faces in shares of its sides."""
-        faces = self.pictures.faces
-        sides = np.tile(self.pictures.sizes[faces.photo_index[rows.start]], 2)
-        return np.asarray(faces.boxes[rows] / sides, np.float32)
 
 
 def _as_rows(hashes: Sequence[bytes]) -> UInt8:

@@ -93,3 +93,16 @@ def connected_components(pairs: npt.NDArray[np.integer], n: int) -> Int64:
     """
     graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     return np.asarray(csgraph.connected_components(graph, directed=False)[1], np.int64)
+
+
+def counted_off(counts: Int64) -> tuple[Int64, Int64]:
+    """Return, for counts of 3 and 2, the arrays 0 0 0 1 1 and 0 1 2 0 1.
+
+    Args:
+        counts: (p,) int64.
+
+    Returns:
+        Two arrays of int64, each as long as the sum of the counts.
+    """
+    which = np.repeat(np.arange(len(counts)), counts)
+    return which, np.arange(len(which)) - (np.cumsum(counts) - counts)[which]
