@@ -22,7 +22,7 @@ from statistics import NormalDist
 import numpy as np
 
 from grouping.clustering.constraints import Constraints
-from grouping.people.group_faces import CORE_QUALITY, GroupingRules, group_faces
+from grouping.people.group_faces import CORE_QUALITY, GroupingRules, group_labels
 from grouping.records import FaceSet, Float32, Int64
 from grouping.similarity.content_rank import content_rank
 from grouping.similarity.group_sums import GroupSums
@@ -84,7 +84,7 @@ def calibrate_threshold(
 
     def grouped(threshold: float) -> Int64:
         rules = GroupingRules(threshold=threshold, min_photos=1)
-        return group_faces(faces, rules, constraints, picture, same_as).labels
+        return group_labels(faces, rules, constraints, picture, same_as)
 
     found = _calibration(faces, default, grouped)
     log.info("threshold %.3f: %s", found.threshold, found.reason)

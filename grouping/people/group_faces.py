@@ -125,6 +125,25 @@ def group_faces(
     Raises:
         InputError: embeddings that are zero or not finite.
     """
+    known, rank = constraints or Constraints(), content_rank(faces.embeddings)
+    labels = group_labels(faces, rules, known, picture, same_as, rank)
+    return _described(faces, labels, rank, rules, known.cannot_link)
+
+
+def group_labels(
+    faces: FaceSet,
+    rules: GroupingRules,
+    constraints: Constraints | None = None,
+    picture: Int64 | None = None,
+    same_as: Int64 | None = None,
+    rank: Int64 | None = None,
+) -> Int64:
+    """Return (n,) int64, the labels of :func:`group_faces` alone.
+
+    Args:
+        faces, rules, constraints, picture, same_as: as there.
+        rank: (n,) int64, their :func:`content_rank`, where it is known.
+    """
     known = constraints or Constraints()
     picture = faces.photo_index.astype(np.int64) if picture is None else picture
     copies = _copies(same_as, known, len(faces))
@@ -133,15 +152,14 @@ def group_faces(
     told = known.among(used, len(faces))
     labels = np.full(len(faces), -1, np.int64)
     labels[used] = _labels(chosen, picture[used], told, rules)
-    if same_as is not None:
+    if same_as is not None and len(copies):
         labels[copies] = labels[same_as[copies]]
         if rules.one_face_per_photo:
             linked = np.unique(np.concatenate([known.must_link, known.cannot_link]))
             twice = twice_in_photo(faces, labels, same_as, copies, linked, rules.allow_same_face)
             labels[twice] = -1
-    rank = content_rank(faces.embeddings)
-    numbered = _numbered(picture, labels, rank, rules.min_photos)
-    return _described(faces, numbered, rank, rules, known.cannot_link)
+    rank = content_rank(faces.embeddings) if rank is None else rank
+    return _numbered(picture, labels, rank, rules.min_photos)
 
 
 def _copies(same_as: Int64 | None, known: Constraints, n: int) -> Int64:
