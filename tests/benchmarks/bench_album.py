@@ -4,8 +4,8 @@
     python -m tests.benchmarks.bench_album PHOTOS               # people by file name
 
 ``LABELS.csv`` has the columns photo, person, face_x, face_y, face_w, face_h (pixels of the
-upright photo). A labelled face is found where a box of the program holds its centre and overlaps
-it (IoU >= 0.2), each box serving one label. Faces that are not labelled take part in the grouping
+upright photo). A labelled face is found where a box of the program overlaps it (IoU >= 0.2), each
+box serving one label. Faces that are not labelled take part in the grouping
 and are not scored; labelled faces that were not found count as alone. Printed: share found,
 BCubed and pairwise F over a range of thresholds, whether any photo has two people in one group,
 whether shuffled photos give the same groups, and who keeps their id when a tenth of the photos
@@ -19,26 +19,22 @@ how many different groups those are.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import tempfile
-from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from grouping import GroupingConfig, GroupingPipeline, GroupingResult
-from grouping.boxes import box_iou
 from grouping.people.group_faces import GroupingRules, group_faces
 from grouping.results.document import build_document
 from grouping.results.person_ids import assign_ids
 from grouping.similarity.group_sums import group_members
 from grouping.sources.listing import list_sources
 from grouping.storage.cache import Cache
+from tests.benchmarks.labelled_albums import LabelledFaces, clashes, read_labels
 from tests.helpers.vectors import bcubed, pairwise
 
-LEAST_OVERLAP = 0.2
 THRESHOLDS = (0.34, 0.36, 0.37, 0.38, 0.39, 0.40, 0.42)
 WIDE_RANGE = (0.26, 0.30, 0.34, 0.38, 0.42, 0.46)
 
@@ -61,55 +57,23 @@ def main() -> int:
         if options.labels is None:
             print_names(result)
             return 0
-        print_scores(result, read_labels(options.labels))
+        names = [Path(photo.location).name for photo in result.photos]
+        print_scores(result, read_labels(options.labels, names, result.faces))
         print_shuffles(pipeline, result, options.shuffles)
         print_identities(pipeline, result, options.trials)
     return 0
 
 
-def read_labels(path: Path) -> dict[str, list[tuple[str, tuple[float, ...]]]]:
-    """Person and xyxy box of each labelled face, by the photo's base name."""
-    labels: dict[str, list[tuple[str, tuple[float, ...]]]] = defaultdict(list)
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            x, y, w, h = (float(row[f"face_{k}"]) for k in "xywh")
-            labels[row["photo"]].append((row["person"], (x, y, x + w, y + h)))
-    return labels
-
-
-def matched(result: GroupingResult, labels: dict[str, Any]) -> tuple[list[str], np.ndarray, list]:
-    """Person of each labelled face, its row among the faces found (-1: missed), its photo."""
-    people, rows, photos = [], [], []
-    for i, photo in enumerate(result.photos):
-        truth = labels.get(Path(photo.location).name, [])
-        own = np.flatnonzero(result.faces.photo_index == i)
-        wanted = np.array([box for _, box in truth], np.float32).reshape(-1, 4)
-        boxes = result.faces.boxes[own]
-        centre = (wanted[:, :2] + wanted[:, 2:]) / 2
-        inside = (boxes[None, :, :2] <= centre[:, None]) & (centre[:, None] <= boxes[None, :, 2:])
-        share = np.where(inside.all(2), box_iou(wanted, boxes), 0)
-        for face, (person, _) in enumerate(truth):
-            best = int(share[face].argmax()) if len(own) else 0
-            found = len(own) > 0 and share[face, best] >= LEAST_OVERLAP
-            if found:
-                share[:, best] = 0
-            people.append(person)
-            rows.append(own[best] if found else -1)
-            photos.append(i)
-    return people, np.array(rows), photos
-
-
-def print_scores(result: GroupingResult, labels: dict[str, Any]) -> None:
-    people, rows, photos = matched(result, labels)
-    _, truth = np.unique(people, return_inverse=True)
-    print(f"{len(people)} labelled faces of {truth.max() + 1} people, {len(result.faces)} found")
-    print(f"found {np.mean(rows >= 0):.4f} of the labelled faces")
+def print_scores(result: GroupingResult, labels: LabelledFaces) -> None:
+    people, truth = np.unique(labels.person, return_inverse=True)
+    print(f"{len(truth)} labelled faces of {len(people)} people, {len(result.faces)} found")
+    print(f"found {np.mean(labels.row >= 0):.4f} of the labelled faces")
     print("threshold   BCubed P      R      F   pairwise P      R      F   photos with a clash")
     for threshold in sorted({*THRESHOLDS, result.threshold}):
         grouping = group_faces(result.faces, GroupingRules(threshold=threshold))
-        groups = np.where(rows >= 0, grouping.labels[rows], -1)
+        groups = labels.groups(grouping.labels)
         b, p = bcubed(truth, groups), pairwise(truth, groups)
-        clash = clashes(truth, groups, photos)
+        clash = clashes(labels.photo, labels.person, groups)
         mark = "default" if threshold == result.threshold else ""
         print(
             f"     {threshold:.2f}     {b[0]:.4f} {b[1]:.4f} {b[2]:.4f}"
@@ -136,15 +100,6 @@ def print_names(result: GroupingResult) -> None:
             f"threshold {threshold:.2f}: {right} of {len(names)} photos with their person, "
             f"{len(chosen)} different groups of {len(in_groups)}{mark}"
         )
-
-
-def clashes(truth: np.ndarray, groups: np.ndarray, photos: list[int]) -> int:
-    """Photos in which two different people share a group."""
-    seen: dict[tuple[int, int], set[int]] = defaultdict(set)
-    for person, group, photo in zip(truth.tolist(), groups.tolist(), photos, strict=True):
-        if group >= 0:
-            seen[photo, group].add(person)
-    return len({photo for (photo, _), who in seen.items() if len(who) > 1})
 
 
 def print_shuffles(pipeline: GroupingPipeline, result: GroupingResult, count: int) -> None:

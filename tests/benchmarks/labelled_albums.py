@@ -141,7 +141,7 @@ def score(truth: LabelledFaces, labels: np.ndarray) -> Score:
             strangers += int((inside & ~np.isin(truth.person, (person, "unsure"))).sum())
     return Score(
         bcubed(truth.person[named], groups[named])[2] if named.any() else 0.0,
-        _clashes(truth.photo[named], truth.person[named], groups[named]),
+        clashes(truth.photo[named], truth.person[named], groups[named]),
         float(np.mean(recalls)) if recalls else 0.0,
         strangers,
         _junk(truth.kind, groups),
@@ -149,7 +149,8 @@ def score(truth: LabelledFaces, labels: np.ndarray) -> Score:
     )
 
 
-def _clashes(photo: np.ndarray, person: np.ndarray, groups: np.ndarray) -> int:
+def clashes(photo: np.ndarray, person: np.ndarray, groups: np.ndarray) -> int:
+    """Return in how many photos two people share a group, from three columns of labels."""
     seen: dict[tuple[int, int], set[str]] = {}
     for key in zip(photo.tolist(), groups.tolist(), person.tolist(), strict=True):
         if key[1] >= 0:
