@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,8 @@ import numpy as np
 from grouping.config import AUTO, GroupingConfig
 from grouping.execution.collector import OnPhoto, PhotoCollector
 from grouping.execution.face_models import FaceModels, shared_models
-from grouping.records import FaceSet, Int64, PhotoFaces, UInt8
+from grouping.execution.outcomes import crops_of, faces_of
+from grouping.records import FaceSet, Int64, PhotoFaces
 from grouping.results.run_result import GroupingResult
 from grouping.sources.photo import Photo
 
@@ -149,19 +149,6 @@ class GroupingPipeline:
         threshold = calibration.threshold if calibration else self.models.default_threshold
         assert threshold is not None  # a network of which nothing is known is calibrated
         return threshold
-
-
-def faces_of(outcomes: Sequence[PhotoFaces]) -> FaceSet:
-    """Return the faces of all photos, each with the position of its photo."""
-    faces = FaceSet.concatenate([outcome.faces for outcome in outcomes])
-    place = np.repeat(np.arange(len(outcomes)), [len(outcome.faces) for outcome in outcomes])
-    return replace(faces, photo_index=place.astype(np.int32))
-
-
-def crops_of(outcomes: Sequence[PhotoFaces]) -> UInt8 | None:
-    """Return the crops of all photos, (n, 112, 112, 3) uint8 RGB; None where none was kept."""
-    crops = [o.crops for o in outcomes if o.crops is not None and len(o.crops)]
-    return np.concatenate(crops) if crops else None
 
 
 def pictures_of(

@@ -11,12 +11,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from backbone.runtime.memory import keep_freed_memory
-from grouping.cli.commands import COMMANDS, Command
+from grouping.cli.command import Command
+from grouping.cli.commands import clear_cache, group, report
 from grouping.cli.logs import set_up_logging
-from grouping.cli.options import VERSION, command_of
+from grouping.cli.options import VERSION
 from grouping.errors import FailureRateError, GroupingError, Interrupted
 
 DONE, KNOWN_ERROR, USAGE, TOO_MANY_FAILURES, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+# The first is done where none is named.
+COMMANDS = (group.COMMAND, report.COMMAND, clear_cache.FORGET, clear_cache.ERASE)
 
 DESCRIPTION = "Find out who is in which photo: faces are detected, compared and grouped by person."
 EXAMPLES = """\
@@ -60,6 +64,22 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.default_command, *_ = [_add_command(commands, command, program) for command in COMMANDS]
     return parser
+
+
+def command_of(arguments: argparse.Namespace) -> str:
+    """Return the command that was meant: ``--forget`` and ``--erase`` are older than commands.
+
+    Raises:
+        ValueError: the arguments do not go together; the message is for the user.
+    """
+    if arguments.command != "group":
+        return str(arguments.command)
+    old = "erase" if arguments.erase else "forget" if arguments.photos else None
+    if old and arguments.sources:
+        raise ValueError("--forget and --erase take no SOURCE")
+    if not old and not arguments.sources:
+        raise ValueError("name at least one SOURCE; a folder called like a command is ./COMMAND")
+    return old or "group"
 
 
 class _Overview(argparse.ArgumentParser):

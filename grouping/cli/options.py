@@ -1,4 +1,4 @@
-"""The options of each command, and the settings they make."""
+"""Options that several commands share, and the settings they make."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from grouping.cli.outputs import OutputOptions
-from grouping.config import AUTO, CLUSTER_METHODS, PRECISIONS, GroupingConfig
+from grouping.config import AUTO, PRECISIONS, GroupingConfig
 from grouping.export.export import ExportOptions
 from grouping.export.people_folders import FOLDER_MODES
 from grouping.sources.entries import SourceOptions
@@ -18,64 +18,6 @@ from grouping.storage.s3_client import S3Options
 from grouping.version import __version__
 
 VERSION = f"group-faces {__version__}"
-
-
-def add_group_options(parser: argparse.ArgumentParser) -> None:
-    """Options of ``group``, which is done when no command is named."""
-    add = parser.add_argument
-    add("sources", nargs="*", type=_not_empty, metavar="SOURCE", help="where the photos are")
-    add(
-        "--out",
-        required=True,
-        type=_not_empty,
-        metavar="DIR",
-        help="folder or s3://bucket/prefix for results",
-    )
-    add("--version", action="version", version=VERSION)
-    _add_common(parser)
-    _add_model(parser)
-    _add_detection(parser)
-    _add_people(parser)
-    _add_results(parser)
-    _add_sources(parser)
-    _add_cache(parser)
-
-
-def add_report_options(parser: argparse.ArgumentParser) -> None:
-    """Options of ``report``."""
-    parser.add_argument("out", metavar="DIR", help="folder that holds groups.json")
-    _add_common(parser)
-    _add_results(parser)
-    _add_sources(parser)
-
-
-def add_forget_options(parser: argparse.ArgumentParser) -> None:
-    """Options of ``forget``."""
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="path or address of a photo")
-    _add_cache_place(parser)
-    _add_common(parser)
-
-
-def add_erase_options(parser: argparse.ArgumentParser) -> None:
-    """Options of ``erase``."""
-    _add_cache_place(parser)
-    _add_common(parser)
-
-
-def command_of(arguments: argparse.Namespace) -> str:
-    """Return the command that was meant: ``--forget`` and ``--erase`` are older than commands.
-
-    Raises:
-        ValueError: the arguments do not go together; the message is for the user.
-    """
-    if arguments.command != "group":
-        return str(arguments.command)
-    old = "erase" if arguments.erase else "forget" if arguments.photos else None
-    if old and arguments.sources:
-        raise ValueError("--forget and --erase take no SOURCE")
-    if not old and not arguments.sources:
-        raise ValueError("name at least one SOURCE; a folder called like a command is ./COMMAND")
-    return old or "group"
 
 
 def config_from(arguments: argparse.Namespace) -> GroupingConfig:
@@ -118,13 +60,15 @@ def _s3_options_from(arguments: argparse.Namespace) -> S3Options:
     )
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every command."""
     add = parser.add_argument
     add("-v", "--verbose", action="store_true", help="tell more; show where an error came from")
     add("--log-json", action="store_true", help="log one JSON object a line instead of bars")
 
 
-def _add_model(parser: argparse.ArgumentParser) -> None:
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add which network embeds faces, and where it runs."""
     add = parser.add_argument_group("face network").add_argument
     add("--checkpoint", type=Path, metavar="FILE", help="weights (see checkpoint/README.md)")
     add("--device", default=AUTO, help="auto, cpu, cuda, cuda:N or mps (default auto)")
@@ -140,7 +84,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add("--scale", type=float, help="divided by, after that")
 
 
-def _add_detection(parser: argparse.ArgumentParser) -> None:
+def add_detection(parser: argparse.ArgumentParser) -> None:
+    """Add which faces are looked for, and by how many processes."""
     add = parser.add_argument_group("detection").add_argument
     add(
         "--min-face",
@@ -171,58 +116,8 @@ def _add_detection(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_people(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("people").add_argument
-    add(
-        "--cluster",
-        default=CLUSTER_METHODS[0],
-        choices=CLUSTER_METHODS,
-        help="how faces are grouped (default %(default)s)",
-    )
-    add(
-        "--threshold",
-        type=_threshold,
-        metavar="T",
-        help="cosine similarity at which faces are one person, or 'auto' to calibrate it on this "
-        "album; default: the network's own where it was measured, else auto",
-    )
-    add(
-        "--min-photos",
-        type=int,
-        default=GroupingConfig.min_photos,
-        metavar="N",
-        help="pictures, copies not counted, that a person must be in (default %(default)s)",
-    )
-    add(
-        "--several-faces-per-photo",
-        dest="one_face_per_photo",
-        action="store_false",
-        help="let one person be in a photo more than once (collages)",
-    )
-    add(
-        "--no-same-face",
-        dest="allow_same_face",
-        action="store_false",
-        help="never see one face twice in a photo (mirrors, prints, montages)",
-    )
-    add(
-        "--corrections",
-        type=Path,
-        action="append",
-        metavar="FILE",
-        help="names, links and faces to ignore, as the gallery page exports them; repeatable "
-        "(default: all corrections*.toml in the output folder)",
-    )
-    add(
-        "--previous",
-        type=Path,
-        metavar="FILE",
-        help="groups.json of an earlier run, whose people keep their ids and names "
-        "(default: the one in the output folder, if there)",
-    )
-
-
-def _add_results(parser: argparse.ArgumentParser) -> None:
+def add_results(parser: argparse.ArgumentParser) -> None:
+    """Add what is written beside ``groups.json``."""
     add = parser.add_argument_group("results").add_argument
     add(
         "--no-plots",
@@ -234,7 +129,8 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     add("--xmp", action="store_true", help="XMP sidecars with face regions, in sidecars/")
 
 
-def _add_sources(parser: argparse.ArgumentParser) -> None:
+def add_sources(parser: argparse.ArgumentParser) -> None:
+    """Add how photos from elsewhere are fetched."""
     add = parser.add_argument_group("photos from elsewhere").add_argument
     add(
         "--allow-host",
@@ -250,46 +146,19 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
     add("--s3-requester-pays", action="store_true", help="agree to pay for the requests")
 
 
-def _add_cache(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("cache and failures").add_argument
-    add(
-        "--cache",
-        type=Path,
-        metavar="FILE",
-        help=f"results of photos for the next run (default: {CACHE_FILE} in the output folder)",
-    )
-    add("--no-cache", action="store_true", help="keep nothing")
-    add("--forget", nargs="+", dest="photos", metavar="PHOTO", help="the same as forget PHOTO...")
-    add("--erase", action="store_true", help="the same as erase")
-    add(
-        "--max-failures",
-        type=float,
-        default=20.0,
-        metavar="PERCENT",
-        help="more failed photos make the exit code 3 (default %(default)g)",
-    )
-
-
-def _add_cache_place(parser: argparse.ArgumentParser) -> None:
+def add_cache_place(parser: argparse.ArgumentParser) -> None:
+    """Add where the cache is, for commands that work on nothing else."""
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument(
-        "--out", type=_not_empty, metavar="DIR", help=f"folder of results that holds {CACHE_FILE}"
+        "--out", type=not_empty, metavar="DIR", help=f"folder of results that holds {CACHE_FILE}"
     )
     place.add_argument(
         "--cache", type=Path, metavar="FILE", help="the cache, where it is elsewhere"
     )
 
 
-def _not_empty(text: str) -> str:
+def not_empty(text: str) -> str:
+    """Return a word of the command line that may not be empty."""
     if not text:
         raise argparse.ArgumentTypeError("it is empty; is a variable not set?")
     return text
-
-
-def _threshold(text: str) -> float | str:
-    if text == AUTO:
-        return text
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'auto'") from None

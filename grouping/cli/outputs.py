@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,3 +80,10 @@ def write_extras(
 
         exported = export(document, folder, open_photo, options.export, progress=progress)
     return exported.problems
+
+
+def print_end(problems: Sequence[str], place: str) -> None:
+    """Say what went wrong on the way, and where the results are."""
+    for problem in problems:
+        print(f"note       {problem}")
+    print(f"results    {place}")

@@ -1,10 +1,10 @@
-"""The options of each command, and the settings they make."""
+"""Options of the commands, and the settings they make."""
 
 import pytest
 
 from grouping.cli import main as cli
-from grouping.cli.main import build_parser
-from grouping.cli.options import command_of, output_options_from
+from grouping.cli.main import build_parser, command_of
+from grouping.cli.options import output_options_from
 from grouping.cli.outputs import OutputOptions
 from grouping.export.export import ExportOptions
 

@@ -1,4 +1,4 @@
-"""What other programs call: :func:`face_recognition`."""
+"""A whole album in one call: :func:`face_recognition`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,255 @@
+"""``group``: who is in which photo; done where no command is named."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from grouping.cli.command import Command
+from grouping.cli.logs import note
+from grouping.cli.options import (
+    VERSION,
+    add_common,
+    add_detection,
+    add_model,
+    add_results,
+    add_sources,
+    config_from,
+    not_empty,
+    output_options_from,
+    source_options_from,
+)
+from grouping.cli.outputs import print_end, write_results
+from grouping.cli.progress import PhotoProgress
+from grouping.cli.summary import summary
+from grouping.config import AUTO, CLUSTER_METHODS, GroupingConfig
+from grouping.corrections.entries import Entry
+from grouping.corrections.overrides import in_download_order
+from grouping.corrections.toml_file import load_all_corrections
+from grouping.errors import FailureRateError
+from grouping.pipeline import GroupingPipeline
+from grouping.results.document import read_document
+from grouping.results.person_ids import check_previous
+from grouping.sources.listing import list_sources
+from grouping.storage.cache import Cache
+from grouping.storage.destinations import Destination, open_destination
+from grouping.storage.result_folder import (
+    CACHE_FILE,
+    CORRECTIONS_FILE,
+    CORRECTIONS_PATTERN,
+    GROUPS_FILE,
+)
+
+
+def add_group_options(parser: argparse.ArgumentParser) -> None:
+    """Options of ``group``, which is done when no command is named."""
+    add = parser.add_argument
+    add("sources", nargs="*", type=not_empty, metavar="SOURCE", help="where the photos are")
+    add(
+        "--out",
+        required=True,
+        type=not_empty,
+        metavar="DIR",
+        help="folder or s3://bucket/prefix for results",
+    )
+    add("--version", action="version", version=VERSION)
+    add_common(parser)
+    add_model(parser)
+    add_detection(parser)
+    _add_people(parser)
+    add_results(parser)
+    add_sources(parser)
+    _add_cache(parser)
+
+
+def run_group(arguments: argparse.Namespace) -> None:
+    """Find out who is in which photo, and write what was found.
+
+    Raises:
+        GroupingError: what the run cannot go on after, in one line.
+        Interrupted: the user asked for a stop; photos in flight are in the cache.
+    """
+    config, options = config_from(arguments), source_options_from(arguments)
+    with ExitStack() as stack:
+        destination = stack.enter_context(open_destination(arguments.out, options.s3))
+        destination.recall(GROUPS_FILE, CORRECTIONS_FILE)
+        previous = _previous(arguments, destination)
+        entries = _corrections(arguments, destination)
+        listed = partial(list_sources, arguments.sources, out=arguments.out, options=options)
+        photos = listed()
+        cache = stack.enter_context(_open_cache(arguments, destination))
+        with _stoppable() as stop:
+            pipeline = GroupingPipeline(config, cache=cache, stop=stop)
+            pipeline.models.check()
+            note("start", out=destination.location)
+            with PhotoProgress(listed) as progress:
+                result = pipeline.run(photos, on_photo=progress, corrections=entries)
+        outputs = output_options_from(arguments)
+        document, problems = write_results(result, destination.folder, outputs, previous)
+        destination.publish()
+    print(summary(result, document))
+    print_end(problems, destination.location)
+    _check_failures(progress, arguments.max_failures)
+
+
+def _previous(arguments: argparse.Namespace, destination: Destination) -> Mapping[str, Any] | None:
+    """The result whose people keep their ids; found out to be one before the work."""
+    beside = destination.folder / GROUPS_FILE
+    path = arguments.previous or (beside if beside.exists() else None)
+    if path is None:
+        return None
+    document = read_document(path)
+    check_previous(document)
+    return document
+
+
+def _corrections(arguments: argparse.Namespace, destination: Destination) -> Sequence[Entry]:
+    """Entries of all files: those named, else those that lie in the output folder."""
+    paths = arguments.corrections or in_download_order(
+        [*destination.folder.glob(CORRECTIONS_PATTERN)]
+    )
+    for path in paths:
+        note("corrections", file=str(path))
+    return load_all_corrections(paths)
+
+
+def _open_cache(
+    arguments: argparse.Namespace, destination: Destination
+) -> AbstractContextManager[Cache | None]:
+    """The cache named, else one in the output folder, if that is on this machine."""
+    if arguments.no_cache:
+        return nullcontext()
+    if arguments.cache is not None:
+        return Cache.open(arguments.cache)
+    local = Path(destination.location) == destination.folder
+    return Cache.open(destination.folder / CACHE_FILE) if local else nullcontext()
+
+
+def _check_failures(progress: PhotoProgress, limit: float) -> None:
+    share = 100 * progress.failed / max(progress.done, 1)
+    if share > limit:
+        raise FailureRateError(
+            f"{progress.failed} of {progress.done} photos failed, more than --max-failures "
+            f"{limit:g} %; the results are saved, failures.csv says why"
+        )
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """Let the first Ctrl-C ask for a stop, and the second one insist."""
+    stop = threading.Event()
+
+    def ask(_signal: int, _frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        print("\nstopping after the photos in flight; Ctrl-C again quits now", file=sys.stderr)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _add_people(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("people").add_argument
+    add(
+        "--cluster",
+        default=CLUSTER_METHODS[0],
+        choices=CLUSTER_METHODS,
+        help="how faces are grouped (default %(default)s)",
+    )
+    add(
+        "--threshold",
+        type=_threshold,
+        metavar="T",
+        help="cosine similarity at which faces are one person, or 'auto' to calibrate it on this "
+        "album; default: the network's own where it was measured, else auto",
+    )
+    add(
+        "--min-photos",
+        type=int,
+        default=GroupingConfig.min_photos,
+        metavar="N",
+        help="pictures, copies not counted, that a person must be in (default %(default)s)",
+    )
+    add(
+        "--several-faces-per-photo",
+        dest="one_face_per_photo",
+        action="store_false",
+        help="let one person be in a photo more than once (collages)",
+    )
+    add(
+        "--no-same-face",
+        dest="allow_same_face",
+        action="store_false",
+        help="never see one face twice in a photo (mirrors, prints, montages)",
+    )
+    add(
+        "--corrections",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="names, links and faces to ignore, as the gallery page exports them; repeatable "
+        "(default: all corrections*.toml in the output folder)",
+    )
+    add(
+        "--previous",
+        type=Path,
+        metavar="FILE",
+        help="groups.json of an earlier run, whose people keep their ids and names "
+        "(default: the one in the output folder, if there)",
+    )
+
+
+def _add_cache(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("cache and failures").add_argument
+    add(
+        "--cache",
+        type=Path,
+        metavar="FILE",
+        help=f"results of photos for the next run (default: {CACHE_FILE} in the output folder)",
+    )
+    add("--no-cache", action="store_true", help="keep nothing")
+    add("--forget", nargs="+", dest="photos", metavar="PHOTO", help="the same as forget PHOTO...")
+    add("--erase", action="store_true", help="the same as erase")
+    add(
+        "--max-failures",
+        type=float,
+        default=20.0,
+        metavar="PERCENT",
+        help="more failed photos make the exit code 3 (default %(default)g)",
+    )
+
+
+def _threshold(text: str) -> float | str:
+    if text == AUTO:
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'auto'") from None
+
+
+COMMAND = Command(
+    "group",
+    "SOURCE... --out DIR [options]",
+    "who is in which photo; done where no command is named",
+    "Detect the faces of photos, compare them and group them by person. SOURCE is a folder "
+    "(with all below it), a file, a list of photos (.txt, .csv, .json, .jsonl), an http(s):// "
+    "address or s3://bucket/prefix. The same command again goes on where the last one ended: "
+    "photos that are in the cache cost no time, and people keep their group_id.",
+    add_group_options,
+    run_group,
+)
