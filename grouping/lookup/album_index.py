@@ -1,0 +1,178 @@
+"""A grouped album opened to be asked: its document, and the vectors of its faces from the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grouping.config import GroupingConfig
+from grouping.errors import CacheError, ConfigError, InputError
+from grouping.execution.face_models import FaceModels, model_key_of
+from grouping.lookup.cached_vectors import cached_faces
+from grouping.records import FaceSet, Int64
+from grouping.results.album import Album, Face
+from grouping.results.document import read_document
+from grouping.results.schema import NO_GROUP, Document
+from grouping.storage.locations import printable
+from grouping.storage.result_folder import CACHE_FILE, GROUPS_FILE
+
+KEEP_VECTORS = "group it again without --no-cache, or name its cache with --cache"
+
+
+@dataclass(frozen=True, eq=False)
+class AlbumIndex:
+    """The people of an album and the vectors of its faces; any thread may ask it.
+
+    Attributes:
+        folder: of the results.
+        album: what ``groups.json`` says.
+        faces: those of which the cache has the vectors; ``photo_index`` is a place in the images.
+        face_idx: (n,) int64, the number that the document gives to each row of ``faces``: the row
+            itself, unless photos have been forgotten since.
+        labels: (n,) int64, ``group_idx`` of each row, -1 for none.
+        config: settings of the run.
+        model: which network made the vectors, see :class:`grouping.faces.embedding.ModelInfo`.
+        without_vectors: (m,) int64, ``face_idx`` of faces whose vectors the cache has not, as after
+            ``forget``.
+    """
+
+    folder: Path
+    album: Album
+    faces: FaceSet
+    face_idx: Int64
+    labels: Int64
+    config: GroupingConfig
+    model: dict[str, Any]
+    without_vectors: Int64
+
+    @classmethod
+    def open(cls, folder: str | Path, cache: str | Path | None = None) -> AlbumIndex:
+        """Read an album; nothing in its folder is changed.
+
+        Args:
+            folder: of the results, with ``groups.json``.
+            cache: where the vectors are, by default ``cache.sqlite`` in that folder.
+
+        Raises:
+            InputError: there is no album, it is damaged, or the cache has no vectors of it.
+        """
+        folder = Path(folder)
+        place = folder / CACHE_FILE if cache is None else Path(cache)
+        document = _read(folder)
+        try:
+            album, model = Album(document), dict(document["model"])
+            entries, config = _entries(album), _config(document)
+            digest = str(model["sha256"])
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+            raise _damaged(folder) from None
+        keys = FaceModels(config.detection, config.embedding).detector_key, digest
+        faces, face_idx = _faces(album, entries, place, config, keys)
+        labels = np.array([album.faces[idx].group for idx in face_idx.tolist()], np.int64)
+        missing = np.setdiff1d([face.idx for face in entries], face_idx).astype(np.int64)
+        return cls(folder, album, faces, face_idx, labels, config, model, missing)
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    @cached_property
+    def picture(self) -> Int64:
+        """(n,) int64, the picture of each row: its photo, or the one that this is a copy of."""
+        originals = [self.album.original(photo) for photo in range(len(self.album.images))]
+        place = [photo if of is None else of for photo, of in enumerate(originals)]
+        return np.array(place, np.int64)[self.faces.photo_index]
+
+    @property
+    def model_key(self) -> str:
+        """See :attr:`grouping.execution.face_models.FaceModels.model_key`."""
+        return model_key_of(str(self.model["sha256"]), self.config.embedding)
+
+    def check_network(self, models: FaceModels) -> None:
+        """Make sure that vectors of a network may be compared with those of the album.
+
+        Raises:
+            InputError: it is another network, or is fed otherwise; says which.
+        """
+        if models.model_key == self.model_key:
+            return
+        theirs = models.model
+        if theirs["sha256"] == self.model["sha256"]:
+            raise InputError(
+                f"{printable(self.folder)} was embedded with other settings of its network "
+                "(mirror images, channel order, mean or scale); use those of the album"
+            )
+        raise InputError(
+            f"{printable(self.folder)} was embedded by {_named(self.model)}, this is "
+            f"{_named(theirs)}; name the file with --checkpoint, or group the album again"
+        )
+
+
+def _read(folder: Path) -> Document:
+    if not folder.is_dir():
+        raise InputError(f"{printable(folder)} is no folder of results on this machine")
+    return read_document(folder / GROUPS_FILE)
+
+
+def _entries(album: Album) -> list[Face]:
+    """The faces of an album, checked: each number once, each in a group that there is."""
+    faces = [face for photo in range(len(album.images)) for face in album.faces_in(photo)]
+    numbers = {int(face.idx) for face in faces}
+    groups = {int(face.group) for face in faces} - {NO_GROUP}
+    listed = [(int(g["group_idx"]), str(g["group_id"])) for g in album.groups]
+    if len(numbers) != len(faces) or not groups <= set(range(len(listed))):
+        raise ValueError
+    if [group for group, _ in listed] != list(range(len(listed))) or min(numbers, default=0) < 0:
+        raise ValueError
+    np.array([face.box for face in faces], np.float64).reshape(-1, 4)
+    return faces
+
+
+def _config(document: Document) -> GroupingConfig:
+    """The settings of the run; what a later version added is left out."""
+    known = GroupingConfig.__dataclass_fields__
+    values = {name: value for name, value in document["settings"].items() if name in known}
+    try:
+        return GroupingConfig(**values)
+    except ConfigError:
+        raise ValueError from None
+
+
+def _faces(
+    album: Album,
+    entries: Sequence[Face],
+    cache: Path,
+    config: GroupingConfig,
+    keys: tuple[str, str],
+) -> tuple[FaceSet, Int64]:
+    """The faces that have vectors and the number of each; ``keys``: detector, SHA-256 of network.
+
+    Raises:
+        InputError: none has.
+    """
+    detector, digest = keys
+    if not entries:
+        return FaceSet.empty(), np.zeros(0, np.int64)
+    try:
+        faces, face_idx = cached_faces(
+            cache, album, detector, model_key_of(digest, config.embedding)
+        )
+    except CacheError as error:
+        raise InputError(f"{error}; {KEEP_VECTORS}") from None
+    if not len(faces):
+        raise InputError(
+            f"{printable(cache)} has no vectors of this album, for it was grouped with --no-cache, "
+            f"with another cache or by another version; {KEEP_VECTORS}"
+        )
+    return faces, face_idx
+
+
+def _damaged(folder: Path) -> InputError:
+    return InputError(f"{printable(folder / GROUPS_FILE)} is damaged; group the album again")
+
+
+def _named(model: Any) -> str:
+    return f"{model.get('name')} ({model.get('file')}, SHA-256 {str(model.get('sha256'))[:12]}…)"
