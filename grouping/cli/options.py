@@ -65,6 +65,11 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("-v", "--verbose", action="store_true", help="tell more; show where an error came from")
     add("--log-json", action="store_true", help="log one JSON object a line instead of bars")
+    add(
+        "--share",
+        action="store_true",
+        help="let others of this machine read the results, as the umask says (default: only you)",
+    )
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

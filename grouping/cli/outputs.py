@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from grouping.cli.logs import terminal_line
 from grouping.cli.progress import StageProgress
 from grouping.export.export import ExportOptions
 from grouping.storage.atomic_files import write_bytes
@@ -85,5 +86,5 @@ def write_extras(
 def print_end(problems: Sequence[str], place: str) -> None:
     """Say what went wrong on the way, and where the results are."""
     for problem in problems:
-        print(f"note       {problem}")
-    print(f"results    {place}")
+        print(terminal_line(f"note       {problem}"))
+    print(terminal_line(f"results    {place}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from grouping.cli.logs import terminal_line
 from grouping.storage.result_folder import FAILURES_FILE, GROUPS_FILE, PAGE_FILE
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def summary(result: GroupingResult, document: Document) -> str:
     lines += [f"failed     {i['url']!r}: {i['error']}" for i in failed[:LISTED_FAILURES]]
     lines += _more(len(failed) - LISTED_FAILURES, f"failed     see {FAILURES_FILE} for")
     lines += [f"note       {warning}" for warning in document["corrections"]]
-    return "\n".join([*lines, *_review(document), *_changes(document)])
+    return "\n".join(map(terminal_line, [*lines, *_review(document), *_changes(document)]))
 
 
 def _person(group: GroupEntry) -> str:

@@ -93,15 +93,20 @@ class Thumbnails:
         self._make(photo)
         if photo in self.problems:
             return None
-        with Image.open(file) as picture:
-            return picture.convert("RGB")
+        try:
+            return _opened(file)
+        except (OSError, SyntaxError, ValueError):  # whole at both ends, damaged between them
+            self._make_again(photo)
+        return None if photo in self.problems else _opened(file)
 
     def _make(self, photo: int) -> None:
         if photo in self._ready:
             return
         self._ready.add(photo)
-        if all((self.folder / name).exists() for name in self._names(photo)):
-            return
+        if not all(_is_whole(self.folder / name) for name in self._names(photo)):
+            self._make_again(photo)
+
+    def _make_again(self, photo: int) -> None:
         try:
             self._cut(photo, self._fetch(photo))
         except PhotoError as error:
@@ -134,7 +139,7 @@ class Thumbnails:
         self._save(_preview(decoded.image), self.preview_name(photo))
 
     def _save(self, picture: Image.Image, name: str) -> None:
-        write_image(self.folder / name, picture, quality=88)
+        write_image(self.folder / name, picture, quality=88, durable=False)
 
     def _useful_side(self, photo: int) -> int:
         """The long side to decode at: a half, a quarter ... of the photo's, which JPEG gives
@@ -149,6 +154,22 @@ class Thumbnails:
             wanted.append(ENOUGH * side / max(_side(face), 1.0))
         halvings = math.floor(math.log2(max(1.0, 1 / max(wanted))))
         return math.ceil(long_side / (1 << halvings))
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a JPEG is there from its first bytes to its last: a power cut leaves others."""
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(2)
+            stream.seek(-2, os.SEEK_END)
+            return (start, stream.read()) == (b"\xff\xd8", b"\xff\xd9")
+    except OSError:  # there is none, or none with two bytes
+        return False
+
+
+def _opened(file: Path) -> Image.Image:
+    with Image.open(file) as picture:
+        return picture.convert("RGB")
 
 
 def _side(face: Face) -> float:

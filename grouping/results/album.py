@@ -124,9 +124,11 @@ class Album:
         Raises:
             FetchError: it cannot be had, or has changed.
         """
-        data = open_photo(photo)
         known = self.images[photo].get("sha256")
-        if known and sha256(data).hexdigest() != known:
+        if known is None:
+            raise FetchError("the photo was not read when the album was grouped")
+        data = open_photo(photo)
+        if sha256(data).hexdigest() != known:
             raise FetchError("the photo has changed since it was grouped")
         return data
 

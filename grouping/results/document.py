@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from grouping.errors import InputError
+from grouping.results.check_document import check_document
 from grouping.results.response import build_response
 from grouping.results.schema import Document, SuggestionEntry
+from grouping.storage.atomic_files import read_regular_file
 from grouping.version import __version__
 
 if TYPE_CHECKING:
     from grouping.results.run_result import GroupingResult
+
+MOST_BYTES = 4 * 2**30  # of a groups.json; a million photos have about a gigabyte
 
 
 def build_document(result: GroupingResult, previous: Mapping[str, Any] | None = None) -> Document:
@@ -58,17 +62,26 @@ def encode_document(document: Document) -> bytes:
 
 
 def read_document(path: Path) -> Document:
-    """Read a ``groups.json``.
+    """Read a ``groups.json``, and see to it that it is one from end to end.
 
     Raises:
-        InputError: it is not there or not one of ours.
+        InputError: it is not there or not one of ours; says what is wrong with it.
     """
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_regular_file(path, MOST_BYTES), parse_constant=_refuse)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path} is not a groups.json: it is damaged or something else") from None
-    if not (isinstance(document, dict) and {"groups", "images"} <= set(document)):
-        raise InputError(f"{path} is not a groups.json of this program")
+    try:
+        check_document(document)
+    except InputError as error:
+        raise InputError(f"{path} is not a groups.json of this program: {error}") from None
     return cast(Document, document)
+
+
+def _refuse(word: str) -> None:
+    """Raise ValueError: JSON knows neither NaN nor Infinity."""
+    raise ValueError(word)

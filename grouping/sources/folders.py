@@ -77,7 +77,7 @@ def _walk(root: Path, visited: set[FileIdentity]) -> Iterator[Path]:
     waiting = [root]
     while waiting:
         folder = waiting.pop()
-        if folder != root and all((folder / name).is_file() for name in MARKS_OF_RESULTS):
+        if folder != root and _holds_results(folder):
             log.warning("left out %s: results of another run", printable(folder))
             continue
         try:
@@ -91,6 +91,10 @@ def _walk(root: Path, visited: set[FileIdentity]) -> Iterator[Path]:
             continue
         yield from (folder / name for name in files)
         waiting.extend(folder / name for name in reversed(subfolders))
+
+
+def _holds_results(folder: Path) -> bool:
+    return any(all((folder / name).is_file() for name in names) for names in MARKS_OF_RESULTS)
 
 
 def _entries(folder: Path) -> tuple[list[str], list[str]]:

@@ -21,5 +21,11 @@ PEOPLE_FOLDER = "people"
 PEOPLE_ARCHIVE = "people.zip"
 SIDECARS_FOLDER = "sidecars"
 
-# All lie in every folder of results: its pictures of faces are no photos of an album.
-MARKS_OF_RESULTS = (GROUPS_FILE, FACES_TABLE)
+# Folders that runs write to, below that of the results.
+SUBFOLDERS = (SHEETS_FOLDER, THUMBNAILS_FOLDER, PEOPLE_FOLDER, SIDECARS_FOLDER)
+
+LOCK_FILE = ".face-grouping.lock"  # the first file of a run
+
+# A folder with all files of one of these holds results: its pictures of faces are no photos of an
+# album. Version 0.1.0 wrote no lock.
+MARKS_OF_RESULTS = ((LOCK_FILE,), (GROUPS_FILE, FACES_TABLE))

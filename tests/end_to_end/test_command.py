@@ -199,6 +199,98 @@ def test_ctrl_c_ends_with_130(tmp_path):
     assert "Traceback" not in errors
 
 
+@pytest.mark.parametrize("seconds", [0.05, 0.3, 0.6, 0.9, 1.5])
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_processes_in_the_first_seconds_is_one_line(tmp_path, seconds, kind):
+    """As a terminal sends Ctrl-C, and a service manager SIGTERM."""
+    album = tmp_path / "album"
+    album.mkdir()
+    for number in range(60):
+        shutil.copy(PHOTOS / "two_presidents.jpg", album / f"{number}.jpg")
+        with (album / f"{number}.jpg").open("ab") as file:
+            file.write(str(number).encode())  # no two alike
+    code = (
+        "import os, runpy, sys; del sys.argv[0]; sys.path[0] = os.path.dirname(sys.argv[0])\n"
+        "sys.stderr.write('begun\\n'); sys.stderr.flush()\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    script = str(ROOT / "run_grouping.py")
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, script, "album", "--out", "o", "--workers", "4"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr.readline() == "begun\n"  # Python itself is up
+    time.sleep(seconds)
+    os.killpg(process.pid, kind)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert "interrupted" in errors.splitlines()[-1]
+
+
+def test_sigterm_leaves_nothing_half_written(tmp_path):
+    """Sent while the archive is written: no part of it stays, and 130 as after Ctrl-C."""
+    out = tmp_path / "out"
+    assert run(PHOTOS, "--out", out, "--no-plots").returncode == 0
+    code = (
+        "import sys, os, signal, zipfile\n"
+        "real = zipfile.ZipFile.writestr\n"
+        "def slow(self, *a, **k):\n"
+        "    real(self, *a, **k); os.kill(os.getpid(), signal.SIGTERM)\n"
+        "zipfile.ZipFile.writestr = slow\n"
+        "from grouping.cli.main import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    words = [sys.executable, "-c", code, "report", str(out), "--zip", "--no-plots"]
+    process = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert process.returncode == 130, process.stderr
+    assert process.stderr == "interrupted\n"
+    assert not list(out.glob(".*.part"))
+    assert not (out / "people.zip").exists()
+
+
+def test_letters_that_the_terminal_does_not_know_end_no_run(tmp_path):
+    album = tmp_path / "album"
+    album.mkdir()
+    for number, photo in enumerate(sorted(PHOTOS.glob("president_obama*.jpg"))[:2]):
+        shutil.copy(photo, album / f"사진 {number}.jpg")
+    (album / "깨진 파일.jpg").write_bytes(b"no picture")
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    words = (album, "--out", tmp_path / "결과", "--max-failures", 50)
+    process = run(*words, env=environment, encoding="cp1252")
+    assert process.returncode == 0, process.stderr
+    assert r"\uae68\uc9c4" in process.stdout
+
+
+def test_control_characters_of_names_do_not_reach_the_terminal(tmp_path):
+    album = tmp_path / "album"
+    album.mkdir()
+    shutil.copy(PHOTOS / "president_biden.jpg", album / "a.jpg")
+    (album / "\x1b[31mred\n2026 fake line\u202e.jpg").write_bytes(b"no picture")
+    process = run(album, "--out", tmp_path / "o", "--max-failures", 60, "-v")
+    assert process.returncode == 0, process.stderr
+    shown = process.stdout + process.stderr
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert not [line for line in shown.splitlines() if line.startswith("2026 fake line")]
+
+
+def test_results_are_for_their_owner_alone_unless_shared(tmp_path):
+    before = os.umask(0o022)
+    try:
+        assert run(PHOTOS, "--out", tmp_path / "mine", "--zip", "--folders", "copy").returncode == 0
+        assert run(PHOTOS, "--out", tmp_path / "ours", "--no-plots", "--share").returncode == 0
+    finally:
+        os.umask(before)
+    modes = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "mine").rglob("*")}
+    assert {path.name: oct(mode) for path, mode in modes.items() if mode & 0o077} == {}
+    assert (tmp_path / "mine").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "ours" / "groups.json").stat().st_mode & 0o777 == 0o644
+
+
 @pytest.mark.parametrize(
     "words", [("", "--out", "x"), ("album", "--out", ""), ("album", "--out", "x", "--erase")]
 )

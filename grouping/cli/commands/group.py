@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from grouping.cli.command import Command
+from grouping.cli.interruption import stoppable
 from grouping.cli.logs import note
 from grouping.cli.options import (
     VERSION,
@@ -85,7 +83,7 @@ def run_group(arguments: argparse.Namespace) -> None:
         listed = partial(list_sources, arguments.sources, out=arguments.out, options=options)
         photos = listed()
         cache = stack.enter_context(_open_cache(arguments, destination))
-        with _stoppable() as stop:
+        with stoppable() as stop:
             pipeline = GroupingPipeline(config, cache=cache, stop=stop)
             pipeline.models.check()
             note("start", out=destination.location)
@@ -139,27 +137,6 @@ def _check_failures(progress: PhotoProgress, limit: float) -> None:
             f"{progress.failed} of {progress.done} photos failed, more than --max-failures "
             f"{limit:g} %; the results are saved, failures.csv says why"
         )
-
-
-@contextmanager
-def _stoppable() -> Iterator[threading.Event]:
-    """Let the first Ctrl-C ask for a stop, and the second one insist."""
-    stop = threading.Event()
-
-    def ask(_signal: int, _frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        print("\nstopping after the photos in flight; Ctrl-C again quits now", file=sys.stderr)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _add_people(parser: argparse.ArgumentParser) -> None:
