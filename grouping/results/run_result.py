@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from grouping.corrections.apply import AppliedCorrections
     from grouping.faces.embedding import ModelInfo
     from grouping.people.calibration import Calibration
-    from grouping.people.group_faces import Grouping
+    from grouping.people.description import Grouping
+    from grouping.references.known_people import KnownPeople
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,7 @@ class GroupingResult:
         config: the settings.
         calibration: where the threshold comes from, if it was calibrated on this album.
         corrections: what a person corrected, found again among these faces.
+        known: people known beforehand; ``grouping.person`` says which groups they are.
     """
 
     photos: tuple[Photo, ...]
@@ -46,3 +48,4 @@ class GroupingResult:
     config: GroupingConfig
     calibration: Calibration | None = None
     corrections: AppliedCorrections | None = None
+    known: KnownPeople | None = None

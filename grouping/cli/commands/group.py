@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grouping.cli.command import Command
 from grouping.cli.interruption import stoppable
@@ -44,6 +44,11 @@ from grouping.storage.result_folder import (
     CORRECTIONS_PATTERN,
     GROUPS_FILE,
 )
+
+if TYPE_CHECKING:
+    from grouping.execution.face_models import FaceModels
+    from grouping.references.known_people import KnownPeople
+    from grouping.sources.entries import SourceOptions
 
 
 def add_group_options(parser: argparse.ArgumentParser) -> None:
@@ -86,9 +91,10 @@ def run_group(arguments: argparse.Namespace) -> None:
         with stoppable() as stop:
             pipeline = GroupingPipeline(config, cache=cache, stop=stop)
             pipeline.models.check()
+            known = _known_people(arguments, pipeline.models, options)
             note("start", out=destination.location)
             with PhotoProgress(listed) as progress:
-                result = pipeline.run(photos, on_photo=progress, corrections=entries)
+                result = pipeline.run(photos, on_photo=progress, corrections=entries, known=known)
         outputs = output_options_from(arguments)
         document, problems = write_results(result, destination.folder, outputs, previous)
         destination.publish()
@@ -106,6 +112,20 @@ def _previous(arguments: argparse.Namespace, destination: Destination) -> Mappin
     document = read_document(path)
     check_previous(document)
     return document
+
+
+def _known_people(
+    arguments: argparse.Namespace, models: FaceModels, options: SourceOptions
+) -> KnownPeople | None:
+    """The people known beforehand; found out before the album whether they can be used."""
+    if arguments.people is None:
+        return None
+    from grouping.references.known_people import load_known_people
+
+    with PhotoProgress(None, "references") as progress:
+        return load_known_people(
+            arguments.people, models, options, workers=arguments.workers, on_photo=progress
+        )
 
 
 def _corrections(arguments: argparse.Namespace, destination: Destination) -> Sequence[Entry]:
@@ -180,6 +200,13 @@ def _add_people(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="names, links and faces to ignore, as the gallery page exports them; repeatable "
         "(default: all corrections*.toml in the output folder)",
+    )
+    add(
+        "--people",
+        type=Path,
+        metavar="PATH",
+        help="people known beforehand: a folder (a sub-folder or a photo a person), a .csv file "
+        "(name,photo[,id]), or results of an earlier run whose people have names",
     )
     add(
         "--previous",
