@@ -36,7 +36,7 @@ def test_a_reference_is_the_face_that_a_run_finds_in_the_photo(tmp_path):
     assert found.problems == ()
     (seen,) = outcomes_of(MODELS, [LocalPhoto.at(PHOTOS / "president_biden.jpg")])
     assert np.allclose(found.faces.boxes[0], seen.faces.boxes[0], atol=1e-3)
-    assert np.allclose(found.faces.embeddings[0], seen.faces.embeddings[0], atol=1e-5)
+    assert found.faces.embeddings[0] @ seen.faces.embeddings[0] > 0.9999  # other batches round
     assert found.sha256[0] == seen.sha256
 
 
