@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
+
+INTERRUPTED = 130  # exit code
+# After the second signal, for what is half-written. C code that is busy with one photo hears nothing
+# of signals before it is done.
+GRACE_SECONDS = 3.0
 
 
 def stop_as_ctrl_c() -> None:
@@ -31,7 +39,48 @@ def stoppable() -> Iterator[threading.Event]:
         return
     before = {kind: signal.signal(kind, ask) for kind in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield stop
+        with _insistence():
+            yield stop
     finally:
         for kind, handler in before.items():
             signal.signal(kind, handler)
+
+
+@contextmanager
+def _insistence() -> Iterator[None]:
+    """End the process some seconds after a second signal, whatever it is busy with.
+
+    Python calls its handlers between two of its own instructions; the bytes that it writes for each
+    signal arrive at once, and a thread reads them.
+    """
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    before = signal.set_wakeup_fd(ours.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(theirs,), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        ours.close()  # the thread reads its end
+
+
+def _watch(signals: socket.socket) -> None:
+    heard = 0
+    with signals:
+        while heard < 2:
+            data = signals.recv(64)
+            if not data:
+                return
+            heard += sum(byte in (signal.SIGINT, signal.SIGTERM) for byte in data)
+        signals.settimeout(GRACE_SECONDS)
+        try:
+            while signals.recv(64):
+                pass
+        except TimeoutError:
+            _quit()
+
+
+def _quit() -> NoReturn:
+    sys.stderr.write("interrupted\n")
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)

@@ -233,6 +233,32 @@ def test_a_signal_to_all_processes_in_the_first_seconds_is_one_line(tmp_path, se
     assert "interrupted" in errors.splitlines()[-1]
 
 
+def test_two_signals_end_a_run_that_is_busy_with_one_photo(tmp_path):
+    """C code that takes a minute, in this process: Python's handlers are not called meanwhile."""
+    code = (
+        "import hashlib, sys\n"
+        "from grouping.faces import photo_analyser\n"
+        "def busy(*_, **__):\n"
+        "    sys.stderr.write('busy\\n'); sys.stderr.flush()\n"
+        "    hashlib.pbkdf2_hmac('sha256', b'a', b'b', 200_000_000)\n"
+        "photo_analyser.photo_size = busy\n"
+        "from grouping.cli.main import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    words = [sys.executable, "-c", code, str(PHOTOS), "--out", str(tmp_path / "o")]
+    process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while process.stderr.readline() != "busy\n":
+        pass
+    started = time.monotonic()
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+    _, errors = process.communicate(timeout=40)
+    assert process.returncode == 130
+    assert time.monotonic() - started < 30
+    assert "Traceback" not in errors
+
+
 def test_sigterm_leaves_nothing_half_written(tmp_path):
     """Sent while the archive is written: no part of it stays, and 130 as after Ctrl-C."""
     out = tmp_path / "out"
