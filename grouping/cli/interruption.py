@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 INTERRUPTED = 130  # exit code
-# After the second signal, for what is half-written. C code that is busy with one photo hears nothing
+# After the second signal, for what is half-written. C code that is busy with a photo hears nothing
 # of signals before it is done.
 GRACE_SECONDS = 3.0
 
