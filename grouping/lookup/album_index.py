@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,27 @@ import numpy as np
 
 from grouping.config import GroupingConfig
 from grouping.errors import CacheError, ConfigError, InputError
-from grouping.execution.face_models import FaceModels, model_key_of
+from grouping.execution.face_models import (
+    FaceModels,
+    measured_threshold,
+    model_key_of,
+    shared_models,
+)
 from grouping.lookup.cached_vectors import cached_faces
+from grouping.lookup.corrected_faces import CorrectedFaces, corrected_faces
+from grouping.people.album_impostors import (
+    Rate,
+    StrangerPairs,
+    impostors_of,
+    look_ups_of_strangers,
+    stranger_pairs,
+)
+from grouping.people.look_up import AlbumPeople
 from grouping.records import FaceSet, Int64
 from grouping.results.album import Album, Face
 from grouping.results.document import read_document
 from grouping.results.schema import NO_GROUP, Document
+from grouping.similarity.impostors import Impostors
 from grouping.storage.locations import printable
 from grouping.storage.result_folder import CACHE_FILE, GROUPS_FILE
 
@@ -39,6 +55,7 @@ class AlbumIndex:
         model: which network made the vectors, see :class:`grouping.faces.embedding.ModelInfo`.
         without_vectors: (m,) int64, ``face_idx`` of faces whose vectors the cache has not, as after
             ``forget``.
+        told: what the corrections in the folder say.
     """
 
     folder: Path
@@ -49,6 +66,9 @@ class AlbumIndex:
     config: GroupingConfig
     model: dict[str, Any]
     without_vectors: Int64
+    told: CorrectedFaces
+    _rates: dict[float, Rate] = field(default_factory=dict, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @classmethod
     def open(cls, folder: str | Path, cache: str | Path | None = None) -> AlbumIndex:
@@ -60,6 +80,7 @@ class AlbumIndex:
 
         Raises:
             InputError: there is no album, it is damaged, or the cache has no vectors of it.
+            CorrectionsError: the corrections in the folder cannot be read.
         """
         folder = Path(folder)
         place = folder / CACHE_FILE if cache is None else Path(cache)
@@ -74,7 +95,8 @@ class AlbumIndex:
         faces, face_idx = _faces(album, entries, place, config, keys)
         labels = np.array([album.faces[idx].group for idx in face_idx.tolist()], np.int64)
         missing = np.setdiff1d([face.idx for face in entries], face_idx).astype(np.int64)
-        return cls(folder, album, faces, face_idx, labels, config, model, missing)
+        told = corrected_faces(folder, album, faces)
+        return cls(folder, album, faces, face_idx, labels, config, model, missing, told)
 
     def __len__(self) -> int:
         return len(self.faces)
@@ -86,10 +108,73 @@ class AlbumIndex:
         place = [photo if of is None else of for photo, of in enumerate(originals)]
         return np.array(place, np.int64)[self.faces.photo_index]
 
+    @cached_property
+    def row_of(self) -> dict[int, int]:
+        """The row of each ``face_idx`` that has one."""
+        return {idx: row for row, idx in enumerate(self.face_idx.tolist())}
+
+    @cached_property
+    def people(self) -> AlbumPeople:
+        """What a face is compared with; faces that a person told to ignore are left out."""
+        everybody = AlbumPeople.of(self.faces, self.labels, self._impostors[0])
+        return everybody.without(self.told.ignored)
+
+    @property
+    def told_by(self) -> int:
+        """Of how many people the album says itself how alike strangers are; 0: the network does."""
+        return self._impostors[1]
+
+    @cached_property
+    def _impostors(self) -> tuple[Impostors, int]:
+        known = measured_threshold(str(self.model["sha256"]))
+        return impostors_of(self.faces, self.labels, known)
+
+    @cached_property
+    def strangers(self) -> StrangerPairs:
+        """Pairs of faces of one photo, and how alike they are."""
+        return stranger_pairs(self.faces, self.labels, self.picture)
+
+    def look_ups_of_strangers(self, false_matches: float) -> Rate:
+        """How often somebody who is not in the album is named; measured once for each allowance.
+
+        Args:
+            false_matches: that are allowed, see :func:`grouping.people.look_up.look_up`.
+        """
+        with self._lock:
+            if false_matches not in self._rates:
+                self._rates[false_matches] = look_ups_of_strangers(
+                    self.people, self.faces, self.picture, false_matches
+                )
+            return self._rates[false_matches]
+
     @property
     def model_key(self) -> str:
         """See :attr:`grouping.execution.face_models.FaceModels.model_key`."""
         return model_key_of(str(self.model["sha256"]), self.config.embedding)
+
+    def models(self, wanted: GroupingConfig | None = None) -> FaceModels:
+        """The networks that a photo has to be seen with to be compared with the album.
+
+        Args:
+            wanted: names the weight file, where it lies elsewhere now, and the device; all else
+                is as in the run.
+
+        Raises:
+            InputError: they are not those of the album.
+            ModelError: the weight file cannot be read.
+        """
+        wanted = wanted or GroupingConfig()
+        known = self.config.checkpoint
+        checkpoint = wanted.checkpoint or (known if known and Path(known).is_file() else None)
+        config = self.config.with_settings(
+            checkpoint=checkpoint,
+            device=wanted.device,
+            precision=wanted.precision,
+            allow_cpu_fallback=wanted.allow_cpu_fallback,
+        )
+        models = shared_models(config)
+        self.check_network(models)
+        return models
 
     def check_network(self, models: FaceModels) -> None:
         """Make sure that vectors of a network may be compared with those of the album.

@@ -50,6 +50,21 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def make_private_folder(path: Path) -> Path:
+    """Make a folder that only its owner may look into; one that is there stays as it is.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    make_folder(path.parent)
+    try:
+        if not path.is_dir():
+            path.mkdir(mode=0o700)
+    except OSError as error:
+        raise write_error(path, error) from error
+    return path
+
+
 def write_error(path: Path, error: OSError) -> OutputError:
     """The one-line error for a file or folder that could not be written."""
     return OutputError(
