@@ -49,7 +49,7 @@ def _group(look_up: LookUp, album: Album, found: list[FoundPhoto]) -> GroupEntry
     return {
         "group_idx": 0,
         "group_id": LOOK_UP_ID if person is None else person.group_id,
-        "name": None if person is None else person.name,
+        "name": "Look-up" if person is None else album.person(person.group_idx),
         "image_ids": [image["id"] for image in images],
         "pictures": len({str(image.get("copy_of", image["id"])) for image in images}),
         "original_images_idx_list": list(range(len(found))),

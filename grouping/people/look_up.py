@@ -159,14 +159,14 @@ def judged(
         to_alone: (m,) float32 to the faces outside of groups, minus infinity likewise.
         false_matches: see :func:`look_up`.
     """
-    # What is more like a picture without a face is nobody.
-    to_alone = np.where(to_alone > people.nobody[people.alone], to_alone, np.float32(-np.inf))
     group, least, needed = _highest(to_groups, people.impostors, false_matches)
     lone, _, alone_needed = _highest(to_alone, people.impostors, ALONE_SHARE * false_matches)
+    # What is more like a picture without a face than like the one who asks is nobody.
+    nobody = people.nobody[people.alone]
     similarity, alone_best = _at(to_groups, group), _at(to_alone, lone)
     also = np.flatnonzero((to_groups >= least) & (similarity >= needed))
     also = also[np.argsort(-to_groups[also], kind="stable")]
-    found = np.flatnonzero(to_alone >= alone_needed)
+    found = np.flatnonzero((to_alone >= alone_needed) & (to_alone > nobody))
     found = found[np.argsort(-to_alone[found], kind="stable")]
     return Match(
         group=group if similarity >= needed else -1,
@@ -177,7 +177,7 @@ def judged(
         alone=people.alone[found],
         alone_similarity=to_alone[found],
         alone_best=alone_best,
-        alone_needed=alone_needed,
+        alone_needed=max(alone_needed, _at(nobody, lone)),
     )
 
 
