@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +19,7 @@ from grouping.execution.face_models import (
     shared_models,
 )
 from grouping.lookup.cached_vectors import cached_faces
+from grouping.lookup.checked_album import checked_album
 from grouping.lookup.corrected_faces import CorrectedFaces, corrected_faces
 from grouping.people.album_impostors import (
     Rate,
@@ -30,14 +30,15 @@ from grouping.people.album_impostors import (
 )
 from grouping.people.look_up import AlbumPeople
 from grouping.records import FaceSet, Int64
-from grouping.results.album import Album, Face
+from grouping.results.album import Album
 from grouping.results.document import read_document
-from grouping.results.schema import NO_GROUP, Document
+from grouping.results.schema import Document
 from grouping.similarity.impostors import Impostors
 from grouping.storage.locations import printable
 from grouping.storage.result_folder import CACHE_FILE, GROUPS_FILE
 
 KEEP_VECTORS = "group it again without --no-cache, or name its cache with --cache"
+MOST_RATES = 64  # kept of those measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,15 +87,15 @@ class AlbumIndex:
         place = folder / CACHE_FILE if cache is None else Path(cache)
         document = _read(folder)
         try:
-            album, model = Album(document), dict(document["model"])
-            entries, config = _entries(album), _config(document)
+            album, model = checked_album(document), dict(document["model"])
+            config = _config(document)
             digest = str(model["sha256"])
         except (KeyError, TypeError, ValueError, IndexError, AttributeError):
             raise _damaged(folder) from None
         keys = FaceModels(config.detection, config.embedding).detector_key, digest
-        faces, face_idx = _faces(album, entries, place, config, keys)
+        faces, face_idx = _faces(album, place, config, keys)
         labels = np.array([album.faces[idx].group for idx in face_idx.tolist()], np.int64)
-        missing = np.setdiff1d([face.idx for face in entries], face_idx).astype(np.int64)
+        missing = np.setdiff1d(list(album.faces), face_idx).astype(np.int64)
         told = corrected_faces(folder, album, faces)
         return cls(folder, album, faces, face_idx, labels, config, model, missing, told)
 
@@ -142,6 +143,8 @@ class AlbumIndex:
         """
         with self._lock:
             if false_matches not in self._rates:
+                if len(self._rates) >= MOST_RATES:
+                    self._rates.clear()
                 self._rates[false_matches] = look_ups_of_strangers(
                     self.people, self.faces, self.picture, false_matches
                 )
@@ -202,20 +205,6 @@ def _read(folder: Path) -> Document:
     return read_document(folder / GROUPS_FILE)
 
 
-def _entries(album: Album) -> list[Face]:
-    """The faces of an album, checked: each number once, each in a group that there is."""
-    faces = [face for photo in range(len(album.images)) for face in album.faces_in(photo)]
-    numbers = {int(face.idx) for face in faces}
-    groups = {int(face.group) for face in faces} - {NO_GROUP}
-    listed = [(int(g["group_idx"]), str(g["group_id"])) for g in album.groups]
-    if len(numbers) != len(faces) or not groups <= set(range(len(listed))):
-        raise ValueError
-    if [group for group, _ in listed] != list(range(len(listed))) or min(numbers, default=0) < 0:
-        raise ValueError
-    np.array([face.box for face in faces], np.float64).reshape(-1, 4)
-    return faces
-
-
 def _config(document: Document) -> GroupingConfig:
     """The settings of the run; what a later version added is left out."""
     known = GroupingConfig.__dataclass_fields__
@@ -228,7 +217,6 @@ def _config(document: Document) -> GroupingConfig:
 
 def _faces(
     album: Album,
-    entries: Sequence[Face],
     cache: Path,
     config: GroupingConfig,
     keys: tuple[str, str],
@@ -239,7 +227,7 @@ def _faces(
         InputError: none has.
     """
     detector, digest = keys
-    if not entries:
+    if not album.faces:
         return FaceSet.empty(), np.zeros(0, np.int64)
     try:
         faces, face_idx = cached_faces(

@@ -67,7 +67,7 @@ def read_document(path: Path) -> Document:
         document = json.loads(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InputError(f"{path} is not a groups.json: it is damaged or something else") from None
     if not (isinstance(document, dict) and {"groups", "images"} <= set(document)):
         raise InputError(f"{path} is not a groups.json of this program")

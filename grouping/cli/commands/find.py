@@ -125,7 +125,8 @@ def _look_up(
     if arguments.json:
         print(json.dumps(found.as_dict(), ensure_ascii=True), flush=True)
     else:
-        print("\n".join(_lines(found, index)), flush=True)
+        for line in _lines(found, index):
+            print(_shown(line), flush=True)
     if not found.found:
         return
     wanted = {photo.photo for photo in found.photos}
@@ -136,7 +137,12 @@ def _look_up(
     originals = photos_from_entries(entries, allow_local=True, options=options)
     notes = _handed_on(found, index, lambda photo: originals[photo].read(), places)
     for line in notes:
-        print(line, file=sys.stderr if arguments.json else sys.stdout, flush=True)
+        print(_shown(line), file=sys.stderr if arguments.json else sys.stdout, flush=True)
+
+
+def _shown(line: str) -> str:
+    """A line that any terminal takes: names may hold halves of characters."""
+    return line.encode("utf-8", "backslashreplace").decode()
 
 
 class _Places:
