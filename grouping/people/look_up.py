@@ -25,7 +25,7 @@ from grouping.similarity.group_sums import GroupSums
 from grouping.similarity.impostors import LEAST_COMPARISONS, Impostors
 
 # The share of look-ups of people who are not in the album that may name a person. Chosen on one
-# half of the people of an album of news photos with the bundled network: 0.01 finds 0.3 % fewer of
+# half of the people of an album of news photos with the bundled network: 0.01 finds 0.4 % fewer of
 # those who are there, 0.02 hardly more (bench_lookup).
 FALSE_MATCHES = 0.0125
 # Of that share, how much faces outside of groups may add.
