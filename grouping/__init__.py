@@ -15,7 +15,15 @@ everything a run found and the *document* its form as ``groups.json``. A *micro-
 or must-link faces, *clusters* grow from them, *groups* are what is handed out: one a person.
 """
 
-from grouping.api import face_recognition
+from grouping.api import (
+    AlbumIndex,
+    FalseMatches,
+    FoundPerson,
+    FoundPhoto,
+    LookUp,
+    face_recognition,
+    find,
+)
 from grouping.config import GroupingConfig
 from grouping.errors import (
     ConfigError,
@@ -34,8 +42,12 @@ from grouping.storage.s3_client import S3Options
 from grouping.version import __version__
 
 __all__ = [
+    "AlbumIndex",
     "ConfigError",
     "CorrectionsError",
+    "FalseMatches",
+    "FoundPerson",
+    "FoundPhoto",
     "GroupingConfig",
     "GroupingError",
     "GroupingPipeline",
@@ -43,10 +55,12 @@ __all__ = [
     "HttpOptions",
     "InputError",
     "Interrupted",
+    "LookUp",
     "ModelError",
     "OutputError",
     "S3Options",
     "SourceOptions",
     "__version__",
     "face_recognition",
+    "find",
 ]

@@ -1,10 +1,11 @@
 """What the pages for people name is there."""
 
+import argparse
 import re
 
 import pytest
 
-from grouping.cli.main import build_parser
+from grouping.cli.main import COMMANDS, build_parser
 from tests.helpers.paths import ROOT
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "checkpoint" / "README.md"]
@@ -34,7 +35,13 @@ def test_files_and_benchmarks_exist(page):
     assert [path for path in files if not (ROOT / path).exists()] == []
 
 
+def help_of(command):
+    parser = argparse.ArgumentParser()
+    command.add_options(parser)
+    return parser.format_help()
+
+
 def test_options_exist(page):
     options = set(OPTION.findall(page.read_text())) - OF_OTHERS
-    known = build_parser().format_help()
+    known = build_parser().format_help() + "".join(map(help_of, COMMANDS))
     assert sorted(option for option in options if option not in known) == []

@@ -9,8 +9,12 @@ import grouping
 from tests.helpers.paths import ROOT
 
 PUBLIC = [
+    "AlbumIndex",
     "ConfigError",
     "CorrectionsError",
+    "FalseMatches",
+    "FoundPerson",
+    "FoundPhoto",
     "GroupingConfig",
     "GroupingError",
     "GroupingPipeline",
@@ -18,12 +22,14 @@ PUBLIC = [
     "HttpOptions",
     "InputError",
     "Interrupted",
+    "LookUp",
     "ModelError",
     "OutputError",
     "S3Options",
     "SourceOptions",
     "__version__",
     "face_recognition",
+    "find",
 ]
 HEAVY = ("torch", "PIL", "matplotlib", "sklearn", "boto3", "urllib3", "hdbscan")
 

@@ -11,7 +11,6 @@ from grouping.corrections.toml_file import load_corrections
 from grouping.errors import InputError
 from grouping.pipeline import GroupingPipeline
 from grouping.records import UInt8
-from grouping.references.known_people import load_known_people
 from grouping.results.person_ids import check_previous
 from grouping.results.response import build_response
 from grouping.results.schema import GroupEntry
@@ -77,7 +76,11 @@ def face_recognition(
     known = load_corrections(Path(corrections)) if corrections else ()
     keep = crops or crops_folder is not None
     pipeline = GroupingPipeline(config)
-    references = None if people is None else load_known_people(people, pipeline.models, options)
+    references = None
+    if people is not None:
+        from grouping.references.known_people import load_known_people
+
+        references = load_known_people(people, pipeline.models, options)
     result = pipeline.run(photos, keep_crops=keep, corrections=known, known=references)
     groups, images, _ = build_response(result, entries, previous)
     if crops_folder is not None and result.crops is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -53,31 +52,30 @@ def _insistence() -> Iterator[None]:
     Python calls its handlers between two of its own instructions; the bytes that it writes for each
     signal arrive at once, and a thread reads them.
     """
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    before = signal.set_wakeup_fd(ours.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=_watch, args=(theirs,), daemon=True).start()
+    signals, written = os.pipe()
+    os.set_blocking(written, False)
+    over = threading.Event()
+    before = signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(signals, over), daemon=True).start()
     try:
         yield
     finally:
+        over.set()
         signal.set_wakeup_fd(before)
-        ours.close()  # the thread reads its end
+        os.close(written)  # the thread reads its end
 
 
-def _watch(signals: socket.socket) -> None:
+def _watch(signals: int, over: threading.Event) -> None:
+    """Read a byte a signal from a pipe; after the second wait for the end, but not for long."""
     heard = 0
-    with signals:
+    with open(signals, "rb", buffering=0) as pipe:
         while heard < 2:
-            data = signals.recv(64)
+            data = pipe.read(64)
             if not data:
                 return
             heard += sum(byte in (signal.SIGINT, signal.SIGTERM) for byte in data)
-        signals.settimeout(GRACE_SECONDS)
-        try:
-            while signals.recv(64):
-                pass
-        except TimeoutError:
-            _quit()
+    if not over.wait(GRACE_SECONDS):
+        _quit()
 
 
 def _quit() -> NoReturn:

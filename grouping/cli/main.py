@@ -13,7 +13,7 @@ from pathlib import Path
 
 from backbone.runtime.memory import keep_freed_memory
 from grouping.cli.command import Command
-from grouping.cli.commands import clear_cache, group, report
+from grouping.cli.commands import clear_cache, find, group, report
 from grouping.cli.interruption import stop_as_ctrl_c
 from grouping.cli.logs import set_up_logging, terminal_line
 from grouping.cli.options import VERSION
@@ -23,7 +23,13 @@ from grouping.storage.atomic_files import share_results
 DONE, KNOWN_ERROR, USAGE, TOO_MANY_FAILURES, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 # The first is done where none is named.
-COMMANDS = (group.COMMAND, report.COMMAND, clear_cache.FORGET, clear_cache.ERASE)
+COMMANDS = (
+    group.COMMAND,
+    find.COMMAND,
+    report.COMMAND,
+    clear_cache.FORGET,
+    clear_cache.ERASE,
+)
 
 DESCRIPTION = "Find out who is in which photo: faces are detected, compared and grouped by person."
 EXAMPLES = """\
@@ -33,6 +39,7 @@ examples:
   {program} s3://bucket/event --out s3://bucket/people --cache event.sqlite
   {program} album --out result --corrections corrections.toml
   {program} report result --folders link
+  {program} find me.jpg --in result --copy-to mine
   {program} forget party/me.jpg --out result
   {program} ./report --out result      a folder that is called like a command
 

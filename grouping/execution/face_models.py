@@ -158,6 +158,12 @@ def model_key_of(weights_digest: str, settings: EmbeddingSettings) -> str:
     return _digest(weights_digest, EMBEDDING_VERSION, settings.flip, *preprocessing)
 
 
+def measured_threshold(weights_digest: str) -> float | None:
+    """Return the threshold measured for the file of this SHA-256, None where nobody has."""
+    record = known_record(weights_digest)
+    return None if record is None else record.threshold
+
+
 def _digest(*values: object) -> str:
     """Hex SHA-256 of JSON values in this order."""
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()

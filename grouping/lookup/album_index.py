@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,33 @@ import numpy as np
 
 from grouping.config import GroupingConfig
 from grouping.errors import CacheError, ConfigError, InputError
-from grouping.execution.face_models import FaceModels, model_key_of
+from grouping.execution.face_models import (
+    FaceModels,
+    measured_threshold,
+    model_key_of,
+    shared_models,
+)
 from grouping.lookup.cached_vectors import cached_faces
+from grouping.lookup.checked_album import checked_album
+from grouping.lookup.corrected_faces import CorrectedFaces, corrected_faces
+from grouping.people.album_impostors import (
+    Rate,
+    StrangerPairs,
+    impostors_of,
+    look_ups_of_strangers,
+    stranger_pairs,
+)
+from grouping.people.look_up import AlbumPeople
 from grouping.records import FaceSet, Int64
-from grouping.results.album import Album, Face
+from grouping.results.album import Album
 from grouping.results.document import read_document
-from grouping.results.schema import NO_GROUP, Document
+from grouping.results.schema import Document
+from grouping.similarity.impostors import Impostors
 from grouping.storage.locations import printable
 from grouping.storage.result_folder import CACHE_FILE, GROUPS_FILE
 
 KEEP_VECTORS = "group it again without --no-cache, or name its cache with --cache"
+MOST_RATES = 64  # kept of those measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +56,7 @@ class AlbumIndex:
         model: which network made the vectors, see :class:`grouping.faces.embedding.ModelInfo`.
         without_vectors: (m,) int64, ``face_idx`` of faces whose vectors the cache has not, as after
             ``forget``.
+        told: what the corrections in the folder say.
     """
 
     folder: Path
@@ -49,6 +67,9 @@ class AlbumIndex:
     config: GroupingConfig
     model: dict[str, Any]
     without_vectors: Int64
+    told: CorrectedFaces
+    _rates: dict[float, Rate] = field(default_factory=dict, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @classmethod
     def open(cls, folder: str | Path, cache: str | Path | None = None) -> AlbumIndex:
@@ -60,21 +81,23 @@ class AlbumIndex:
 
         Raises:
             InputError: there is no album, it is damaged, or the cache has no vectors of it.
+            CorrectionsError: the corrections in the folder cannot be read.
         """
         folder = Path(folder)
         place = folder / CACHE_FILE if cache is None else Path(cache)
         document = _read(folder)
         try:
-            album, model = Album(document), dict(document["model"])
-            entries, config = _entries(album), _config(document)
+            album, model = checked_album(document), dict(document["model"])
+            config = _config(document)
             digest = str(model["sha256"])
         except (KeyError, TypeError, ValueError, IndexError, AttributeError):
             raise _damaged(folder) from None
         keys = FaceModels(config.detection, config.embedding).detector_key, digest
-        faces, face_idx = _faces(album, entries, place, config, keys)
+        faces, face_idx = _faces(album, place, config, keys)
         labels = np.array([album.faces[idx].group for idx in face_idx.tolist()], np.int64)
-        missing = np.setdiff1d([face.idx for face in entries], face_idx).astype(np.int64)
-        return cls(folder, album, faces, face_idx, labels, config, model, missing)
+        missing = np.setdiff1d(list(album.faces), face_idx).astype(np.int64)
+        told = corrected_faces(folder, album, faces)
+        return cls(folder, album, faces, face_idx, labels, config, model, missing, told)
 
     def __len__(self) -> int:
         return len(self.faces)
@@ -86,10 +109,75 @@ class AlbumIndex:
         place = [photo if of is None else of for photo, of in enumerate(originals)]
         return np.array(place, np.int64)[self.faces.photo_index]
 
+    @cached_property
+    def row_of(self) -> dict[int, int]:
+        """The row of each ``face_idx`` that has one."""
+        return {idx: row for row, idx in enumerate(self.face_idx.tolist())}
+
+    @cached_property
+    def people(self) -> AlbumPeople:
+        """What a face is compared with; faces that a person told to ignore are left out."""
+        everybody = AlbumPeople.of(self.faces, self.labels, self._impostors[0])
+        return everybody.without(self.told.ignored)
+
+    @property
+    def told_by(self) -> int:
+        """Of how many people the album says itself how alike strangers are; 0: the network does."""
+        return self._impostors[1]
+
+    @cached_property
+    def _impostors(self) -> tuple[Impostors, int]:
+        known = measured_threshold(str(self.model["sha256"]))
+        return impostors_of(self.faces, self.labels, known)
+
+    @cached_property
+    def strangers(self) -> StrangerPairs:
+        """Pairs of faces of one photo, and how alike they are."""
+        return stranger_pairs(self.faces, self.labels, self.picture)
+
+    def look_ups_of_strangers(self, false_matches: float) -> Rate:
+        """How often somebody who is not in the album is named; measured once for each allowance.
+
+        Args:
+            false_matches: that are allowed, see :func:`grouping.people.look_up.look_up`.
+        """
+        with self._lock:
+            if false_matches not in self._rates:
+                if len(self._rates) >= MOST_RATES:
+                    self._rates.clear()
+                self._rates[false_matches] = look_ups_of_strangers(
+                    self.people, self.faces, self.picture, false_matches
+                )
+            return self._rates[false_matches]
+
     @property
     def model_key(self) -> str:
         """See :attr:`grouping.execution.face_models.FaceModels.model_key`."""
         return model_key_of(str(self.model["sha256"]), self.config.embedding)
+
+    def models(self, wanted: GroupingConfig | None = None) -> FaceModels:
+        """The networks that a photo has to be seen with to be compared with the album.
+
+        Args:
+            wanted: names the weight file, where it lies elsewhere now, and the device; all else
+                is as in the run.
+
+        Raises:
+            InputError: they are not those of the album.
+            ModelError: the weight file cannot be read.
+        """
+        wanted = wanted or GroupingConfig()
+        known = self.config.checkpoint
+        checkpoint = wanted.checkpoint or (known if known and Path(known).is_file() else None)
+        config = self.config.with_settings(
+            checkpoint=checkpoint,
+            device=wanted.device,
+            precision=wanted.precision,
+            allow_cpu_fallback=wanted.allow_cpu_fallback,
+        )
+        models = shared_models(config)
+        self.check_network(models)
+        return models
 
     def check_network(self, models: FaceModels) -> None:
         """Make sure that vectors of a network may be compared with those of the album.
@@ -117,20 +205,6 @@ def _read(folder: Path) -> Document:
     return read_document(folder / GROUPS_FILE)
 
 
-def _entries(album: Album) -> list[Face]:
-    """The faces of an album, checked: each number once, each in a group that there is."""
-    faces = [face for photo in range(len(album.images)) for face in album.faces_in(photo)]
-    numbers = {int(face.idx) for face in faces}
-    groups = {int(face.group) for face in faces} - {NO_GROUP}
-    listed = [(int(g["group_idx"]), str(g["group_id"])) for g in album.groups]
-    if len(numbers) != len(faces) or not groups <= set(range(len(listed))):
-        raise ValueError
-    if [group for group, _ in listed] != list(range(len(listed))) or min(numbers, default=0) < 0:
-        raise ValueError
-    np.array([face.box for face in faces], np.float64).reshape(-1, 4)
-    return faces
-
-
 def _config(document: Document) -> GroupingConfig:
     """The settings of the run; what a later version added is left out."""
     known = GroupingConfig.__dataclass_fields__
@@ -143,7 +217,6 @@ def _config(document: Document) -> GroupingConfig:
 
 def _faces(
     album: Album,
-    entries: Sequence[Face],
     cache: Path,
     config: GroupingConfig,
     keys: tuple[str, str],
@@ -154,7 +227,7 @@ def _faces(
         InputError: none has.
     """
     detector, digest = keys
-    if not entries:
+    if not album.faces:
         return FaceSet.empty(), np.zeros(0, np.int64)
     try:
         faces, face_idx = cached_faces(

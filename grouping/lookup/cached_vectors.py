@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,29 +33,20 @@ def cached_faces(cache: Path, album: Album, detector: str, model: str) -> tuple[
     """
     seen = [p for p, image in enumerate(album.images) if image.get("sha256") and image.get("faces")]
     contents = [str(album.images[photo]["sha256"]) for photo in seen]
-    kept: list[tuple[int, FaceSet, Int64]] = []
-    numbers = [np.zeros(0, np.int64)]
-    for photo, known in zip(seen, read_faces(cache, contents, detector, model), strict=True):
-        if known is None or known.failure is not None:
-            continue
-        entries = album.faces_in(photo)
-        rows = _rows_of(entries, known.faces.boxes)
-        kept.append((photo, known.faces, rows[rows >= 0]))
-        numbers.append(np.array([entry.idx for entry in entries], np.int64)[rows >= 0])
-    return _joined(kept), np.concatenate(numbers)
-
-
-def _joined(kept: Sequence[tuple[int, FaceSet, Int64]]) -> FaceSet:
-    """The chosen rows of the faces of each photo, all in one; checked once."""
-    if not kept:
-        return FaceSet.empty()
-    columns = {
-        column.name: np.concatenate([getattr(faces, column.name)[rows] for _, faces, rows in kept])
-        for column in fields(FaceSet)
-        if column.name != "photo_index"
-    }
-    photo_index = np.repeat([photo for photo, *_ in kept], [len(rows) for *_, rows in kept])
-    return FaceSet(photo_index=photo_index.astype(np.int32), **columns)
+    known = read_faces(cache, contents, detector, model)
+    listed = [album.faces_in(photo) for photo in seen]
+    starts = np.concatenate([[0], np.cumsum(known.counts)])
+    rows = [np.zeros(0, np.int64)]
+    for entries, start, end in zip(listed, starts[:-1], starts[1:], strict=True):
+        found = _rows_of(entries, known.faces.boxes[start:end])
+        rows.append(np.where(found >= 0, start + found, -1))
+    row = np.concatenate(rows)
+    numbers = np.array([entry.idx for entries in listed for entry in entries], np.int64)
+    chosen = row[row >= 0]
+    every = np.array_equal(chosen, np.arange(len(known.faces)))
+    faces = known.faces if every else known.faces[chosen]
+    photo_index = np.array(seen, np.int32)[faces.photo_index]
+    return replace(faces, photo_index=photo_index), numbers[row >= 0]
 
 
 def _rows_of(entries: Sequence[Face], boxes: Float32) -> Int64:

@@ -7,8 +7,8 @@ next ones by so much in a share ``lead_rate`` of look-ups; the worse of both cou
 :mod:`grouping.people.second_look`. So a dozen people and a thousand need different similarities,
 and somebody who resembles many has to resemble one of them clearly more.
 
-Faces outside of groups are compared one by one, by the same rule. Each of the two steps may name a
-stranger in a share ``FALSE_MATCHES`` of look-ups of people who are not in the album.
+Faces outside of groups are compared one by one, by the same rule with a smaller allowance: one
+photo says less of a person than several do.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from grouping.records import FaceSet, Float32, Int64
 from grouping.similarity.group_sums import GroupSums
 from grouping.similarity.impostors import LEAST_COMPARISONS, Impostors
 
-# Chosen on one half of the people of an album of news photos with the bundled network: of 911 faces
-# 0.3 % were taken for somebody else there and 1.1 % of 804 of the other half, 1.2 % with another
-# network (bench_lookup). Half of it loses 0.6 % of the people who are there.
-FALSE_MATCHES = 0.015
+# The share of look-ups of people who are not in the album that may name a person. Chosen on one
+# half of the people of an album of news photos with the bundled network: 0.01 finds 0.4 % fewer of
+# those who are there, 0.02 hardly more (bench_lookup).
+FALSE_MATCHES = 0.0125
+# Of that share, how much faces outside of groups may add.
+ALONE_SHARE = 0.4
 RIVALS = 5  # the next most similar that a lead is measured against
 
 
@@ -75,9 +77,9 @@ class AlbumPeople:
         return self._groups.directions()
 
     @cached_property
-    def there(self) -> Int64:
-        """(g,) int64, the groups that have a face."""
-        return np.flatnonzero(self._groups.sizes)
+    def empty(self) -> Int64:
+        """(e,) int64, the groups that have no face."""
+        return np.flatnonzero(self._groups.sizes == 0)
 
     @cached_property
     def alone(self) -> Int64:
@@ -89,18 +91,19 @@ class AlbumPeople:
         return GroupSums(self.vectors, self.labels)
 
     @cached_property
-    def _alone_vectors(self) -> Float32:
+    def alone_vectors(self) -> Float32:
+        """(m, d) float32, theirs."""
         return self.vectors[self.alone]
 
     def similarity_to_groups(self, vector: Float32) -> Float32:
         """Return (K,) float32 of a vector (d,); minus infinity for a group without faces."""
-        similarity = np.full(len(self._groups), -np.inf, np.float32)
-        similarity[self.there] = (self.directions @ vector)[self.there]
-        return similarity
+        similarity = self.directions @ vector
+        similarity[self.empty] = -np.inf
+        return np.asarray(similarity, np.float32)
 
     def similarity_to_alone(self, vector: Float32) -> Float32:
         """Return (m,) float32 of a vector (d,) to the faces outside of groups."""
-        return np.asarray(self._alone_vectors @ vector, np.float32)
+        return np.asarray(self.alone_vectors @ vector, np.float32)
 
 
 GONE = -2  # the label of a face that is left out of a look-up
@@ -141,40 +144,64 @@ def look_up(people: AlbumPeople, vector: Float32, false_matches: float = FALSE_M
         vector: (d,) float32 of unit length.
         false_matches: share of look-ups of strangers that may name somebody, in (0, 1).
     """
-    similarity = people.similarity_to_groups(vector)
-    order = np.argsort(-similarity, kind="stable")[: len(people.there)]
-    least, needed = needed_similarity(
-        similarity[order], len(order), people.impostors, false_matches
-    )
-    best, highest = (int(order[0]), float(similarity[order[0]])) if len(order) else (-1, -math.inf)
-    alike = order[1:][similarity[order[1:]] >= least]
-    alone = people.similarity_to_alone(vector)
-    _, alone_needed = needed_similarity(
-        np.sort(alone)[::-1], len(alone), people.impostors, false_matches
-    )
-    matches = np.flatnonzero((alone >= alone_needed) & (alone > people.nobody[people.alone]))
-    matches = matches[np.argsort(-alone[matches], kind="stable")]
+    to_groups = people.similarity_to_groups(vector)
+    return judged(people, to_groups, people.similarity_to_alone(vector), false_matches)
+
+
+def judged(
+    people: AlbumPeople, to_groups: Float32, to_alone: Float32, false_matches: float
+) -> Match:
+    """Say from the similarities of a face who it is.
+
+    Args:
+        people: of the album.
+        to_groups: (K,) float32, minus infinity for a group that does not count.
+        to_alone: (m,) float32 to the faces outside of groups, minus infinity likewise.
+        false_matches: see :func:`look_up`.
+    """
+    group, least, needed = _highest(to_groups, people.impostors, false_matches)
+    lone, _, alone_needed = _highest(to_alone, people.impostors, ALONE_SHARE * false_matches)
+    # What is more like a picture without a face than like the one who asks is nobody.
+    nobody = people.nobody[people.alone]
+    similarity, alone_best = _at(to_groups, group), _at(to_alone, lone)
+    also = np.flatnonzero((to_groups >= least) & (similarity >= needed))
+    also = also[np.argsort(-to_groups[also], kind="stable")]
+    found = np.flatnonzero((to_alone >= alone_needed) & (to_alone > nobody))
+    found = found[np.argsort(-to_alone[found], kind="stable")]
     return Match(
-        group=best if highest >= needed else -1,
-        best=best,
-        similarity=highest,
+        group=group if similarity >= needed else -1,
+        best=group,
+        similarity=similarity,
         needed=needed,
-        also=alike if highest >= needed else alike[:0],
-        alone=people.alone[matches],
-        alone_similarity=alone[matches],
-        alone_best=float(alone.max(initial=-np.inf)),
-        alone_needed=alone_needed,
+        also=also[also != group],
+        alone=people.alone[found],
+        alone_similarity=to_alone[found],
+        alone_best=alone_best,
+        alone_needed=max(alone_needed, _at(nobody, lone)),
     )
+
+
+def _highest(
+    similarity: Float32, impostors: Impostors, false_matches: float
+) -> tuple[int, float, float]:
+    """Return the place of the largest of (k,) similarities, -1 for none, and what it needs."""
+    comparisons = int(np.isfinite(similarity).sum())
+    best = int(similarity.argmax()) if comparisons else -1
+    return best, *needed_similarity(similarity, best, comparisons, impostors, false_matches)
+
+
+def _at(similarity: Float32, place: int) -> float:
+    return float(similarity[place]) if place >= 0 else -math.inf
 
 
 def needed_similarity(
-    similarity: Float32, comparisons: int, impostors: Impostors, false_matches: float
+    similarity: Float32, best: int, comparisons: int, impostors: Impostors, false_matches: float
 ) -> tuple[float, float]:
     """Return the similarity from which one of those compared with is the person asked for.
 
     Args:
-        similarity: (k,) float32, in descending order, at least the first ``RIVALS`` + 1 and all
-            that may be alike enough.
+        similarity: (k,) float32, to all that may count.
+        best: the place of the largest, -1 where there is none.
         comparisons: that were made.
         impostors: how alike strangers are.
         false_matches: the share of look-ups of strangers that may find one.
@@ -184,7 +211,12 @@ def needed_similarity(
     """
     least = impostors.similarity(false_matches / max(comparisons, LEAST_COMPARISONS))
     # What is alike enough itself is no rival: it may be the same person in another group.
-    rivals = similarity[1:][similarity[1:] < least][:RIVALS]
+    rival = np.isfinite(similarity) & (similarity < least)
+    if best >= 0:
+        rival[best] = False
+    rivals = similarity[rival]
+    if len(rivals) > RIVALS:
+        rivals = np.partition(rivals, len(rivals) - RIVALS)[-RIVALS:]
     if not len(rivals):
         return least, least
     lead = impostors.lead_needed(false_matches, len(rivals))

@@ -70,9 +70,24 @@ def write_report(
         written.append(_write_figure(out / SIMILARITY_PICTURE, similarity_figure(document)))
         mosaic = faces_picture(document, thumbnails.crop)
         written.append(write_image(out / FACES_PICTURE, mosaic))
-    page = gallery_page(album, thumbnails).encode("utf-8")
-    written.append(write_bytes(out / PAGE_FILE, page))
+    written.append(_write_page(album, out, thumbnails))
     return written
+
+
+def write_page(
+    document: Document, out: Path, open_photo: OpenPhoto, progress: Progress | None = None
+) -> Path:
+    """Write the gallery page and its thumbnails alone; arguments as of :func:`write_report`."""
+    album = Album(document)
+    make_folder(out)
+    thumbnails = Thumbnails(album, open_photo, out / THUMBNAILS_FOLDER)
+    thumbnails.prepare(progress)
+    return _write_page(album, out, thumbnails)
+
+
+def _write_page(album: Album, out: Path, thumbnails: Thumbnails) -> Path:
+    page = gallery_page(album, thumbnails).encode("utf-8")
+    return write_bytes(out / PAGE_FILE, page)
 
 
 def _write_sheets(

@@ -97,7 +97,7 @@ def read_document(path: Path) -> Document:
     try:
         check_document(document)
     except InputError as error:
-        raise InputError(f"{path} is not a groups.json of this program: {error}") from None
+        raise InputError(f"{path} is damaged, or of another program: {error}") from None
     return cast(Document, document)
 
 

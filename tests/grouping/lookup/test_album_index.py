@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import threading
 
@@ -168,11 +169,69 @@ def put(value, *keys):
         put([1, 2, 3, "x"], "images", 0, "faces", 0, "box"),
         drop("images", 0, "faces", 0, "box"),
         put(5, "groups", 0, "group_idx"),
+        put(10**30, "images", 0, "faces", 0, "face_idx"),
+        put(0.5, "images", 0, "faces", 0, "face_idx"),
+        put([1, 2, 3, float("nan")], "images", 0, "faces", 0, "box"),
+        put(7, "groups", 0, "name"),
+        put(7, "groups", 0, "group_id"),
+        put([0, 99], "groups", 0, "face2_idx_list"),
+        put([[1]], "groups", 0, "face2_idx_list"),
+        put(99, "groups", 0, "representative_face_idx"),
+        put(7, "images", 0, "url"),
+        drop("images", 0, "id"),
     ],
 )
 def test_a_damaged_document(folder, edit):
     change(folder, edit)
-    with pytest.raises(InputError, match=r"groups\.json is damaged"):
+    with pytest.raises(InputError, match="damaged"):
+        AlbumIndex.open(folder)
+
+
+def test_any_damage_is_said_or_does_no_harm(folder):
+    """Values anywhere in the document, replaced by others that JSON can hold."""
+    from grouping.lookup.ask import ask
+    from grouping.lookup.found_document import found_document
+    from grouping.lookup.selfies import Selfie
+
+    whole = json.loads((folder / "groups.json").read_text())
+    selfie = Selfie("me", AlbumIndex.open(folder).faces.embeddings[1], 1.0)
+    chance = random.Random(0)
+    places = list(paths(whole))
+    said = 0
+    for _ in range(400):
+        document = json.loads(json.dumps(whole))
+        *keys, last = chance.choice(places)
+        put(chance.choice(ODD), *keys, last)(document)
+        (folder / "groups.json").write_text(json.dumps(document))
+        try:
+            index = AlbumIndex.open(folder)
+        except InputError:
+            said += 1
+            continue
+        found = ask(index, [selfie])
+        json.dumps(found.as_dict())
+        found_document(found, index.album)
+    assert 50 < said < 400
+
+
+ODD = (None, True, -1, 0, 2, 10**40, 1e308, float("inf"), "", "x", "\ud800", [], [[]], {}, {"a": 1})
+
+
+def paths(value, *before):
+    """The place of every value in a document."""
+    if before:
+        yield before
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from paths(inner, *before, key)
+    if isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from paths(inner, *before, place)
+
+
+def test_a_document_that_is_nested_without_end(folder):
+    (folder / "groups.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match="damaged or something else"):
         AlbumIndex.open(folder)
 
 
