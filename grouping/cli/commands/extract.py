@@ -143,7 +143,7 @@ def _print_summary(entries: list[dict[str, Any]], out: str) -> None:
         if "error" in entry:
             print(f"failed     {entry['error']}")
         elif not entry["faces"]:
-            print(f"no face    {entry['photo']}")
+            print(f"no face    {entry['photo']!r}")
         for face in entry["faces"]:
             poor = f"  too poor: {', '.join(face['flaws'])}" if face["flaws"] else ""
             print(f"face       {face['crop']}  quality {face['quality']:.2f}{poor}")
