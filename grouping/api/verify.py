@@ -79,7 +79,6 @@ def _photo_of(seen: SeenPhoto) -> ComparedPhoto:
 def _compared(
     a: ComparedPhoto, b: ComparedPhoto, rule: VerdictRule | None, models: FaceModels
 ) -> Verification:
-    count = len(a.faces) * len(b.faces)
     pairs = tuple(sorted(_pairs(a, b, rule), key=lambda pair: -pair.similarity))
     verdict = _overall([pair.verdict for pair in pairs])
     deciding = [pair for pair in pairs if pair.verdict == verdict]
@@ -88,9 +87,7 @@ def _compared(
         verdict=verdict,
         reasons=tuple(reasons),
         pair=deciding[0],
-        same_from=None if rule is None else rule.same_from(count),
-        different_below=None if rule is None else rule.different_below,
-        measured_on=None if rule is None else rule.measured_on,
+        rule=rule,
         network=models.model["name"],
         a=a,
         b=b,
