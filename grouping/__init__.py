@@ -17,12 +17,18 @@ or must-link faces, *clusters* grow from them, *groups* are what is handed out: 
 
 from grouping.api import (
     AlbumIndex,
+    ExtractedFace,
+    FaceEmbedding,
     FalseMatches,
     FoundPerson,
     FoundPhoto,
     LookUp,
+    Verification,
+    extract_faces,
     face_recognition,
     find,
+    represent,
+    verify,
 )
 from grouping.config import GroupingConfig
 from grouping.errors import (
@@ -32,7 +38,9 @@ from grouping.errors import (
     InputError,
     Interrupted,
     ModelError,
+    NoFaceError,
     OutputError,
+    PhotoError,
 )
 from grouping.pipeline import GroupingPipeline
 from grouping.results.run_result import GroupingResult
@@ -45,6 +53,8 @@ __all__ = [
     "AlbumIndex",
     "ConfigError",
     "CorrectionsError",
+    "ExtractedFace",
+    "FaceEmbedding",
     "FalseMatches",
     "FoundPerson",
     "FoundPhoto",
@@ -57,10 +67,16 @@ __all__ = [
     "Interrupted",
     "LookUp",
     "ModelError",
+    "NoFaceError",
     "OutputError",
+    "PhotoError",
     "S3Options",
     "SourceOptions",
+    "Verification",
     "__version__",
+    "extract_faces",
     "face_recognition",
     "find",
+    "represent",
+    "verify",
 ]

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from grouping.cli.main import COMMANDS, build_parser
+from grouping.cli.main import build_parser
 from tests.helpers.paths import ROOT
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "checkpoint" / "README.md"]
@@ -15,7 +15,7 @@ BENCHMARK = re.compile(r"`(bench_\w+)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 # Options of the benchmarks.
 OF_OTHERS = {"--largest", "--megapixels", "--memory", "--methods", "--parts", "--per-photo"}
-OF_OTHERS |= {"--photos", "--rounds", "--threads", "--timed"}
+OF_OTHERS |= {"--half", "--photos", "--rounds", "--speed", "--threads", "--timed"}
 
 
 @pytest.fixture(params=PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -35,13 +35,14 @@ def test_files_and_benchmarks_exist(page):
     assert [path for path in files if not (ROOT / path).exists()] == []
 
 
-def help_of(command):
-    parser = argparse.ArgumentParser()
-    command.add_options(parser)
-    return parser.format_help()
+def all_help() -> str:
+    """The help of the program and of each command."""
+    parser = build_parser()
+    (commands,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return "\n".join(p.format_help() for p in (parser, *commands.choices.values()))
 
 
 def test_options_exist(page):
     options = set(OPTION.findall(page.read_text())) - OF_OTHERS
-    known = build_parser().format_help() + "".join(map(help_of, COMMANDS))
+    known = all_help()
     assert sorted(option for option in options if option not in known) == []

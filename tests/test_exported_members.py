@@ -12,6 +12,8 @@ PUBLIC = [
     "AlbumIndex",
     "ConfigError",
     "CorrectionsError",
+    "ExtractedFace",
+    "FaceEmbedding",
     "FalseMatches",
     "FoundPerson",
     "FoundPhoto",
@@ -24,12 +26,18 @@ PUBLIC = [
     "Interrupted",
     "LookUp",
     "ModelError",
+    "NoFaceError",
     "OutputError",
+    "PhotoError",
     "S3Options",
     "SourceOptions",
+    "Verification",
     "__version__",
+    "extract_faces",
     "face_recognition",
     "find",
+    "represent",
+    "verify",
 ]
 HEAVY = ("torch", "PIL", "matplotlib", "sklearn", "boto3", "urllib3", "hdbscan")
 

@@ -1,16 +1,26 @@
 """What other programs call; all of it is exported by :mod:`grouping` as well."""
 
 from grouping.api.album import face_recognition
+from grouping.api.extract import ExtractedFace, extract_faces
 from grouping.api.find import find
+from grouping.api.represent import FaceEmbedding, represent
+from grouping.api.verification import Verification
+from grouping.api.verify import verify
 from grouping.lookup.album_index import AlbumIndex
 from grouping.lookup.answers import FalseMatches, FoundPerson, FoundPhoto, LookUp
 
 __all__ = [
     "AlbumIndex",
+    "ExtractedFace",
+    "FaceEmbedding",
     "FalseMatches",
     "FoundPerson",
     "FoundPhoto",
     "LookUp",
+    "Verification",
+    "extract_faces",
     "face_recognition",
     "find",
+    "represent",
+    "verify",
 ]

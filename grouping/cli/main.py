@@ -13,7 +13,7 @@ from pathlib import Path
 
 from backbone.runtime.memory import keep_freed_memory
 from grouping.cli.command import Command
-from grouping.cli.commands import clear_cache, find, group, report
+from grouping.cli.commands import clear_cache, extract, find, group, report, represent, verify
 from grouping.cli.interruption import stop_as_ctrl_c
 from grouping.cli.logs import set_up_logging, terminal_line
 from grouping.cli.options import VERSION
@@ -27,6 +27,9 @@ COMMANDS = (
     group.COMMAND,
     find.COMMAND,
     report.COMMAND,
+    extract.COMMAND,
+    represent.COMMAND,
+    verify.COMMAND,
     clear_cache.FORGET,
     clear_cache.ERASE,
 )
@@ -40,6 +43,8 @@ examples:
   {program} album --out result --corrections corrections.toml
   {program} report result --folders link
   {program} find me.jpg --in result --copy-to mine
+  {program} verify a.jpg b.jpg --picture pair.png
+  {program} represent album --out vectors.npz
   {program} forget party/me.jpg --out result
   {program} ./report --out result      a folder that is called like a command
 
@@ -152,6 +157,11 @@ def _show_everything() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _keeps(arguments: argparse.Namespace) -> bool:
+    """Whether what was done is in a cache: ``group`` has one unless told, others where named."""
+    return not getattr(arguments, "no_cache", getattr(arguments, "cache", None) is None)
+
+
 def _guarded(run: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> int:
     """Call, and turn whatever comes back into an exit code and one line."""
     set_up_logging(as_json=arguments.log_json, verbose=arguments.verbose)
@@ -160,7 +170,7 @@ def _guarded(run: Callable[[argparse.Namespace], None], arguments: argparse.Name
     try:
         run(arguments)
     except Interrupted:
-        hint = "" if arguments.no_cache else "; the same command again goes on from here"
+        hint = "" if not _keeps(arguments) else "; the same command again goes on from here"
         print(f"interrupted{hint}", file=sys.stderr)
         return INTERRUPTED
     except KeyboardInterrupt:

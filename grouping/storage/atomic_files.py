@@ -6,15 +6,17 @@ them says so, see :func:`share_results`.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from grouping.errors import InputError, OutputError
 
@@ -73,6 +75,39 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> Path:
         aside.unlink(missing_ok=True)
         raise
     return path
+
+
+def write_file(path: Path, write: Callable[[BinaryIO], object]) -> Path:
+    """Have ``write`` fill a file, open for reading and writing; an earlier one survives a failure.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    aside = path.with_name(f".{os.getpid()}-{get_ident()}.part")
+    try:
+        with open(new_file(str(aside), 0), "w+b") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        raise write_error(path, error) from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
+
+
+def check_place(path: Path) -> None:
+    """Find out before long work whether a file can be written there; its folder is made.
+
+    Raises:
+        OutputError: it cannot, or a folder of that name is there.
+    """
+    make_folder(path.parent)
+    if path.is_dir():
+        raise write_error(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    if not os.access(path.parent, os.W_OK):
+        raise write_error(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def write_image(path: Path, image: Image.Image, *, durable: bool = True, **options: Any) -> Path:
@@ -152,5 +187,5 @@ def new_file(path: str, _flags: int) -> int:
     """Open a file of this process that was not there; a link in its place is not followed."""
     with suppress(FileNotFoundError):
         os.unlink(path)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     return os.open(path, flags, file_mode())

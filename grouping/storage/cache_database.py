@@ -15,18 +15,19 @@ from contextlib import suppress
 from pathlib import Path
 
 from grouping.errors import CacheError
+from grouping.storage.cache_views import VIEWS
 from grouping.storage.locations import FileIdentity, file_identity, printable
 from grouping.storage.result_folder import CACHE_FILE
 
 log = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x46434743  # "FCGC", in the file's header
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SQLITE_HEADER = b"SQLite format 3\0"
 BUSY_SECONDS = 30.0
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
-SCHEMA = """
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS sources (
     key TEXT NOT NULL, sha256 TEXT NOT NULL, version TEXT,
     PRIMARY KEY (key, sha256)
@@ -49,6 +50,7 @@ CREATE TABLE IF NOT EXISTS embeddings (
     signs BLOB, quality BLOB,
     PRIMARY KEY (sha256, detector, model)
 );
+{";".join(VIEWS)};
 """
 
 # From each earlier version to the next; new columns are NULL in the rows that are there.
@@ -59,6 +61,7 @@ MIGRATIONS = {
         "ALTER TABLE embeddings ADD COLUMN signs BLOB",
         "ALTER TABLE embeddings ADD COLUMN quality BLOB",
     ),
+    2: VIEWS,
 }
 
 

@@ -25,13 +25,12 @@ from grouping.cli.options import (
     source_options_from,
 )
 from grouping.cli.outputs import print_end, write_results
-from grouping.cli.progress import PhotoProgress
+from grouping.cli.progress import PhotoProgress, check_failures
 from grouping.cli.summary import summary
 from grouping.config import AUTO, CLUSTER_METHODS, GroupingConfig
 from grouping.corrections.entries import Entry
 from grouping.corrections.overrides import in_download_order
 from grouping.corrections.toml_file import load_all_corrections
-from grouping.errors import FailureRateError
 from grouping.pipeline import GroupingPipeline
 from grouping.results.document import read_document
 from grouping.results.person_ids import check_previous
@@ -100,7 +99,7 @@ def run_group(arguments: argparse.Namespace) -> None:
         destination.publish()
     print(summary(result, document))
     print_end(problems, destination.location)
-    _check_failures(progress, arguments.max_failures)
+    check_failures(progress, arguments.max_failures, "the results are saved, failures.csv says why")
 
 
 def _previous(arguments: argparse.Namespace, destination: Destination) -> Mapping[str, Any] | None:
@@ -148,15 +147,6 @@ def _open_cache(
         return Cache.open(arguments.cache)
     local = Path(destination.location) == destination.folder
     return Cache.open(destination.folder / CACHE_FILE) if local else nullcontext()
-
-
-def _check_failures(progress: PhotoProgress, limit: float) -> None:
-    share = 100 * progress.failed / max(progress.done, 1)
-    if share > limit:
-        raise FailureRateError(
-            f"{progress.failed} of {progress.done} photos failed, more than --max-failures "
-            f"{limit:g} %; the results are saved, failures.csv says why"
-        )
 
 
 def _add_people(parser: argparse.ArgumentParser) -> None:
