@@ -127,8 +127,17 @@ class AlbumIndex:
 
     @cached_property
     def _impostors(self) -> tuple[Impostors, int]:
+        return impostors_of(self.faces, self.labels, self.measured)
+
+    @property
+    def measured(self) -> float | None:
+        """The threshold that is known of the network; None for one that is not known."""
         known = measured_threshold(str(self.model["sha256"]))
-        return impostors_of(self.faces, self.labels, known)
+        calibration = self.album.document["settings"].get("calibration")
+        if known is not None or not isinstance(calibration, dict):
+            return known  # the threshold of the run itself may be one that was asked for
+        found = calibration.get("default")
+        return float(found) if isinstance(found, int | float) and 0 < found < 1 else None
 
     @cached_property
     def strangers(self) -> StrangerPairs:

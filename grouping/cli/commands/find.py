@@ -18,10 +18,12 @@ from grouping.cli.options import (
 )
 from grouping.cli.progress import StageProgress
 from grouping.config import AUTO, GroupingConfig
+from grouping.errors import OutputError
 from grouping.people.look_up import FALSE_MATCHES
 from grouping.sources.entries import SourceOptions, photos_from_entries
 from grouping.sources.listing import list_sources
 from grouping.storage.atomic_files import make_private_folder
+from grouping.storage.result_folder import GROUPS_FILE
 
 if TYPE_CHECKING:
     from grouping.lookup.album_index import AlbumIndex
@@ -82,6 +84,7 @@ def run_find(arguments: argparse.Namespace) -> None:
     from grouping.lookup.selfies import selfies_of
 
     check_allowed(arguments.max_false_matches)
+    _check_page(arguments.page)
     options = source_options_from(arguments)
     photos = list(list_sources(arguments.selfies, options=options))
     known: dict[tuple[str, str], list[Selfie]] = {}
@@ -97,6 +100,16 @@ def run_find(arguments: argparse.Namespace) -> None:
                     progress("selfies", len(known[keys]), len(photos))
         for selfies in [[s] for s in known[keys]] if arguments.each else [known[keys]]:
             _look_up(index, selfies, arguments, options, places)
+
+
+def _check_page(folder: Path | None) -> None:
+    """Make sure that no page of an album is written over.
+
+    Raises:
+        OutputError: the folder is one of results.
+    """
+    if folder is not None and (folder / GROUPS_FILE).exists():
+        raise OutputError(f"{folder} has the page of an album; name another folder with --page")
 
 
 def _opened(folder: str, arguments: argparse.Namespace) -> tuple[AlbumIndex, Any]:

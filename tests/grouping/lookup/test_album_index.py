@@ -235,6 +235,24 @@ def test_a_document_that_is_nested_without_end(folder):
         AlbumIndex.open(folder)
 
 
+@pytest.mark.parametrize(
+    ("settings", "measured"),
+    [
+        ({"threshold": 0.31}, None),
+        ({"threshold": 0.31, "calibration": {"default": 0.3, "threshold": 0.31}}, 0.3),
+        ({"threshold": 0.31, "calibration": {"default": None, "threshold": 0.31}}, None),
+        ({"calibration": {"default": "x"}}, None),
+        ({"calibration": 5}, None),
+    ],
+)
+def test_what_is_known_of_an_unknown_network(folder, settings, measured):
+    index = AlbumIndex.open(folder)
+    assert index.measured == 0.38
+    index.model["sha256"] = "0" * 64
+    index.album.document["settings"] = settings
+    assert index.measured == measured
+
+
 def test_no_album(tmp_path, folder):
     with pytest.raises(InputError, match="no folder of results"):
         AlbumIndex.open(tmp_path / "nowhere")
