@@ -235,16 +235,18 @@ def _false_match_lines(measured: FalseMatches) -> Iterator[str]:
     look_ups, pairs = measured.look_ups, measured.pairs
     yield (
         f"strangers  {look_ups.count} of {look_ups.of} people of this album are named when asked "
-        f"for with themselves taken out ({_between(look_ups)});"
+        f"for with themselves taken out ({_between(look_ups)})"
     )
-    yield (
-        f"           {pairs.count} of {pairs.of} pairs of faces of one photo are "
-        f"{measured.similarity:.2f} alike or more ({_between(pairs)})"
-    )
+    if pairs.of:
+        yield (
+            f"           {pairs.count} of {pairs.of} pairs of faces of one photo are "
+            f"{measured.similarity:.2f} alike or more ({_between(pairs)})"
+        )
 
 
 def _between(rate: Any) -> str:
-    return f"{100 * rate.low:.2g} to {100 * rate.high:.2g} %"
+    low, high = (f"{100 * p:.0f}" if p >= 0.1 else f"{100 * p:.2g}" for p in (rate.low, rate.high))
+    return f"{low} to {high} %"
 
 
 COMMAND = Command(

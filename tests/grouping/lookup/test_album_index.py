@@ -198,7 +198,7 @@ def test_any_damage_is_said_or_does_no_harm(folder):
     chance = random.Random(0)
     places = list(paths(whole))
     said = 0
-    for _ in range(400):
+    for _ in range(250):
         document = json.loads(json.dumps(whole))
         *keys, last = chance.choice(places)
         put(chance.choice(ODD), *keys, last)(document)
@@ -211,7 +211,7 @@ def test_any_damage_is_said_or_does_no_harm(folder):
         found = ask(index, [selfie])
         json.dumps(found.as_dict())
         found_document(found, index.album)
-    assert 50 < said < 350
+    assert 30 < said < 220
 
 
 ODD = (None, True, -1, 0, 2, 10**40, 1e308, float("inf"), "", "x", "\ud800", [], [[]], {}, {"a": 1})
