@@ -19,7 +19,6 @@ from grouping.execution.face_models import (
     shared_models,
 )
 from grouping.lookup.cached_vectors import cached_faces
-from grouping.lookup.checked_album import checked_album
 from grouping.lookup.corrected_faces import CorrectedFaces, corrected_faces
 from grouping.people.album_impostors import (
     Rate,
@@ -87,7 +86,7 @@ class AlbumIndex:
         place = folder / CACHE_FILE if cache is None else Path(cache)
         document = _read(folder)
         try:
-            album, model = checked_album(document), dict(document["model"])
+            album, model = Album(document), dict(document["model"])
             config = _config(document)
             digest = str(model["sha256"])
         except (KeyError, TypeError, ValueError, IndexError, AttributeError):
@@ -127,8 +126,17 @@ class AlbumIndex:
 
     @cached_property
     def _impostors(self) -> tuple[Impostors, int]:
+        return impostors_of(self.faces, self.labels, self.measured)
+
+    @property
+    def measured(self) -> float | None:
+        """The threshold that is known of the network; None for one that is not known."""
         known = measured_threshold(str(self.model["sha256"]))
-        return impostors_of(self.faces, self.labels, known)
+        calibration = self.album.document["settings"].get("calibration")
+        if known is not None or not isinstance(calibration, dict):
+            return known  # the threshold of the run itself may be one that was asked for
+        found = calibration.get("default")
+        return float(found) if isinstance(found, int | float) and 0 < found < 1 else None
 
     @cached_property
     def strangers(self) -> StrangerPairs:

@@ -7,8 +7,9 @@ after :func:`check_document` finds what :mod:`grouping.results.schema` promises.
 from __future__ import annotations
 
 import math
+import re
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
@@ -17,6 +18,9 @@ from grouping.results.schema import NO_GROUP, NOT_READ, Document, FaceEntry, Gro
 
 # What documents of version 0.1.0 do not have.
 ADDED = frozenset({"pose", "size", "sharpness", "visible", "recognisable"})
+
+DIGEST = re.compile("[0-9a-f]{64}")
+LARGEST = 2**53  # JSON numbers beyond are not exact
 
 # Checks one value: the place of what is wrong in it and what it should be, or None.
 Fault = tuple[str, str] | None
@@ -114,12 +118,18 @@ def _broken_numbers(document: Any) -> Iterator[tuple[str, str]]:
     """Yield what refers to nothing, in a document whose values are of their types."""
     images, groups = document["images"], document["groups"]
     faces = {face["face_idx"] for image in images for face in image["faces"]}
+    if not _within(faces, 0, LARGEST):
+        yield "face_idx", "a number from 0"
+    members: list[set[int]] = [set() for _ in groups]
     if len(faces) < sum(len(image["faces"]) for image in images):
         yield "face_idx", "unique in images"
     for place, image in enumerate(images):
         yield from _broken_image(f"images[{place}]", image, faces, len(groups))
+        for face in image["faces"]:
+            if face["group_idx"] >= 0:
+                members[face["group_idx"]].add(face["face_idx"])
     for place, group in enumerate(groups):
-        yield from _broken_group(f"groups[{place}]", place, group, faces, len(images))
+        yield from _broken_group(f"groups[{place}]", place, group, members[place], len(images))
     for place, pair in enumerate(document["merge_suggestions"]):
         here = f"merge_suggestions[{place}]"
         if len(pair["groups"]) != 2 or not _within(pair["groups"], 0, len(groups)):
@@ -136,6 +146,8 @@ def _broken_numbers(document: Any) -> Iterator[tuple[str, str]]:
 def _broken_image(
     here: str, image: Mapping[str, Any], faces: set[int], groups: int
 ) -> Iterator[tuple[str, str]]:
+    if image["sha256"] is not None and not DIGEST.fullmatch(image["sha256"]):
+        yield f"{here}.sha256", "64 hexadecimal digits"
     if not _within(image["group_idx"], NOT_READ, groups):
         yield f"{here}.group_idx", "a list of groups"
     if min(image["width"], image["height"]) < (1 if image["faces"] else 0):
@@ -160,13 +172,13 @@ def _broken_face(face: FaceEntry, faces: set[int], groups: int) -> Iterator[tupl
 
 
 def _broken_group(
-    here: str, place: int, group: GroupEntry, faces: set[int], images: int
+    here: str, place: int, group: GroupEntry, own: set[int], images: int
 ) -> Iterator[tuple[str, str]]:
     members = group["face2_idx_list"]
     if group["group_idx"] != place:
         yield f"{here}.group_idx", f"{place}, its place"
-    if not members or not faces.issuperset(members):
-        yield f"{here}.face2_idx_list", "a list of faces"
+    if not members or set(members) != own:
+        yield f"{here}.face2_idx_list", "a list of the faces that are in the group"
     if group["representative_face_idx"] not in members:
         yield f"{here}.representative_face_idx", "one of its faces"
     if not _within(group["original_images_idx_list"], 0, images):
@@ -189,5 +201,5 @@ def _broken_plots(plots: Mapping[str, Any], faces: set[int]) -> Iterator[tuple[s
         yield "plots.matrix", "a row for each group_idx"
 
 
-def _within(numbers: list[int], least: int, end: int) -> bool:
+def _within(numbers: Iterable[int], least: int, end: int) -> bool:
     return all(least <= number < end for number in numbers)

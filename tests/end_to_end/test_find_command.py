@@ -106,6 +106,7 @@ def test_nothing_is_made_for_nobody(folder, tmp_path):
         ([SELFIE, "--in", "{}", "--max-false-matches", "1"], "share of false matches"),
         ([SELFIE, "--in", "{}", "--cache", "/nowhere.sqlite"], "there is no cache"),
         ([SELFIE, "--in", "{}", "--checkpoint", "/nowhere.pth"], "cannot be read"),
+        ([SELFIE, "--in", "{}", "--page", "{}"], "has the page of an album"),
     ],
 )
 def test_errors_are_one_line(folder, capsys, words, said):

@@ -18,10 +18,12 @@ from grouping.cli.options import (
 )
 from grouping.cli.progress import StageProgress
 from grouping.config import AUTO, GroupingConfig
+from grouping.errors import OutputError
 from grouping.people.look_up import FALSE_MATCHES
 from grouping.sources.entries import SourceOptions, photos_from_entries
 from grouping.sources.listing import list_sources
 from grouping.storage.atomic_files import make_folder
+from grouping.storage.result_folder import GROUPS_FILE
 
 if TYPE_CHECKING:
     from grouping.lookup.album_index import AlbumIndex
@@ -82,6 +84,7 @@ def run_find(arguments: argparse.Namespace) -> None:
     from grouping.lookup.selfies import selfies_of
 
     check_allowed(arguments.max_false_matches)
+    _check_page(arguments.page)
     options = source_options_from(arguments)
     photos = list(list_sources(arguments.selfies, options=options))
     known: dict[tuple[str, str], list[Selfie]] = {}
@@ -97,6 +100,16 @@ def run_find(arguments: argparse.Namespace) -> None:
                     progress("selfies", len(known[keys]), len(photos))
         for selfies in [[s] for s in known[keys]] if arguments.each else [known[keys]]:
             _look_up(index, selfies, arguments, options, places)
+
+
+def _check_page(folder: Path | None) -> None:
+    """Make sure that no page of an album is written over.
+
+    Raises:
+        OutputError: the folder is one of results.
+    """
+    if folder is not None and (folder / GROUPS_FILE).exists():
+        raise OutputError(f"{folder} has the page of an album; name another folder with --page")
 
 
 def _opened(folder: str, arguments: argparse.Namespace) -> tuple[AlbumIndex, Any]:
@@ -222,16 +235,18 @@ def _false_match_lines(measured: FalseMatches) -> Iterator[str]:
     look_ups, pairs = measured.look_ups, measured.pairs
     yield (
         f"strangers  {look_ups.count} of {look_ups.of} people of this album are named when asked "
-        f"for with themselves taken out ({_between(look_ups)});"
+        f"for with themselves taken out ({_between(look_ups)})"
     )
-    yield (
-        f"           {pairs.count} of {pairs.of} pairs of faces of one photo are "
-        f"{measured.similarity:.2f} alike or more ({_between(pairs)})"
-    )
+    if pairs.of:
+        yield (
+            f"           {pairs.count} of {pairs.of} pairs of faces of one photo are "
+            f"{measured.similarity:.2f} alike or more ({_between(pairs)})"
+        )
 
 
 def _between(rate: Any) -> str:
-    return f"{100 * rate.low:.2g} to {100 * rate.high:.2g} %"
+    low, high = (f"{100 * p:.0f}" if p >= 0.1 else f"{100 * p:.2g}" for p in (rate.low, rate.high))
+    return f"{low} to {high} %"
 
 
 COMMAND = Command(

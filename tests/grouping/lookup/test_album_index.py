@@ -198,7 +198,7 @@ def test_any_damage_is_said_or_does_no_harm(folder):
     chance = random.Random(0)
     places = list(paths(whole))
     said = 0
-    for _ in range(400):
+    for _ in range(250):
         document = json.loads(json.dumps(whole))
         *keys, last = chance.choice(places)
         put(chance.choice(ODD), *keys, last)(document)
@@ -233,6 +233,24 @@ def test_a_document_that_is_nested_without_end(folder):
     (folder / "groups.json").write_text("[" * 100_000)
     with pytest.raises(InputError, match="damaged or something else"):
         AlbumIndex.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("settings", "measured"),
+    [
+        ({"threshold": 0.31}, None),
+        ({"threshold": 0.31, "calibration": {"default": 0.3, "threshold": 0.31}}, 0.3),
+        ({"threshold": 0.31, "calibration": {"default": None, "threshold": 0.31}}, None),
+        ({"calibration": {"default": "x"}}, None),
+        ({"calibration": 5}, None),
+    ],
+)
+def test_what_is_known_of_an_unknown_network(folder, settings, measured):
+    index = AlbumIndex.open(folder)
+    assert index.measured == 0.38
+    index.model["sha256"] = "0" * 64
+    index.album.document["settings"] = settings
+    assert index.measured == measured
 
 
 def test_no_album(tmp_path, folder):
