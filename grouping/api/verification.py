@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from grouping.report.pair_picture import PairRow
 
-LISTED_PAIRS = 6  # in words and in the picture; ``pairs`` has them all
+# In words and in the picture; ``pairs`` and ``reasons`` have them all.
+LISTED_PAIRS, LISTED_REASONS = 6, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,11 @@ class ComparedPhoto:
     location: str
     sha256: str
     faces: tuple[FaceEmbedding, ...]
+
+    @property
+    def name(self) -> str:
+        """Its location without the folders."""
+        return self.location.rstrip("/").rpartition("/")[2]
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON values; the vectors are left to ``represent``."""
@@ -119,7 +125,9 @@ class Verification:
 
     def in_words(self) -> list[str]:
         """Return what a person reads below the verdict, one line each."""
-        lines = [f"similarity {self.similarity:.3f}", *self.reasons]
+        lines = [f"similarity {self.similarity:.3f}", *self.reasons[:LISTED_REASONS]]
+        if len(self.reasons) > LISTED_REASONS:
+            lines.append(f"and {len(self.reasons) - LISTED_REASONS} more reasons like these")
         if self.rule is not None and self.false_match_rate is not None:
             lines[0] += f" (same from {self.same_from:.3f}, "
             lines[0] += f"different below {self.different_below:.3f})"
@@ -137,7 +145,7 @@ class Verification:
         listed = [self.pair, *(pair for pair in self.pairs if pair != self.pair)]
         rows = [self._row(pair) for pair in listed[:LISTED_PAIRS]]
         left = len(listed) - len(rows)
-        more = [f"{left} less similar pairs are not drawn"] if left else []
+        more = [f"{left} more pairs are not drawn"] if left else []
         return draw_pairs(self.verdict.value, [*self.in_words(), *more], rows)
 
     def _row(self, pair: FacePair) -> PairRow:
@@ -172,8 +180,7 @@ class Verification:
 def _caption(photo: ComparedPhoto, number: int) -> str:
     face = photo.faces[number]
     flaws = f", {', '.join(face.flaws)}" if face.flaws else ""
-    name = photo.location.rstrip("/").rpartition("/")[2]
-    return f"{name}, face {number}, quality {face.quality:.2f}{flaws}"
+    return f"{photo.name}, face {number}, quality {face.quality:.2f}{flaws}"
 
 
 def _how_many(rate: float, rarest: float) -> str:

@@ -130,6 +130,7 @@ def test_between_the_thresholds_nobody_can_tell():
     rule = VerdictRule(Impostors(0.0, similarity / 4.5), measured_on="made up", same_rate=1e-6)
     found = verify(OBAMA, OBAMA_2, rule=rule)
     assert found.verdict == "unsure"
+    assert found.reasons[0].startswith("the similarity ")
     assert "lies between" in found.reasons[0]
     assert found.measured_on == "made up"
 
@@ -166,3 +167,18 @@ def test_json_says_all_and_holds_no_vector():
     assert len(told["b"]["faces"]) == 2
     assert "embedding" not in json.dumps(told)
     assert told["false_match_rate"] <= 1e-5
+
+
+def test_many_reasons_are_cut_in_words_and_kept_in_values():
+    with Image.open(OBAMA_2) as image:
+        small = image.convert("RGB").filter(ImageFilter.GaussianBlur(9))
+    row = Image.new("RGB", (6 * small.width, small.height))
+    for place in range(6):
+        row.paste(small, (place * small.width, 0))
+    found = verify(OBAMA, row)
+    assert found.verdict == "unsure"
+    assert len(found.b.faces) == len(found.reasons) == 6
+    words = found.in_words()
+    assert "and 2 more reasons like these" in words
+    assert [line for line in words if line in found.reasons] == list(found.reasons[:4])
+    assert found.picture().height < 3000

@@ -70,3 +70,22 @@ def test_known_errors_are_one_line(words, message, capsys):
     assert main(["extract", *words]) == 1
     (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error: ")]
     assert message in line
+
+
+def test_what_was_done_before_a_stop_is_kept(tmp_path, monkeypatch):
+    from grouping.api import extract as api
+
+    real, calls = api.extracted, []
+
+    def stopped_at_the_third(seen):
+        calls.append(seen)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(seen)
+
+    monkeypatch.setattr(api, "extracted", stopped_at_the_third)
+    assert main(["extract", str(PHOTOS), "--out", str(tmp_path / "faces")]) == 130
+    entries = json.loads((tmp_path / "faces" / "faces.json").read_text())
+    assert len(entries) == 2
+    for entry in entries:
+        assert all((tmp_path / "faces" / face["crop"]).exists() for face in entry["faces"])

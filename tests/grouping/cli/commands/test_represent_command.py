@@ -7,7 +7,7 @@ import sqlite3
 import numpy as np
 import pytest
 
-from grouping import represent
+from grouping import Interrupted, represent
 from grouping.cli.main import main
 from tests.helpers.paths import PHOTOS
 
@@ -119,3 +119,16 @@ def test_known_errors_are_one_line_and_come_before_the_work(words, message, caps
     assert main(["represent", *words]) == 1
     (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error: ")]
     assert message in line
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_who_stops_it_is_told_whether_it_goes_on_from_here(cached, tmp_path, monkeypatch, capsys):
+    def stopped(*_):
+        raise Interrupted
+
+    monkeypatch.setattr("grouping.execution.collector.PhotoCollector.collect", stopped)
+    words = ["represent", str(PHOTOS), "--out", str(tmp_path / "v.npz")]
+    words += ["--cache", str(tmp_path / "cache.sqlite")] if cached else []
+    assert main(words) == 130
+    assert ("goes on from here" in capsys.readouterr().err) == cached
+    assert not (tmp_path / "v.npz").exists()
