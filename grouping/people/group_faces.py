@@ -25,7 +25,7 @@ from grouping.people.same_photo import (
 )
 from grouping.people.second_look import second_look
 from grouping.people.unclear_pairs import dissolve_unclear_pairs
-from grouping.people.weak_faces import attach_weak_faces
+from grouping.people.weak_faces import attach_weak_faces, doubtful_faces
 from grouping.records import RECOGNITION_SIGNS, FaceSet, Float32, Int64
 from grouping.similarity.content_rank import content_rank
 from grouping.similarity.group_sums import GroupSums, group_count
@@ -35,9 +35,7 @@ from grouping.similarity.pair_sets import distinct_pairs
 # Faces of lower quality make no groups and are only attached to them: they are blurred, tiny
 # or seen from behind, and resemble each other more than the people they belong to.
 CORE_QUALITY = 0.5
-# Faces of lower quality still are not attached to a single face: the two would be a person whom
-# nobody can recognise.
-PAIR_QUALITY = 0.2
+RECOGNISABLE = RECOGNITION_SIGNS.index("recognisable")
 FIRST_LIKENESS = RECOGNITION_SIGNS.index("like_grey")  # from here on: likeness to no face
 
 
@@ -187,11 +185,12 @@ def _labels(faces: FaceSet, picture: Int64, told: Constraints, rules: GroupingRu
     clusters, member = micro_clusters_of(
         faces.embeddings, _with_pairs_of_photos(told, faces, rules)
     )
-    quality = np.zeros(len(clusters), np.float32)
+    quality, recognisable = np.zeros((2, len(clusters)), np.float32)
     np.maximum.at(quality, member, faces.quality)
+    np.maximum.at(recognisable, member, faces.signs[:, RECOGNISABLE])
     quality[clusters.must_link] = 1  # a person vouches for these faces
     first = first_of_each(faces, picture, member)  # identical faces are in copies of a picture
-    labels = _cluster(clusters, quality, rules)
+    labels = _cluster(clusters, quality, recognisable, rules)
     alike = Candidates(
         vectors=clusters.means(),
         picture=_picture_of(clusters, picture[first], labels, rules),
@@ -242,12 +241,14 @@ def _kept_apart(
     return np.concatenate([apart, shared])
 
 
-def _cluster(clusters: MicroClusters, quality: Float32, rules: GroupingRules) -> Int64:
+def _cluster(
+    clusters: MicroClusters, quality: Float32, recognisable: Float32, rules: GroupingRules
+) -> Int64:
     """Return labels of a first look: clusters of the core, the rest attached to them.
 
     Args:
         clusters: m of them, identical faces as one.
-        quality: (m,) float32, of the best of each.
+        quality, recognisable: (m,) float32, of the best of each.
         rules: when faces are one person.
 
     Returns:
@@ -259,8 +260,8 @@ def _cluster(clusters: MicroClusters, quality: Float32, rules: GroupingRules) ->
     labels = np.full(len(clusters), -1, np.int64)
     labels[core] = clusterer.label(clusters.take(core))
     weak = np.arange(len(clusters)) if clusterer.leaves_noise else np.flatnonzero(~is_core)
-    low_quality = quality < PAIR_QUALITY
-    attached = attach_weak_faces(clusters, labels, weak, rules.threshold, low_quality)
+    doubtful = doubtful_faces(quality, recognisable)
+    attached = attach_weak_faces(clusters, labels, weak, rules.threshold, doubtful)
     return dissolve_unclear_pairs(clusters, attached, rules.threshold)
 
 
