@@ -16,7 +16,7 @@ from grouping.clustering.micro_clusters import MicroClusters, micro_clusters_of
 from grouping.people.description import Grouping, described
 from grouping.people.known_people import KnownFaces, settle_names, with_known
 from grouping.people.person_groups import SHARED_PICTURES, Candidates
-from grouping.people.rules import FIRST_LIKENESS, PAIR_QUALITY, GroupingRules
+from grouping.people.rules import FIRST_LIKENESS, GroupingRules
 from grouping.people.same_photo import (
     first_of_each,
     pictures_apart,
@@ -25,12 +25,14 @@ from grouping.people.same_photo import (
 )
 from grouping.people.second_look import second_look
 from grouping.people.unclear_pairs import dissolve_unclear_pairs
-from grouping.people.weak_faces import attach_weak_faces
-from grouping.records import FaceSet, Float32, Int64
+from grouping.people.weak_faces import attach_weak_faces, doubtful_faces
+from grouping.records import RECOGNITION_SIGNS, FaceSet, Float32, Int64
 from grouping.similarity.content_rank import content_rank
 from grouping.similarity.group_sums import group_count
 from grouping.similarity.impostors import Impostors
 from grouping.similarity.pair_sets import distinct_pairs
+
+RECOGNISABLE = RECOGNITION_SIGNS.index("recognisable")
 
 
 def group_faces(
@@ -154,11 +156,12 @@ def _labels(faces: FaceSet, picture: Int64, told: Constraints, rules: GroupingRu
     clusters, member = micro_clusters_of(
         faces.embeddings, _with_pairs_of_photos(told, faces, rules)
     )
-    quality = np.zeros(len(clusters), np.float32)
+    quality, recognisable = np.zeros((2, len(clusters)), np.float32)
     np.maximum.at(quality, member, faces.quality)
+    np.maximum.at(recognisable, member, faces.signs[:, RECOGNISABLE])
     quality[clusters.must_link] = 1  # a person vouches for these faces
     first = first_of_each(faces, picture, member)  # identical faces are in copies of a picture
-    labels = _cluster(clusters, quality, rules)
+    labels = _cluster(clusters, quality, recognisable, rules)
     alike = Candidates(
         vectors=clusters.means(),
         picture=_picture_of(clusters, picture[first], labels, rules),
@@ -209,12 +212,14 @@ def _kept_apart(
     return np.concatenate([apart, shared])
 
 
-def _cluster(clusters: MicroClusters, quality: Float32, rules: GroupingRules) -> Int64:
+def _cluster(
+    clusters: MicroClusters, quality: Float32, recognisable: Float32, rules: GroupingRules
+) -> Int64:
     """Return labels of a first look: clusters of the core, the rest attached to them.
 
     Args:
         clusters: m of them, identical faces as one.
-        quality: (m,) float32, of the best of each.
+        quality, recognisable: (m,) float32, of the best of each.
         rules: when faces are one person.
 
     Returns:
@@ -226,8 +231,8 @@ def _cluster(clusters: MicroClusters, quality: Float32, rules: GroupingRules) ->
     labels = np.full(len(clusters), -1, np.int64)
     labels[core] = clusterer.label(clusters.take(core))
     weak = np.arange(len(clusters)) if clusterer.leaves_noise else np.flatnonzero(~is_core)
-    low_quality = quality < PAIR_QUALITY
-    attached = attach_weak_faces(clusters, labels, weak, rules.threshold, low_quality)
+    doubtful = doubtful_faces(quality, recognisable)
+    attached = attach_weak_faces(clusters, labels, weak, rules.threshold, doubtful)
     return dissolve_unclear_pairs(clusters, attached, rules.threshold)
 
 

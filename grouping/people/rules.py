@@ -11,8 +11,8 @@ from grouping.records import RECOGNITION_SIGNS
 # Faces of lower quality make no groups and are only attached to them: they are blurred, tiny
 # or seen from behind, and resemble each other more than the people they belong to.
 CORE_QUALITY = 0.5
-# Faces of lower quality still are not attached to a single face: the two would be a person whom
-# nobody can recognise.
+# Faces of lower quality are not attached to a single face, unless the network recognises them: the
+# two would be a person whom nobody can recognise.
 PAIR_QUALITY = 0.2
 FIRST_LIKENESS = RECOGNITION_SIGNS.index("like_grey")  # from here on: likeness to no face
 
