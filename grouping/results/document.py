@@ -33,7 +33,7 @@ def build_document(result: GroupingResult, previous: Mapping[str, Any] | None = 
     if result.calibration is not None:
         settings["calibration"] = asdict(result.calibration)
     suggestions = [cast(SuggestionEntry, asdict(s)) for s in result.grouping.merge_suggestions]
-    return {
+    document: Document = {
         "version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "model": dict(result.model),
@@ -44,6 +44,9 @@ def build_document(result: GroupingResult, previous: Mapping[str, Any] | None = 
         "changes": None if previous is None else asdict(changes),
         "corrections": list(result.corrections.warnings) if result.corrections else [],
     }
+    if result.attributes is not None:
+        document["attributes"] = dict(result.attributes.networks)
+    return document
 
 
 def encode_document(document: Document) -> bytes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from grouping.records import QUALITY_MEASURES, RECOGNITION_SIGNS, FaceSet, Float32, Int64
+from grouping.results.attribute_entries import add_attributes
 from grouping.results.person_ids import Changes, assign_ids
 from grouping.results.schema import (
     NO_FACE,
@@ -61,6 +62,7 @@ def build_response(
         _group(result, g, members, identities.ids[g], names[g])
         for g, members in enumerate(group_members(result.grouping.labels))
     ]
+    add_attributes(result, faces, groups)
     return groups, images, identities.changes
 
 

@@ -26,6 +26,20 @@ class PoseEntry(TypedDict):
     roll: float | None
 
 
+class FaceAttributesEntry(TypedDict):
+    """What a face seems to be; None where its photo could not be read again.
+
+    Keys:
+        age: years.
+        gender: ``"female"`` or ``"male"``.
+        gender_score: in [0.5, 1], what the network says for it, not how often it is right.
+    """
+
+    age: float | None
+    gender: str | None
+    gender_score: float | None
+
+
 class MeasuresEntry(TypedDict):
     """What is said of a face beside its quality; None where it is not known.
 
@@ -37,6 +51,7 @@ class MeasuresEntry(TypedDict):
         sharpness: of the aligned crop, see :mod:`grouping.faces.quality`.
         visible: share of the aligned crop that lies inside of the photo.
         recognisable: in [0, 1], what the network makes of it.
+        attributes: what it seems to be; absent where nobody asked.
     """
 
     pose: PoseEntry
@@ -44,6 +59,20 @@ class MeasuresEntry(TypedDict):
     sharpness: float | None
     visible: float | None
     recognisable: float | None
+    attributes: NotRequired[FaceAttributesEntry]
+
+
+class PersonAttributesEntry(TypedDict):
+    """What a person seems to be, over all faces: keys as in
+    :class:`grouping.people.ages.PersonAttributes`.
+    """
+
+    age: float | None
+    age_range: list[float] | None
+    gender: str | None
+    gender_agreement: float | None
+    faces: int
+    seems_child: bool
 
 
 class FaceEntry(MeasuresEntry):
@@ -121,6 +150,7 @@ class GroupEntry(TypedDict):
         representative_face_idx: the most typical face.
         cohesion: average similarity of the faces.
         purity: expected share of right faces.
+        attributes: what the person seems to be; absent where nobody asked.
     """
 
     group_idx: int
@@ -137,6 +167,7 @@ class GroupEntry(TypedDict):
     representative_face_idx: int
     cohesion: float
     purity: float
+    attributes: NotRequired[PersonAttributesEntry]
 
 
 class SuggestionEntry(TypedDict):
@@ -217,6 +248,7 @@ class Document(TypedDict):
         merge_suggestions: for a person to decide.
         changes: see :class:`grouping.results.person_ids.Changes`; None for a first run.
         corrections: one line for each correction that was not found again.
+        attributes: which networks said what faces seem to be; absent where nobody asked.
         plots: absent where no pictures were wanted.
     """
 
@@ -229,4 +261,5 @@ class Document(TypedDict):
     merge_suggestions: list[SuggestionEntry]
     changes: dict[str, Any] | None
     corrections: list[str]
+    attributes: NotRequired[dict[str, str]]
     plots: NotRequired[PlotsEntry]

@@ -21,12 +21,22 @@ from grouping.storage.result_folder import CACHE_FILE
 log = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x46434743  # "FCGC", in the file's header
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SQLITE_HEADER = b"SQLite format 3\0"
 BUSY_SECONDS = 30.0
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
-SCHEMA = """
+# Age and gender, where they were asked for; answers of attribute networks for detected faces.
+ATTRIBUTES_TABLE = """
+CREATE TABLE IF NOT EXISTS attributes (
+    sha256 TEXT NOT NULL, detector TEXT NOT NULL, networks TEXT NOT NULL,
+    age BLOB NOT NULL, male BLOB NOT NULL,
+    checksum BLOB NOT NULL,
+    PRIMARY KEY (sha256, detector, networks)
+)
+"""
+
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS sources (
     key TEXT NOT NULL, sha256 TEXT NOT NULL, version TEXT,
     PRIMARY KEY (key, sha256)
@@ -49,6 +59,7 @@ CREATE TABLE IF NOT EXISTS embeddings (
     signs BLOB, quality BLOB,
     PRIMARY KEY (sha256, detector, model)
 );
+{ATTRIBUTES_TABLE};
 """
 
 # From each earlier version to the next; new columns are NULL in the rows that are there.
@@ -59,6 +70,7 @@ MIGRATIONS = {
         "ALTER TABLE embeddings ADD COLUMN signs BLOB",
         "ALTER TABLE embeddings ADD COLUMN quality BLOB",
     ),
+    2: (ATTRIBUTES_TABLE,),
 }
 
 

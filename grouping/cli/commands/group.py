@@ -27,7 +27,7 @@ from grouping.cli.options import (
     source_options_from,
 )
 from grouping.cli.outputs import print_end, write_results
-from grouping.cli.progress import PhotoProgress
+from grouping.cli.progress import PhotoProgress, StageProgress
 from grouping.cli.summary import summary
 from grouping.config import AUTO, CLUSTER_METHODS, GroupingConfig
 from grouping.corrections.entries import Entry
@@ -89,8 +89,10 @@ def run_group(arguments: argparse.Namespace) -> None:
             pipeline = GroupingPipeline(config, cache=cache, stop=stop)
             pipeline.models.check()
             note("start", out=destination.location)
-            with PhotoProgress(listed) as progress:
-                result = pipeline.run(photos, on_photo=progress, corrections=entries)
+            with PhotoProgress(listed) as progress, StageProgress() as stages:
+                result = pipeline.run(
+                    photos, on_photo=progress, corrections=entries, on_stage=stages
+                )
         outputs = output_options_from(arguments)
         document, problems = write_results(result, destination.folder, outputs, previous)
         destination.publish()
@@ -195,6 +197,12 @@ def _add_people(parser: argparse.ArgumentParser) -> None:
         dest="allow_same_face",
         action="store_false",
         help="never see one face twice in a photo (mirrors, prints, montages)",
+    )
+    add(
+        "--attributes",
+        action="store_true",
+        help="also estimate age and gender, for the review, never for the grouping; needs "
+        "pip install '.[attributes]'",
     )
     add(
         "--corrections",
