@@ -15,7 +15,15 @@ everything a run found and the *document* its form as ``groups.json``. A *micro-
 or must-link faces, *clusters* grow from them, *groups* are what is handed out: one a person.
 """
 
-from grouping.api import face_recognition
+from grouping.api import (
+    ExtractedFace,
+    FaceEmbedding,
+    Verification,
+    extract_faces,
+    face_recognition,
+    represent,
+    verify,
+)
 from grouping.config import GroupingConfig
 from grouping.errors import (
     ConfigError,
@@ -24,7 +32,9 @@ from grouping.errors import (
     InputError,
     Interrupted,
     ModelError,
+    NoFaceError,
     OutputError,
+    PhotoError,
 )
 from grouping.pipeline import GroupingPipeline
 from grouping.results.run_result import GroupingResult
@@ -36,6 +46,8 @@ from grouping.version import __version__
 __all__ = [
     "ConfigError",
     "CorrectionsError",
+    "ExtractedFace",
+    "FaceEmbedding",
     "GroupingConfig",
     "GroupingError",
     "GroupingPipeline",
@@ -44,9 +56,15 @@ __all__ = [
     "InputError",
     "Interrupted",
     "ModelError",
+    "NoFaceError",
     "OutputError",
+    "PhotoError",
     "S3Options",
     "SourceOptions",
+    "Verification",
     "__version__",
+    "extract_faces",
     "face_recognition",
+    "represent",
+    "verify",
 ]

@@ -5,6 +5,7 @@
     GroupingError
     ├── ConfigError   (ValueError)  a setting out of its range
     ├── InputError    (ValueError)  an argument of the wrong type or shape
+    │   └── NoFaceError             a photo without the face that it was asked for
     ├── SourceError   (OSError)     photos that cannot be listed: missing folder, bucket, list file
     ├── OutputError   (OSError)     results that cannot be written
     ├── ModelError    (ValueError)  a checkpoint or device that cannot be used
@@ -33,6 +34,10 @@ class ConfigError(GroupingError, ValueError):
 
 class InputError(GroupingError, ValueError):
     """An argument of the wrong type or shape."""
+
+
+class NoFaceError(InputError):
+    """A photo that shows no face, where the question was about one."""
 
 
 class SourceError(GroupingError, OSError):

@@ -11,6 +11,8 @@ from tests.helpers.paths import ROOT
 PUBLIC = [
     "ConfigError",
     "CorrectionsError",
+    "ExtractedFace",
+    "FaceEmbedding",
     "GroupingConfig",
     "GroupingError",
     "GroupingPipeline",
@@ -19,11 +21,17 @@ PUBLIC = [
     "InputError",
     "Interrupted",
     "ModelError",
+    "NoFaceError",
     "OutputError",
+    "PhotoError",
     "S3Options",
     "SourceOptions",
+    "Verification",
     "__version__",
+    "extract_faces",
     "face_recognition",
+    "represent",
+    "verify",
 ]
 HEAVY = ("torch", "PIL", "matplotlib", "sklearn", "boto3", "urllib3", "hdbscan")
 

@@ -1,5 +1,17 @@
 """What other programs call; all of it is exported by :mod:`grouping` as well."""
 
 from grouping.api.album import face_recognition
+from grouping.api.extract import ExtractedFace, extract_faces
+from grouping.api.represent import FaceEmbedding, represent
+from grouping.api.verification import Verification
+from grouping.api.verify import verify
 
-__all__ = ["face_recognition"]
+__all__ = [
+    "ExtractedFace",
+    "FaceEmbedding",
+    "Verification",
+    "extract_faces",
+    "face_recognition",
+    "represent",
+    "verify",
+]

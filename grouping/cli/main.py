@@ -12,7 +12,7 @@ from pathlib import Path
 
 from backbone.runtime.memory import keep_freed_memory
 from grouping.cli.command import Command
-from grouping.cli.commands import clear_cache, group, report
+from grouping.cli.commands import clear_cache, extract, group, report, represent, verify
 from grouping.cli.logs import set_up_logging
 from grouping.cli.options import VERSION
 from grouping.errors import FailureRateError, GroupingError, Interrupted
@@ -20,7 +20,15 @@ from grouping.errors import FailureRateError, GroupingError, Interrupted
 DONE, KNOWN_ERROR, USAGE, TOO_MANY_FAILURES, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 # The first is done where none is named.
-COMMANDS = (group.COMMAND, report.COMMAND, clear_cache.FORGET, clear_cache.ERASE)
+COMMANDS = (
+    group.COMMAND,
+    report.COMMAND,
+    extract.COMMAND,
+    represent.COMMAND,
+    verify.COMMAND,
+    clear_cache.FORGET,
+    clear_cache.ERASE,
+)
 
 DESCRIPTION = "Find out who is in which photo: faces are detected, compared and grouped by person."
 EXAMPLES = """\
@@ -30,6 +38,8 @@ examples:
   {program} s3://bucket/event --out s3://bucket/people --cache event.sqlite
   {program} album --out result --corrections corrections.toml
   {program} report result --folders link
+  {program} verify a.jpg b.jpg --picture pair.png
+  {program} represent album --out vectors.npz
   {program} forget party/me.jpg --out result
   {program} ./report --out result      a folder that is called like a command
 
@@ -123,6 +133,11 @@ def _with_command(words: Sequence[str]) -> list[str]:
     return [*words] if words and words[0] in named else [COMMANDS[0].name, *words]
 
 
+def _keeps(arguments: argparse.Namespace) -> bool:
+    """Whether what was done is in a cache: ``group`` has one unless told, others where named."""
+    return not getattr(arguments, "no_cache", getattr(arguments, "cache", None) is None)
+
+
 def _guarded(run: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> int:
     """Call, and turn whatever comes back into an exit code and one line."""
     set_up_logging(as_json=arguments.log_json, verbose=arguments.verbose)
@@ -131,7 +146,7 @@ def _guarded(run: Callable[[argparse.Namespace], None], arguments: argparse.Name
     try:
         run(arguments)
     except Interrupted:
-        hint = "" if arguments.no_cache else "; the same command again goes on from here"
+        hint = "" if not _keeps(arguments) else "; the same command again goes on from here"
         print(f"interrupted{hint}", file=sys.stderr)
         return INTERRUPTED
     except KeyboardInterrupt:

@@ -84,8 +84,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     add("--scale", type=float, help="divided by, after that")
 
 
-def add_detection(parser: argparse.ArgumentParser) -> None:
-    """Add which faces are looked for, and by how many processes."""
+def add_detection(parser: argparse.ArgumentParser, *, workers: bool = True) -> None:
+    """Add which faces are looked for and, for commands that take many photos, by how many
+    processes.
+    """
     add = parser.add_argument_group("detection").add_argument
     add(
         "--min-face",
@@ -107,6 +109,8 @@ def add_detection(parser: argparse.ArgumentParser) -> None:
         action="store_false",
         help="do not search crowd photos a second time for small faces",
     )
+    if not workers:
+        return
     add(
         "--workers",
         type=int,

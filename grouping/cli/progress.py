@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from grouping.cli.logs import logs_json, note
+from grouping.errors import FailureRateError
 from grouping.records import PhotoFaces
 from grouping.sources.photo import Photo
 
@@ -79,6 +80,22 @@ class PhotoProgress:
 
     def _count(self, count: Callable[[], Iterable[Photo]]) -> None:
         self._total = self._bar.total = sum(1 for _ in count())
+
+
+def check_failures(progress: PhotoProgress, limit: float, where: str) -> None:
+    """Raise FailureRateError where more than ``limit`` percent of the photos failed.
+
+    Args:
+        progress: of all photos.
+        limit: in percent.
+        where: says what was saved and where the reasons are.
+    """
+    share = 100 * progress.failed / max(progress.done, 1)
+    if share > limit:
+        raise FailureRateError(
+            f"{progress.failed} of {progress.done} photos failed, more than --max-failures "
+            f"{limit:g} %; {where}"
+        )
 
 
 class StageProgress:

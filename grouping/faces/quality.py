@@ -45,6 +45,8 @@ VISIBLE_STEP = 4  # px between the places of a crop of which it is asked whether
 # good otherwise, founds no group.
 HOPELESS_VISIBLE, WHOLE_VISIBLE = 0.45, 0.75
 
+FACTORS = ("score", "size", "sharpness", "angle", "landmarks", "visible")
+
 TEMPLATE_EYE_DISTANCE = float(np.linalg.norm(TEMPLATE[1] - TEMPLATE[0]))
 
 # A plain head in units of the eye distance: x to image-right, y down, z towards the camera,
@@ -91,19 +93,30 @@ def face_quality(faces: Detections, crops: UInt8, photo_size: tuple[int, int]) -
     yaw, pitch, roll = head_pose(faces.landmarks)
     error = alignment_error(faces.landmarks)
     error[~plausible(faces, photo_size)] = np.inf
-    turned = np.hypot(yaw, pitch)
     visible = visible_share(faces.landmarks, *photo_size)
+    measures = np.stack([size, sharp, yaw, pitch, roll, error, visible], 1)
+    quality = np.prod(quality_factors(faces.scores, measures), axis=0)
+    return FaceQuality(quality.astype(np.float32), measures.astype(np.float32))
+
+
+def quality_factors(scores: Float32, measures: Float32 | Float64) -> Float64:
+    """Return what the quality is the product of: (6, n) float64 in [0, 1], rows ``FACTORS``.
+
+    Args:
+        scores: (n,) float32, the detector's.
+        measures: (n, 7), as in :class:`FaceQuality`.
+    """
+    size, sharp, yaw, pitch, _, error, visible = measures.astype(np.float64).T
     factors = [
-        (faces.scores.astype(np.float64) - 0.5) / 0.5,
+        (scores.astype(np.float64) - 0.5) / 0.5,
         np.sqrt(size / GOOD_SIZE),
         np.sqrt(sharp / GOOD_SHARPNESS),
-        (HOPELESS_ANGLE - turned) / (HOPELESS_ANGLE - EASY_ANGLE),
+        (HOPELESS_ANGLE - np.hypot(yaw, pitch)) / (HOPELESS_ANGLE - EASY_ANGLE),
         (IMPLAUSIBLE_ERROR - error) / (IMPLAUSIBLE_ERROR - FAIR_ERROR),
         (visible - HOPELESS_VISIBLE) / (WHOLE_VISIBLE - HOPELESS_VISIBLE),
     ]
-    quality = np.prod(np.clip(factors, 0, 1), axis=0)
-    measures = np.stack([size, sharp, yaw, pitch, roll, error, visible], 1)
-    return FaceQuality(quality.astype(np.float32), measures.astype(np.float32))
+    clipped: Float64 = np.clip(factors, 0, 1)
+    return clipped
 
 
 def visible_share(landmarks: Float32, width: int, height: int) -> Float64:

@@ -19,6 +19,7 @@ from PIL import Image
 from grouping.errors import PhotoError
 from grouping.faces.alignment import CROP_SIDE, align_faces
 from grouping.faces.decoding import decode_photo, fitted_size
+from grouping.faces.loose_crops import square_around
 from grouping.results.album import Album, Face, OpenPhoto, Progress, one_line
 from grouping.storage.atomic_files import make_folder, write_image
 
@@ -168,10 +169,7 @@ def _preview(image: Image.Image) -> Image.Image:
 
 def _portrait(upright: Image.Image, face: Face, scale: float) -> Image.Image:
     """A square around the face, moved and shrunk to lie inside the photo."""
-    x1, y1, x2, y2 = (v * scale for v in face.box)
-    side = min(PORTRAIT_MARGIN * _side(face) * scale, upright.width, upright.height)
-    left = min(max((x1 + x2 - side) / 2, 0), upright.width - side)
-    top = min(max((y1 + y2 - side) / 2, 0), upright.height - side)
-    square = (left, top, left + side, top + side)
+    box = tuple(v * scale for v in face.box)
+    square = square_around(box, PORTRAIT_MARGIN, upright.width, upright.height)
     size = (PORTRAIT_SIDE, PORTRAIT_SIDE)
     return upright.resize(size, Image.Resampling.LANCZOS, box=square, reducing_gap=2.0)

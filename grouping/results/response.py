@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from grouping.records import QUALITY_MEASURES, RECOGNITION_SIGNS, FaceSet, Float32, Int64
+from grouping.records import Float32, Int64
 from grouping.results.attribute_entries import add_attributes
+from grouping.results.face_entries import detected_entries, rounded
 from grouping.results.person_ids import Changes, assign_ids
 from grouping.results.schema import (
     NO_FACE,
@@ -19,7 +19,6 @@ from grouping.results.schema import (
     FaceEntry,
     GroupEntry,
     ImageEntry,
-    MeasuresEntry,
 )
 from grouping.similarity.group_sums import group_members
 from grouping.similarity.nearest import nearest_rows
@@ -128,63 +127,23 @@ def _faces(result: GroupingResult) -> list[FaceEntry]:
     """One dictionary a face; whole columns are rounded at once, as albums may be large."""
     faces, grouping = result.faces, result.grouping
     columns = zip(
-        _rounded(faces.boxes, 2),
-        _rounded(faces.landmarks, 2),
-        _rounded(faces.scores, 4),
-        _rounded(faces.quality, 4),
+        detected_entries(faces),
         grouping.labels.tolist(),
-        _rounded(grouping.similarity, 4),
+        rounded(grouping.similarity, 4),
         grouping.evidence.tolist(),
-        _rounded(grouping.evidence_similarity, 4),
+        rounded(grouping.evidence_similarity, 4),
         strict=True,
     )
-    measured = _measured(faces)
     return [
         {
             "face_idx": row,
-            "box": box,
-            "landmarks": landmarks,
-            "score": score,
-            "quality": quality,
-            **measured[row],
+            **detected,
             "group_idx": group if group >= 0 else NO_GROUP,
             "similarity": similarity if group >= 0 else None,
             "evidence": [list(pair) for pair in zip(others, how, strict=True) if pair[0] >= 0],
         }
-        for row, (box, landmarks, score, quality, group, similarity, others, how) in enumerate(
-            columns
-        )
+        for row, (detected, group, similarity, others, how) in enumerate(columns)
     ]
-
-
-def _measured(faces: FaceSet) -> list[MeasuresEntry]:
-    """Return what is said of each face beside its quality."""
-    measures = dict(zip(QUALITY_MEASURES, faces.measures.T, strict=True))
-    recognisable = faces.signs[:, RECOGNITION_SIGNS.index("recognisable")]
-    pose = zip(*(_known(measures[angle], 1) for angle in ("yaw", "pitch", "roll")), strict=True)
-    columns = zip(
-        pose,
-        _known(measures["size"], 1),
-        _known(measures["sharpness"], 1),
-        _known(measures["visible"], 3),
-        _known(recognisable, 3),
-        strict=True,
-    )
-    return [
-        {
-            "pose": {"yaw": yaw, "pitch": pitch, "roll": roll},
-            "size": size,
-            "sharpness": sharpness,
-            "visible": visible,
-            "recognisable": recognised,
-        }
-        for (yaw, pitch, roll), size, sharpness, visible, recognised in columns
-    ]
-
-
-def _known(values: Float32, digits: int) -> list[float | None]:
-    """Python numbers, None for those that are not finite."""
-    return [v if math.isfinite(v) else None for v in _rounded(values, digits)]
 
 
 def _group(
@@ -205,13 +164,13 @@ def _group(
         "face2_idx_list": members.tolist(),
         "face1_idx_list": [[] if i < 0 else i for i in earlier.tolist()],
         "cosine_similarity_list": [
-            -1 if i < 0 else _rounded(s, 4) for i, s in zip(earlier, similarity, strict=True)
+            -1 if i < 0 else rounded(s, 4) for i, s in zip(earlier, similarity, strict=True)
         ],
         "face_list": [] if result.crops is None else list(result.crops[members]),
         "crop_path_list": [],
         "representative_face_idx": int(result.grouping.representative[g]),
-        "cohesion": _rounded(result.grouping.cohesion[g], 4),
-        "purity": _rounded(result.grouping.purity[g], 4),
+        "cohesion": rounded(result.grouping.cohesion[g], 4),
+        "purity": rounded(result.grouping.purity[g], 4),
     }
 
 
@@ -233,8 +192,3 @@ def previous_faces(embeddings: Float32, members: Int64) -> tuple[Int64, Float32]
         np.where(found, members[place], -1),
         np.where(found, similarity[:, 0], np.float32(-1)),
     )
-
-
-def _rounded(values: Any, digits: int) -> Any:
-    """Python numbers, short enough to read."""
-    return np.round(np.asarray(values, np.float64), digits).tolist()

@@ -75,25 +75,33 @@ class PersonAttributesEntry(TypedDict):
     seems_child: bool
 
 
-class FaceEntry(MeasuresEntry):
-    """One face: an item of ``images[i]["faces"]``.
+class DetectedEntry(MeasuresEntry):
+    """What one photo tells of a face.
 
     Keys:
-        face_idx: its number, counted over all photos.
         box: four numbers.
         landmarks: five points.
         score: the detector's, in [0, 1].
         quality: in [0, 1].
+    """
+
+    box: list[float]
+    landmarks: list[list[float]]
+    score: float
+    quality: float
+
+
+class FaceEntry(DetectedEntry):
+    """One face: an item of ``images[i]["faces"]``.
+
+    Keys:
+        face_idx: its number, counted over all photos.
         group_idx: its group, ``NO_GROUP`` for none.
         similarity: cosine to the mean of its group; None without a group.
         evidence: the faces of its group it resembles most, as ``[face_idx, similarity]``.
     """
 
     face_idx: int
-    box: list[float]
-    landmarks: list[list[float]]
-    score: float
-    quality: float
     group_idx: int
     similarity: float | None
     evidence: list[list[float]]

@@ -62,8 +62,33 @@ def photos_from_entries(
     if isinstance(entries, str | bytes | Mapping) or not isinstance(entries, Iterable):
         raise InputError(f"images must be a list of photos, got a {type(entries).__name__}")
     return [
-        _photo_of(position, entry, allow_local, options) for position, entry in enumerate(entries)
+        _photo_of(position, f"images[{position}]", entry, allow_local, options)
+        for position, entry in enumerate(entries)
     ]
+
+
+def photo_from(
+    entry: Any,
+    *,
+    name: str = "photo",
+    allow_local: bool = False,
+    options: SourceOptions | None = None,
+) -> Photo:
+    """The photo that one argument of a caller stands for.
+
+    Args:
+        entry: what :func:`photos_from_entries` takes, or an address as a plain string.
+        name: of the argument, for messages; a photo in memory is called by it.
+        allow_local: also accept ``file://`` and paths as strings.
+        options: limits of the fetching.
+
+    Raises:
+        InputError: it is of another form.
+    """
+    options = options or SourceOptions()
+    if isinstance(entry, str) and entry:
+        return photo_at(entry, name, options, local_base=Path() if allow_local else None)
+    return _photo_of(name, name, entry, allow_local, options)
 
 
 def photo_at(url: str, id: Any, options: SourceOptions, *, local_base: Path | None = None) -> Photo:
@@ -88,33 +113,35 @@ def photo_at(url: str, id: Any, options: SourceOptions, *, local_base: Path | No
     return LocalPhoto(id, printable(path), path, options.max_bytes)
 
 
-def _photo_of(position: int, entry: Any, allow_local: bool, options: SourceOptions) -> Photo:
+def _photo_of(
+    id: int | str, name: str, entry: Any, allow_local: bool, options: SourceOptions
+) -> Photo:
     if isinstance(entry, Mapping):
-        return _photo_of_mapping(position, entry, allow_local, options)
+        return _photo_of_mapping(name, entry, allow_local, options)
     if isinstance(entry, Path):
-        return LocalPhoto(position, printable(entry), entry, options.max_bytes)
-    location = f"<image {position}>"
+        return LocalPhoto(id, printable(entry), entry, options.max_bytes)
+    location = f"<image {id}>" if isinstance(id, int) else f"<{name}>"
     if isinstance(entry, bytes | bytearray | memoryview):
-        return MemoryPhoto(position, location, data=bytes(entry))
+        return MemoryPhoto(id, location, data=bytes(entry))
     if _is_pil_image(entry):
-        return MemoryPhoto(position, location, image=entry)
+        return MemoryPhoto(id, location, image=entry)
     if hasattr(entry, "__array_interface__"):
-        return MemoryPhoto(position, location, array=_checked_array(position, entry))
+        return MemoryPhoto(id, location, array=_checked_array(name, entry))
     raise InputError(
-        f"images[{position}] is a {type(entry).__name__}; give a dictionary with 'id' and 'url', "
+        f"{name} is a {type(entry).__name__}; give a dictionary with 'id' and 'url', "
         "a pathlib.Path, bytes, a PIL image or an (H, W, 3) uint8 RGB array"
     )
 
 
 def _photo_of_mapping(
-    position: int, entry: Mapping[str, Any], allow_local: bool, options: SourceOptions
+    name: str, entry: Mapping[str, Any], allow_local: bool, options: SourceOptions
 ) -> Photo:
     missing = [key for key in ("id", "url") if key not in entry]
     if missing:
-        raise InputError(f"images[{position}] lacks {' and '.join(map(repr, missing))}")
+        raise InputError(f"{name} lacks {' and '.join(map(repr, missing))}")
     url = entry["url"]
     if not isinstance(url, str) or not url:
-        raise InputError(f"images[{position}]['url'] must be a non-empty string, got {url!r:.60}")
+        raise InputError(f"{name}['url'] must be a non-empty string, got {url!r:.60}")
     return photo_at(url, entry["id"], options, local_base=Path() if allow_local else None)
 
 
@@ -125,13 +152,13 @@ def _is_pil_image(entry: Any) -> bool:
     )
 
 
-def _checked_array(position: int, entry: Any) -> Any:
+def _checked_array(name: str, entry: Any) -> Any:
     import numpy as np
 
     array = np.asarray(entry)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
         raise InputError(
-            f"images[{position}] must be an array (H, W, 3) of uint8 RGB, "
+            f"{name} must be an array (H, W, 3) of uint8 RGB, "
             f"got {array.dtype} of shape {array.shape}"
         )
     return array

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from grouping.errors import CacheError
+from grouping.storage.cache_views import VIEWS
 from grouping.storage.locations import FileIdentity, file_identity, printable
 from grouping.storage.result_folder import CACHE_FILE
 
@@ -60,6 +61,7 @@ CREATE TABLE IF NOT EXISTS embeddings (
     PRIMARY KEY (sha256, detector, model)
 );
 {ATTRIBUTES_TABLE};
+{";".join(VIEWS)};
 """
 
 # From each earlier version to the next; new columns are NULL in the rows that are there.
@@ -70,7 +72,7 @@ MIGRATIONS = {
         "ALTER TABLE embeddings ADD COLUMN signs BLOB",
         "ALTER TABLE embeddings ADD COLUMN quality BLOB",
     ),
-    2: (ATTRIBUTES_TABLE,),
+    2: (ATTRIBUTES_TABLE, *VIEWS),
 }
 
 

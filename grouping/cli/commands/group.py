@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,13 +24,13 @@ from grouping.cli.options import (
     source_options_from,
 )
 from grouping.cli.outputs import print_end, write_results
-from grouping.cli.progress import PhotoProgress, StageProgress
+from grouping.cli.progress import PhotoProgress, StageProgress, check_failures
+from grouping.cli.stopping import stoppable
 from grouping.cli.summary import summary
 from grouping.config import AUTO, CLUSTER_METHODS, GroupingConfig
 from grouping.corrections.entries import Entry
 from grouping.corrections.overrides import in_download_order
 from grouping.corrections.toml_file import load_all_corrections
-from grouping.errors import FailureRateError
 from grouping.pipeline import GroupingPipeline
 from grouping.results.document import read_document
 from grouping.results.person_ids import check_previous
@@ -85,7 +82,7 @@ def run_group(arguments: argparse.Namespace) -> None:
         listed = partial(list_sources, arguments.sources, out=arguments.out, options=options)
         photos = listed()
         cache = stack.enter_context(_open_cache(arguments, destination))
-        with _stoppable() as stop:
+        with stoppable() as stop:
             pipeline = GroupingPipeline(config, cache=cache, stop=stop)
             pipeline.models.check()
             note("start", out=destination.location)
@@ -98,7 +95,7 @@ def run_group(arguments: argparse.Namespace) -> None:
         destination.publish()
     print(summary(result, document))
     print_end(problems, destination.location)
-    _check_failures(progress, arguments.max_failures)
+    check_failures(progress, arguments.max_failures, "the results are saved, failures.csv says why")
 
 
 def _previous(arguments: argparse.Namespace, destination: Destination) -> Mapping[str, Any] | None:
@@ -132,36 +129,6 @@ def _open_cache(
         return Cache.open(arguments.cache)
     local = Path(destination.location) == destination.folder
     return Cache.open(destination.folder / CACHE_FILE) if local else nullcontext()
-
-
-def _check_failures(progress: PhotoProgress, limit: float) -> None:
-    share = 100 * progress.failed / max(progress.done, 1)
-    if share > limit:
-        raise FailureRateError(
-            f"{progress.failed} of {progress.done} photos failed, more than --max-failures "
-            f"{limit:g} %; the results are saved, failures.csv says why"
-        )
-
-
-@contextmanager
-def _stoppable() -> Iterator[threading.Event]:
-    """Let the first Ctrl-C ask for a stop, and the second one insist."""
-    stop = threading.Event()
-
-    def ask(_signal: int, _frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        print("\nstopping after the photos in flight; Ctrl-C again quits now", file=sys.stderr)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _add_people(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,162 @@
+"""``extract``: the faces of photos as pictures, with all that is measured."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grouping.cli.command import Command
+from grouping.cli.options import (
+    add_common,
+    add_detection,
+    add_model,
+    add_sources,
+    config_from,
+    not_empty,
+    source_options_from,
+)
+from grouping.cli.progress import PhotoProgress
+from grouping.config import GroupingConfig
+from grouping.errors import InputError, PhotoError
+from grouping.records import Failure, PhotoFaces
+from grouping.sources.entries import SourceOptions
+from grouping.sources.listing import list_sources
+from grouping.storage.locations import scheme_of
+
+if TYPE_CHECKING:
+    from grouping.api.extract import ExtractedFace
+    from grouping.sources.photo import Photo
+
+FACES_FILE = "faces.json"
+
+
+def add_extract_options(parser: argparse.ArgumentParser) -> None:
+    """Options of ``extract``."""
+    add = parser.add_argument
+    add("photos", nargs="+", type=not_empty, metavar="PHOTO", help="photo, folder, list, address")
+    add("--out", type=not_empty, metavar="DIR", help="folder for the pictures and faces.json")
+    add("--json", action="store_true", help="print what faces.json holds")
+    add_common(parser)
+    add_model(parser)
+    add_detection(parser, workers=False)
+    add_sources(parser)
+
+
+def run_extract(arguments: argparse.Namespace) -> None:
+    """Find the faces of photos, and save each as it is aligned and as it was seen.
+
+    Raises:
+        GroupingError: what cannot be gone on after, in one line; also where every photo failed.
+    """
+    if not (arguments.out or arguments.json):
+        raise InputError("say where the faces go: --out DIR for pictures, --json to print numbers")
+    if arguments.out and scheme_of(arguments.out):
+        raise InputError(f"{arguments.out} is not on this machine; name a folder with --out")
+    config, options = config_from(arguments), source_options_from(arguments)
+    listed = partial(list_sources, arguments.photos, out=arguments.out, options=options)
+    photos = listed()
+    with PhotoProgress(listed) as progress:
+        entries = list(_extracted(photos, arguments.out, config, options, progress))
+    if arguments.json:
+        print(json.dumps(entries))
+    else:
+        _print_summary(entries, arguments.out)
+    if progress.failed == progress.done:
+        raise InputError(f"no photo could be used; the first: {entries[0]['error']}")
+
+
+def _extracted(
+    photos: Iterator[Photo],
+    out: str | None,
+    config: GroupingConfig,
+    options: SourceOptions,
+    progress: PhotoProgress,
+) -> Iterator[dict[str, Any]]:
+    """One entry a photo; its pictures are written before the next photo is read."""
+    from grouping.api.extract import extracted
+    from grouping.api.photo_input import see_photo
+    from grouping.storage.atomic_files import make_private_folder, write_private
+
+    folder = None if out is None else make_private_folder(Path(out))
+    taken: set[str] = set()
+    done = []
+    for photo in photos:
+        try:
+            seen = see_photo(photo, config=config, options=options)
+            faces = extracted(seen)
+        except PhotoError as error:
+            progress(photo, PhotoFaces(failure=Failure.of(error)))
+            entry = {"photo": photo.location, "faces": [], "error": str(error)}
+        else:
+            progress(photo, seen.outcome)
+            entry = _entry(photo, seen.outcome, faces)
+            if folder is not None:
+                _save(folder, photo, faces, taken, entry)
+        done.append(entry)
+        yield entry
+    if folder is not None:
+        write_private(folder / FACES_FILE, lambda file: file.write(_lines(done)))
+
+
+def _entry(photo: Photo, outcome: PhotoFaces, faces: list[ExtractedFace]) -> dict[str, Any]:
+    return {
+        "photo": photo.location,
+        "sha256": outcome.sha256,
+        "width": outcome.width,
+        "height": outcome.height,
+        "faces": [face.as_dict() for face in faces],
+        "warnings": list(outcome.warnings),
+    }
+
+
+def _save(
+    folder: Path, photo: Photo, faces: list[ExtractedFace], taken: set[str], entry: dict[str, Any]
+) -> None:
+    """Write two pictures a face; the entry is told their names."""
+    from PIL import Image
+
+    from grouping.export.safe_names import distinct_name, safe_name
+    from grouping.storage.atomic_files import write_private_image
+
+    place = photo.location.partition("?")[0] if scheme_of(photo.location) else photo.location
+    stem = distinct_name(safe_name(Path(place).stem), taken)
+    for number, face in enumerate(faces):
+        for key, name, pixels in (
+            ("crop", f"{stem}-{number}.png", face.crop),
+            ("loose_crop", f"{stem}-{number}-loose.png", face.loose_crop),
+        ):
+            write_private_image(folder / name, Image.fromarray(pixels))
+            entry["faces"][number][key] = name
+
+
+def _lines(entries: list[dict[str, Any]]) -> bytes:
+    """JSON with a line for each photo."""
+    return ("[\n" + ",\n".join(map(json.dumps, entries)) + "\n]\n").encode()
+
+
+def _print_summary(entries: list[dict[str, Any]], out: str) -> None:
+    for entry in entries:
+        if "error" in entry:
+            print(f"failed     {entry['error']}")
+        elif not entry["faces"]:
+            print(f"no face    {entry['photo']}")
+        for face in entry["faces"]:
+            poor = f"  too poor: {', '.join(face['flaws'])}" if face["flaws"] else ""
+            print(f"face       {face['crop']}  quality {face['quality']:.2f}{poor}")
+    print(f"results    {out}")
+
+
+COMMAND = Command(
+    "extract",
+    "PHOTO... --out DIR [options]",
+    "the faces of photos as pictures, with box, landmarks, pose and quality",
+    "Find the faces of photos and save each twice, aligned as the network gets it (112x112) and "
+    "as it was seen, upright with hair and chin; faces.json says where it is in the photo and "
+    "how good it is. The numbers are those of a grouping run over the same photo.",
+    add_extract_options,
+    run_extract,
+)
