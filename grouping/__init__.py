@@ -16,9 +16,11 @@ or must-link faces, *clusters* grow from them, *groups* are what is handed out: 
 """
 
 from grouping.api import (
+    AnalyzedFace,
     ExtractedFace,
     FaceEmbedding,
     Verification,
+    analyze,
     extract_faces,
     face_recognition,
     represent,
@@ -44,6 +46,7 @@ from grouping.storage.s3_client import S3Options
 from grouping.version import __version__
 
 __all__ = [
+    "AnalyzedFace",
     "ConfigError",
     "CorrectionsError",
     "ExtractedFace",
@@ -63,6 +66,7 @@ __all__ = [
     "SourceOptions",
     "Verification",
     "__version__",
+    "analyze",
     "extract_faces",
     "face_recognition",
     "represent",

@@ -9,6 +9,7 @@ import grouping
 from tests.helpers.paths import ROOT
 
 PUBLIC = [
+    "AnalyzedFace",
     "ConfigError",
     "CorrectionsError",
     "ExtractedFace",
@@ -28,6 +29,7 @@ PUBLIC = [
     "SourceOptions",
     "Verification",
     "__version__",
+    "analyze",
     "extract_faces",
     "face_recognition",
     "represent",

@@ -1,15 +1,18 @@
 """What other programs call; all of it is exported by :mod:`grouping` as well."""
 
 from grouping.api.album import face_recognition
+from grouping.api.analyze import AnalyzedFace, analyze
 from grouping.api.extract import ExtractedFace, extract_faces
 from grouping.api.represent import FaceEmbedding, represent
 from grouping.api.verification import Verification
 from grouping.api.verify import verify
 
 __all__ = [
+    "AnalyzedFace",
     "ExtractedFace",
     "FaceEmbedding",
     "Verification",
+    "analyze",
     "extract_faces",
     "face_recognition",
     "represent",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from backbone.runtime.memory import keep_freed_memory
 from grouping.cli.command import Command
-from grouping.cli.commands import clear_cache, extract, group, report, represent, verify
+from grouping.cli.commands import analyze, clear_cache, extract, group, report, represent, verify
 from grouping.cli.logs import set_up_logging
 from grouping.cli.options import VERSION
 from grouping.errors import FailureRateError, GroupingError, Interrupted
@@ -26,6 +26,7 @@ COMMANDS = (
     extract.COMMAND,
     represent.COMMAND,
     verify.COMMAND,
+    analyze.COMMAND,
     clear_cache.FORGET,
     clear_cache.ERASE,
 )
@@ -40,6 +41,7 @@ examples:
   {program} report result --folders link
   {program} verify a.jpg b.jpg --picture pair.png
   {program} represent album --out vectors.npz
+  {program} analyze photo.jpg --json
   {program} forget party/me.jpg --out result
   {program} ./report --out result      a folder that is called like a command
 

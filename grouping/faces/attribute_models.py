@@ -76,11 +76,11 @@ def open_session(record: AttributeRecord, folder: Path) -> Any:
     Raises:
         ModelError: onnxruntime is not installed, the file is missing or another one.
     """
+    data = _checked_bytes(record, folder)
     try:
         import onnxruntime
     except ImportError as error:
         raise ModelError(f"age and gender need onnxruntime ({error}); {INSTALL}") from None
-    data = _checked_bytes(record, folder)
     onnxruntime.disable_telemetry_events()  # builds for Windows would report
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -13,6 +13,7 @@ from grouping.cli.command import Command
 from grouping.cli.logs import note
 from grouping.cli.options import (
     VERSION,
+    add_attributes,
     add_common,
     add_detection,
     add_model,
@@ -61,6 +62,7 @@ def add_group_options(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_detection(parser)
     _add_people(parser)
+    add_attributes(parser)
     add_results(parser)
     add_sources(parser)
     _add_cache(parser)
@@ -164,12 +166,6 @@ def _add_people(parser: argparse.ArgumentParser) -> None:
         dest="allow_same_face",
         action="store_false",
         help="never see one face twice in a photo (mirrors, prints, montages)",
-    )
-    add(
-        "--attributes",
-        action="store_true",
-        help="also estimate age and gender, for the review, never for the grouping; needs "
-        "pip install '.[attributes]'",
     )
     add(
         "--corrections",
