@@ -19,6 +19,7 @@ or must-link faces, *clusters* grow from them, *groups* are what is handed out: 
 
 from grouping.api import (
     AlbumIndex,
+    AnalyzedFace,
     ExtractedFace,
     FaceEmbedding,
     FalseMatches,
@@ -26,6 +27,7 @@ from grouping.api import (
     FoundPhoto,
     LookUp,
     Verification,
+    analyze,
     extract_faces,
     face_recognition,
     find,
@@ -53,6 +55,7 @@ from grouping.version import __version__
 
 __all__ = [
     "AlbumIndex",
+    "AnalyzedFace",
     "ConfigError",
     "CorrectionsError",
     "ExtractedFace",
@@ -76,6 +79,7 @@ __all__ = [
     "SourceOptions",
     "Verification",
     "__version__",
+    "analyze",
     "extract_faces",
     "face_recognition",
     "find",

@@ -85,6 +85,7 @@ class GroupingConfig:
         allow_same_face: unless they are one face seen twice: a mirror, a print on the wall.
         allow_cpu_fallback: go on on the CPU, with a warning, where a device fails.
         workers: processes that look at photos; 0 works in the calling process.
+        attributes: also estimate age and gender, for the review; needs the extra ``attributes``.
 
     Raises:
         ConfigError: a setting is out of its range.
@@ -107,11 +108,12 @@ class GroupingConfig:
     allow_same_face: bool = True
     allow_cpu_fallback: bool = EmbeddingSettings.allow_cpu_fallback
     workers: int = 0
+    attributes: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.checkpoint, str):
             object.__setattr__(self, "checkpoint", Path(self.checkpoint))
-        for name in ("flip", "crowds", "one_face_per_photo", "allow_same_face"):
+        for name in ("flip", "crowds", "one_face_per_photo", "allow_same_face", "attributes"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} must be True or False, got {getattr(self, name)!r}")
         if not isinstance(self.device, str):

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from grouping.config import AUTO, GroupingConfig
 from grouping.execution.collector import OnPhoto, PhotoCollector
+from grouping.execution.face_attributes import (
+    AttributeReader,
+    OnStage,
+    attributes_of_run,
+)
 from grouping.execution.face_models import FaceModels, shared_models
 from grouping.execution.outcomes import crops_of, faces_of
 from grouping.records import FaceSet, Int64, PhotoFaces
@@ -36,6 +42,9 @@ class GroupingPipeline:
         cache: results of earlier runs, or None.
         stop: set it to end a run early: photos in flight are finished, then
             :class:`grouping.errors.Interrupted` is raised.
+
+    Raises:
+        ModelError: age and gender are asked for, and the extra ``attributes`` is not installed.
     """
 
     def __init__(
@@ -49,6 +58,7 @@ class GroupingPipeline:
         self.models: FaceModels = shared_models(self.config)
         self.cache = cache
         self.stop = stop or threading.Event()
+        self._attributes = self._attribute_reader()
 
     def run(
         self,
@@ -58,6 +68,7 @@ class GroupingPipeline:
         on_photo: OnPhoto | None = None,
         corrections: Sequence[Entry] = (),
         known: KnownPeople | None = None,
+        on_stage: OnStage | None = None,
     ) -> GroupingResult:
         """Analyse photos and group their faces.
 
@@ -67,6 +78,7 @@ class GroupingPipeline:
             on_photo: called as each photo is done, in no particular order.
             corrections: what a person knows better, see :mod:`grouping.corrections.toml_file`.
             known: people known beforehand, see :mod:`grouping.references.known_people`.
+            on_stage: called with a stage after the photos, how much is done and how much there is.
 
         Raises:
             ModelError: a checkpoint or device cannot be used.
@@ -77,7 +89,8 @@ class GroupingPipeline:
             self.models, self.cache, stop=self.stop, keep_crops=keep_crops, on_photo=on_photo
         )
         collector.collect(photos, self.config.workers)
-        return self._grouped(tuple(collector.photos), collector.results, corrections, known)
+        result = self._grouped(tuple(collector.photos), collector.results, corrections, known)
+        return self._with_attributes(result, on_stage)
 
     def _grouped(
         self,
@@ -119,6 +132,34 @@ class GroupingPipeline:
             corrections=corrections,
             known=known,
         )
+
+    def _attribute_reader(self) -> AttributeReader | None:
+        """Load the attribute networks, where they are asked for: before any photo is read."""
+        if not self.config.attributes:
+            return None
+        from grouping.faces.attributes import shared_networks
+
+        return AttributeReader(shared_networks(), self.models, self.cache)
+
+    def _with_attributes(self, result: GroupingResult, on_stage: OnStage | None) -> GroupingResult:
+        """Return the result with what faces and people seem to be, where that is asked for."""
+        if self._attributes is None:
+            return result
+        from grouping.people.ages import people_attributes
+        from grouping.people.copies import picture_of_faces
+
+        found = attributes_of_run(
+            self._attributes,
+            result.photos,
+            result.outcomes,
+            stop=self.stop,
+            on_stage=on_stage,
+        )
+        picture = picture_of_faces(result.faces.photo_index, result.copy_of)
+        people = people_attributes(
+            result.grouping.labels, found.faces, result.faces.quality, picture
+        )
+        return replace(result, attributes=found, people_attributes=people)
 
     def _rules(self, threshold: float, calibrated: bool) -> GroupingRules:
         """Return the settings that concern people; the threshold may come from the album."""

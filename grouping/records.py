@@ -172,6 +172,39 @@ class FaceSet:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class FaceAttributes:
+    """What faces seem to be, see :mod:`grouping.faces.attributes`; NaN where it is not known.
+
+    Attributes:
+        age: (n,) float32, years.
+        male: (n,) float32 in [0, 1]: what the network says, not how often it is right.
+
+    Raises:
+        InputError: a column has another shape or dtype.
+    """
+
+    age: Float32
+    male: Float32
+
+    def __post_init__(self) -> None:
+        n = len(self.age)
+        _check("age", self.age, (n,), np.float32)
+        _check("male", self.male, (n,), np.float32)
+
+    def __len__(self) -> int:
+        return len(self.age)
+
+    def __getitem__(self, index: Any) -> FaceAttributes:
+        """Slice both columns with one index (mask, slice or integer array)."""
+        return FaceAttributes(self.age[index], self.male[index])
+
+    @classmethod
+    def unknown(cls, n: int) -> FaceAttributes:
+        """Of n faces nothing is known."""
+        return cls(np.full(n, np.nan, np.float32), np.full(n, np.nan, np.float32))
+
+
 class Fingerprint(NamedTuple):
     """Tells, without reading a photo, whether it changed since it was last seen.
 

@@ -10,6 +10,7 @@ from tests.helpers.paths import ROOT
 
 PUBLIC = [
     "AlbumIndex",
+    "AnalyzedFace",
     "ConfigError",
     "CorrectionsError",
     "ExtractedFace",
@@ -33,6 +34,7 @@ PUBLIC = [
     "SourceOptions",
     "Verification",
     "__version__",
+    "analyze",
     "extract_faces",
     "face_recognition",
     "find",

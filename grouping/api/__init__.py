@@ -1,6 +1,7 @@
 """What other programs call; all of it is exported by :mod:`grouping` as well."""
 
 from grouping.api.album import face_recognition
+from grouping.api.analyze import AnalyzedFace, analyze
 from grouping.api.extract import ExtractedFace, extract_faces
 from grouping.api.find import find
 from grouping.api.represent import FaceEmbedding, represent
@@ -11,6 +12,7 @@ from grouping.lookup.answers import FalseMatches, FoundPerson, FoundPhoto, LookU
 
 __all__ = [
     "AlbumIndex",
+    "AnalyzedFace",
     "ExtractedFace",
     "FaceEmbedding",
     "FalseMatches",
@@ -18,6 +20,7 @@ __all__ = [
     "FoundPhoto",
     "LookUp",
     "Verification",
+    "analyze",
     "extract_faces",
     "face_recognition",
     "find",

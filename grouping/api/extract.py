@@ -129,7 +129,7 @@ def face_values(seen: SeenPhoto) -> list[dict[str, Any]]:
     parts = zip(outcome.crops, loose, flaws_of(faces), strict=True)
     return [
         {
-            **_numbers(faces, row),
+            **numbers_of(faces, row),
             "flaws": flaws,
             "rotation": outcome.rotation,
             "crop": crop,
@@ -140,7 +140,7 @@ def face_values(seen: SeenPhoto) -> list[dict[str, Any]]:
     ]
 
 
-def _numbers(faces: FaceSet, row: int) -> dict[str, Any]:
+def numbers_of(faces: FaceSet, row: int) -> dict[str, Any]:
     """The numbers of one face as Python ones, none of them rounded."""
     measures = dict(zip(QUALITY_MEASURES, faces.measures[row].tolist(), strict=True))
     pose = HeadPose(*(measures[angle] for angle in ("yaw", "pitch", "roll")))

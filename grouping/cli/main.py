@@ -13,7 +13,16 @@ from pathlib import Path
 
 from backbone.runtime.memory import keep_freed_memory
 from grouping.cli.command import Command
-from grouping.cli.commands import clear_cache, extract, find, group, report, represent, verify
+from grouping.cli.commands import (
+    analyze,
+    clear_cache,
+    extract,
+    find,
+    group,
+    report,
+    represent,
+    verify,
+)
 from grouping.cli.interruption import stop_as_ctrl_c
 from grouping.cli.logs import set_up_logging, terminal_line
 from grouping.cli.options import VERSION
@@ -30,6 +39,7 @@ COMMANDS = (
     extract.COMMAND,
     represent.COMMAND,
     verify.COMMAND,
+    analyze.COMMAND,
     clear_cache.FORGET,
     clear_cache.ERASE,
 )
@@ -45,6 +55,7 @@ examples:
   {program} find me.jpg --in result --copy-to mine
   {program} verify a.jpg b.jpg --picture pair.png
   {program} represent album --out vectors.npz
+  {program} analyze photo.jpg --json
   {program} forget party/me.jpg --out result
   {program} ./report --out result      a folder that is called like a command
 

@@ -125,6 +125,16 @@ def add_detection(parser: argparse.ArgumentParser, *, workers: bool = True) -> N
     )
 
 
+def add_attributes(parser: argparse.ArgumentParser) -> None:
+    """Add whether age and gender are estimated."""
+    parser.add_argument(
+        "--attributes",
+        action="store_true",
+        help="estimate age and gender too, never used to tell people apart; needs the extra: "
+        "pip install '.[attributes]'",
+    )
+
+
 def add_results(parser: argparse.ArgumentParser) -> None:
     """Add what is written beside ``groups.json``."""
     add = parser.add_argument_group("results").add_argument

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grouping.cli.logs import terminal_line
+from grouping.people.ages import CHILD_YEARS
 from grouping.storage.result_folder import FAILURES_FILE, GROUPS_FILE, PAGE_FILE, PEOPLE_TABLE
 
 if TYPE_CHECKING:
@@ -32,9 +33,10 @@ def summary(result: GroupingResult, document: Document) -> str:
     lines += _more(len(groups) - LISTED_PEOPLE, "  ...")
     lines += [f"failed     {i['url']!r}: {i['error']}" for i in failed[:LISTED_FAILURES]]
     lines += _more(len(failed) - LISTED_FAILURES, f"failed     see {FAILURES_FILE} for")
-    notes = [*document["corrections"], *document.get("reference_problems", ())]
+    notes = [*document["corrections"], *document.get("reference_problems", ()), *_unseen(result)]
     lines += [f"note       {warning}" for warning in notes]
-    return "\n".join(map(terminal_line, [*lines, *_review(document), *_changes(document)]))
+    lines += [*_review(document), *_children(document), *_changes(document)]
+    return "\n".join(map(terminal_line, lines))
 
 
 def _person(group: GroupEntry) -> str:
@@ -73,6 +75,21 @@ def _review(document: Document) -> list[str]:
     groups_are = "pair of groups" if pairs == 1 else "pairs of groups"
     place = PAGE_FILE if document.get("plots") else f"merge_suggestions in {GROUPS_FILE}"
     return [f"review     {pairs} {groups_are} may be one person, see {place}"]
+
+
+def _unseen(result: GroupingResult) -> list[str]:
+    problems = list(result.attributes.problems) if result.attributes else []
+    return [*problems[:LISTED_FAILURES], *_more(len(problems) - LISTED_FAILURES, "and of")]
+
+
+def _children(document: Document) -> list[str]:
+    groups = [group for group in document["groups"] if "attributes" in group]
+    children = sum(group["attributes"]["seems_child"] for group in groups)
+    if not children:
+        return []
+    people = "1 person seems" if children == 1 else f"{children} people seem"
+    years = round(CHILD_YEARS)
+    return [f"review     {people} under {years}; children are confused more often, look there"]
 
 
 def _changes(document: Document) -> list[str]:

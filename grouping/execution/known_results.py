@@ -48,7 +48,7 @@ class KnownResults:
         Raises:
             PhotoError: it cannot be read.
         """
-        pixels = _pixels(photo)
+        pixels = pixels_of(photo)
         if pixels is not None:
             return Lookup(None, work=PhotoWork(pixels))
         # Taken before reading: a photo that changes meanwhile is read again in the next run.
@@ -106,7 +106,7 @@ def _still_right(known: DetectedPhoto) -> bool:
     return has_trusted_face(known.detections)
 
 
-def _pixels(photo: Photo) -> UInt8 | None:
+def pixels_of(photo: Photo) -> UInt8 | None:
     """(h, w, 3) uint8 RGB of a photo that the caller gave as pixels; None where it has bytes.
 
     Raises:

@@ -99,10 +99,7 @@ class PhotoAnalyser:
 
     def _decode(self, photo: PhotoInput) -> DecodedPhoto | Failure:
         try:
-            if isinstance(photo, bytes):
-                return decode_photo(photo, search_side(*photo_size(photo), self.settings))
-            whole = decoded_from_array(photo)
-            return reduce_to(whole, search_side(whole.width, whole.height, self.settings))
+            return decoded_to_search(photo, self.settings)
         except PhotoError as error:
             return Failure.of(error)
 
@@ -122,7 +119,7 @@ class PhotoAnalyser:
     def _judged(self, photo: PhotoInput, image: DecodedPhoto, found: Found) -> PhotoFaces:
         """Faces in full-size pixels with crops and quality, embeddings still missing."""
         faces = found.faces
-        crops = self._crops(photo, image, faces.landmarks)
+        crops = cut_crops(photo, image, faces.landmarks)
         quality = face_quality(faces, crops, (image.width, image.height))
         columns = FaceSet(
             np.zeros(len(faces), np.int32),
@@ -147,37 +144,12 @@ class PhotoAnalyser:
 
     def _with_tiles(self, photo: PhotoInput, image: DecodedPhoto, found: Found) -> Detections:
         """The faces found and those of a crowd's second pass, from the side that is up."""
-        whole = (image if image.scale == 1 else self._larger(photo, image, 1)).image
+        whole = (image if image.scale == 1 else _larger(photo, image, 1)).image
         upright = turned(whole, found.rotation)
         extra = search_tiles(self.detector, upright, self.settings.min_score)
         extra = turned_back(extra, found.rotation, whole.size)
         cover = box_iou(extra.boxes, found.faces.boxes, of_smaller=True).max(1, initial=0)
         return concatenated(found.faces, extra[cover < SAME_FACE_COVER])
-
-    def _crops(self, photo: PhotoInput, image: DecodedPhoto, landmarks: Float32) -> UInt8:
-        """Cut from the decoded image where it has the pixels, else from a larger one.
-
-        Args:
-            photo: to be decoded again where needed.
-            image: what was searched.
-            landmarks: (n, 5, 2) float32 in pixels of the full-size photo.
-
-        Returns:
-            (n, 112, 112, 3) uint8 RGB.
-        """
-        if not len(landmarks):
-            return np.zeros((0, CROP_SIDE, CROP_SIDE, 3), np.uint8)
-        needed = _scale_needed(landmarks)
-        if image.scale < min(1, needed):
-            image = self._larger(photo, image, needed)
-        # Pixel centres: the first pixel of a reduced image stands for the middle of several.
-        return align_faces(image.image, (landmarks + 0.5) * image.scale - 0.5)
-
-    def _larger(self, photo: PhotoInput, image: DecodedPhoto, scale: float) -> DecodedPhoto:
-        """Decode again, to at least ``scale`` of the full size where the file has it."""
-        if isinstance(photo, bytes):
-            return decode_photo(photo, math.ceil(scale * max(image.width, image.height)))
-        return decoded_from_array(photo)
 
     def _embedded(self, results: list[PhotoFaces]) -> list[PhotoFaces]:
         """Embed the crops of all photos in one pass; those without stay as they are."""
@@ -226,6 +198,45 @@ def cascade_of(photo: DecodedPhoto, settings: DetectionSettings) -> CascadeSetti
     """How the cascade searches a photo at the scale it was decoded to."""
     smallest = smallest_face(photo.width, photo.height, settings)
     return CascadeSettings(min_face=smallest * photo.scale)
+
+
+def decoded_to_search(photo: PhotoInput, settings: DetectionSettings) -> DecodedPhoto:
+    """Decode a photo to the size that is searched for faces.
+
+    Raises:
+        DecodeError: it is not a usable image.
+    """
+    if isinstance(photo, bytes):
+        return decode_photo(photo, search_side(*photo_size(photo), settings))
+    whole = decoded_from_array(photo)
+    return reduce_to(whole, search_side(whole.width, whole.height, settings))
+
+
+def cut_crops(photo: PhotoInput, image: DecodedPhoto, landmarks: Float32) -> UInt8:
+    """Cut from the decoded image where it has the pixels, else from a larger one.
+
+    Args:
+        photo: to be decoded again where needed.
+        image: what was searched, :func:`decoded_to_search` of the photo.
+        landmarks: (n, 5, 2) float32 in pixels of the full-size photo.
+
+    Returns:
+        (n, 112, 112, 3) uint8 RGB.
+    """
+    if not len(landmarks):
+        return np.zeros((0, CROP_SIDE, CROP_SIDE, 3), np.uint8)
+    needed = _scale_needed(landmarks)
+    if image.scale < min(1, needed):
+        image = _larger(photo, image, needed)
+    # Pixel centres: the first pixel of a reduced image stands for the middle of several.
+    return align_faces(image.image, (landmarks + 0.5) * image.scale - 0.5)
+
+
+def _larger(photo: PhotoInput, image: DecodedPhoto, scale: float) -> DecodedPhoto:
+    """Decode again, to at least ``scale`` of the full size where the file has it."""
+    if isinstance(photo, bytes):
+        return decode_photo(photo, math.ceil(scale * max(image.width, image.height)))
+    return decoded_from_array(photo)
 
 
 def digest(photo: PhotoInput) -> str:

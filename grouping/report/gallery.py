@@ -17,7 +17,7 @@ from typing import Any
 from grouping.report.style import COLOURS
 from grouping.report.thumbnails import Thumbnails
 from grouping.results.album import Album, Face, one_line
-from grouping.results.schema import NOT_READ, Document
+from grouping.results.schema import NOT_READ, Document, GroupEntry
 
 PAGE_FOLDER = Path(__file__).parent / "gallery_page"
 SCRIPTS = ("model", "corrections", "parts", "views", "viewer", "map", "main")
@@ -107,8 +107,17 @@ def _person(album: Album, group_idx: int) -> dict[str, Any]:
         "representative": group["representative_face_idx"],
         "cohesion": group.get("cohesion"),
         "purity": group.get("purity"),
+        "childOf": _child_age(group),
         "isNew": group.get("group_id") in (album.document.get("changes") or {}).get("new", ()),
     }
+
+
+def _child_age(group: GroupEntry) -> int | None:
+    """How old somebody seems who seems to be a child; None for everybody else."""
+    seems = group.get("attributes")
+    if seems is None or not seems["seems_child"] or seems["age"] is None:
+        return None
+    return round(seems["age"])
 
 
 def _photo(album: Album, thumbnails: Thumbnails, photo: int) -> dict[str, Any]:

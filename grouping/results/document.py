@@ -58,6 +58,8 @@ def build_document(result: GroupingResult, previous: Mapping[str, Any] | None = 
     if result.known is not None:
         document["known_people"] = _known_people(result.known, groups)
         document["reference_problems"] = list(result.known.problems)
+    if result.attributes is not None:
+        document["attributes"] = dict(result.attributes.networks)
     return document
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from grouping.records import Float32, Int64
+from grouping.results.attribute_entries import add_attributes
 from grouping.results.face_entries import detected_entries, rounded
 from grouping.results.person_ids import Changes, assign_ids
 from grouping.results.schema import (
@@ -65,6 +66,7 @@ def build_response(
         for group in groups:
             if (known_id := ids.get(group["name"] or "")) is not None:
                 group["known_id"] = known_id
+    add_attributes(result, faces, groups)
     return groups, images, identities.changes
 
 

@@ -11,7 +11,9 @@ from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
     from grouping.corrections.apply import AppliedCorrections
+    from grouping.execution.face_attributes import AttributesOfRun
     from grouping.faces.embedding import ModelInfo
+    from grouping.people.ages import PersonAttributes
     from grouping.people.calibration import Calibration
     from grouping.people.description import Grouping
     from grouping.references.known_people import KnownPeople
@@ -35,6 +37,8 @@ class GroupingResult:
         calibration: where the threshold comes from, if it was calibrated on this album.
         corrections: what a person corrected, found again among these faces.
         known: people known beforehand; ``grouping.person`` says which groups they are.
+        attributes: what faces seem to be; None where nobody asked.
+        people_attributes: what each person seems to be, by group; empty where nobody asked.
     """
 
     photos: tuple[Photo, ...]
@@ -49,3 +53,5 @@ class GroupingResult:
     calibration: Calibration | None = None
     corrections: AppliedCorrections | None = None
     known: KnownPeople | None = None
+    attributes: AttributesOfRun | None = None
+    people_attributes: tuple[PersonAttributes, ...] = ()

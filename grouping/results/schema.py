@@ -26,6 +26,20 @@ class PoseEntry(TypedDict):
     roll: float | None
 
 
+class FaceAttributesEntry(TypedDict):
+    """What a face seems to be; None where its photo could not be read again.
+
+    Keys:
+        age: years.
+        gender: ``"female"`` or ``"male"``.
+        gender_score: in [0.5, 1], what the network says for it, not how often it is right.
+    """
+
+    age: float | None
+    gender: str | None
+    gender_score: float | None
+
+
 class MeasuresEntry(TypedDict):
     """What is said of a face beside its quality; None where it is not known.
 
@@ -37,6 +51,7 @@ class MeasuresEntry(TypedDict):
         sharpness: of the aligned crop, see :mod:`grouping.faces.quality`.
         visible: share of the aligned crop that lies inside of the photo.
         recognisable: in [0, 1], what the network makes of it.
+        attributes: what it seems to be; absent where nobody asked.
     """
 
     pose: PoseEntry
@@ -44,6 +59,20 @@ class MeasuresEntry(TypedDict):
     sharpness: float | None
     visible: float | None
     recognisable: float | None
+    attributes: NotRequired[FaceAttributesEntry]
+
+
+class PersonAttributesEntry(TypedDict):
+    """What a person seems to be, over all faces: keys as in
+    :class:`grouping.people.ages.PersonAttributes`.
+    """
+
+    age: float | None
+    age_range: list[float] | None
+    gender: str | None
+    gender_agreement: float | None
+    faces: int
+    seems_child: bool
 
 
 class DetectedEntry(MeasuresEntry):
@@ -130,6 +159,7 @@ class GroupEntry(TypedDict):
         representative_face_idx: the most typical face.
         cohesion: average similarity of the faces.
         purity: expected share of right faces.
+        attributes: what the person seems to be; absent where nobody asked.
     """
 
     group_idx: int
@@ -147,6 +177,7 @@ class GroupEntry(TypedDict):
     representative_face_idx: int
     cohesion: float
     purity: float
+    attributes: NotRequired[PersonAttributesEntry]
 
 
 class SuggestionEntry(TypedDict):
@@ -244,6 +275,7 @@ class Document(TypedDict):
         known_people: who was known beforehand, found or not; absent where nobody was.
         reference_problems: one line for each photo of them that could not be used, or only with a
             remark; absent where nobody was.
+        attributes: which networks said what faces seem to be; absent where nobody asked.
         plots: absent where no pictures were wanted.
     """
 
@@ -258,4 +290,5 @@ class Document(TypedDict):
     corrections: list[str]
     known_people: NotRequired[list[KnownEntry]]
     reference_problems: NotRequired[list[str]]
+    attributes: NotRequired[dict[str, str]]
     plots: NotRequired[PlotsEntry]

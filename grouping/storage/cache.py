@@ -25,25 +25,28 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from grouping.errors import InputError
-from grouping.records import Fingerprint, PhotoFaces
+from grouping.records import FaceAttributes, Fingerprint, PhotoFaces
 from grouping.storage.cache_database import cache_error, is_damage, move_aside, open_database, scrub
 from grouping.storage.cache_rows import (
+    ATTRIBUTE_COLUMNS,
     DETECTION_COLUMNS,
     EMBEDDING_COLUMNS,
     DetectedPhoto,
     Row,
+    attribute_columns_of,
     checksum,
     columns_of,
     detected_photo,
     detection_checksum,
     embedded_photo,
     embedding_columns_of,
+    face_attributes,
 )
 from grouping.storage.locations import place_key
 
 T = TypeVar("T")
 
-TABLES = ("sources", "detections", "embeddings")
+TABLES = ("sources", "detections", "embeddings", "attributes")
 
 
 class Cache:
@@ -145,6 +148,30 @@ class Cache:
             )
 
         self._run(write, None)
+
+    def load_attributes(self, sha256: str, detector: str, networks: str) -> FaceAttributes | None:
+        """What attribute networks gave for the faces that ``detector`` found, or None."""
+        names = (sha256, detector, networks)
+        row = self._row(
+            f"SELECT {ATTRIBUTE_COLUMNS}, checksum FROM attributes "
+            "WHERE sha256 = ? AND detector = ? AND networks = ?",
+            names,
+        )
+        if row is None or row[-1] != checksum(*names, *row[:-1]):
+            return None
+        return face_attributes(row[:-1])
+
+    def store_attributes(
+        self, sha256: str, detector: str, networks: str, faces: FaceAttributes
+    ) -> None:
+        """Keep what attribute networks gave for the faces of a photo."""
+        names, columns = (sha256, detector, networks), attribute_columns_of(faces)
+        values = (*names, *columns, checksum(*names, *columns))
+        statement = (
+            f"INSERT OR REPLACE INTO attributes (sha256, detector, networks, {ATTRIBUTE_COLUMNS}, "
+            f"checksum) VALUES ({_places(values)})"
+        )
+        self._run(lambda connection: connection.execute(statement, values), None)
 
     def forget(self, places: Iterable[str | Path]) -> list[str | Path]:
         """Remove all that is known of photos, by path or address, so that no byte stays.

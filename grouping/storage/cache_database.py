@@ -27,6 +27,16 @@ SQLITE_HEADER = b"SQLite format 3\0"
 BUSY_SECONDS = 30.0
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
+# Age and gender, where they were asked for; answers of attribute networks for detected faces.
+ATTRIBUTES_TABLE = """
+CREATE TABLE IF NOT EXISTS attributes (
+    sha256 TEXT NOT NULL, detector TEXT NOT NULL, networks TEXT NOT NULL,
+    age BLOB NOT NULL, male BLOB NOT NULL,
+    checksum BLOB NOT NULL,
+    PRIMARY KEY (sha256, detector, networks)
+)
+"""
+
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS sources (
     key TEXT NOT NULL, sha256 TEXT NOT NULL, version TEXT,
@@ -50,6 +60,7 @@ CREATE TABLE IF NOT EXISTS embeddings (
     signs BLOB, quality BLOB,
     PRIMARY KEY (sha256, detector, model)
 );
+{ATTRIBUTES_TABLE};
 {";".join(VIEWS)};
 """
 
@@ -61,7 +72,7 @@ MIGRATIONS = {
         "ALTER TABLE embeddings ADD COLUMN signs BLOB",
         "ALTER TABLE embeddings ADD COLUMN quality BLOB",
     ),
-    2: VIEWS,
+    2: (ATTRIBUTES_TABLE, *VIEWS),
 }
 
 

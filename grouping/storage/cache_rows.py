@@ -14,6 +14,7 @@ from grouping.records import (
     QUALITY_MEASURES,
     RECOGNITION_SIGNS,
     Detections,
+    FaceAttributes,
     FaceSet,
     Failure,
     Float32,
@@ -33,6 +34,7 @@ DETECTION_COLUMNS = (
 )
 ADDED_COLUMNS = 2  # at the end of DETECTION_COLUMNS, since version 1
 EMBEDDING_COLUMNS = "vectors, signs, quality"
+ATTRIBUTE_COLUMNS = "age, male"
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +150,17 @@ def embedded_photo(detected: DetectedPhoto, sha256: str, row: Row) -> PhotoFaces
         to_array(signs, n, len(RECOGNITION_SIGNS)),
         to_array(quality, n),
     )
+
+
+def attribute_columns_of(faces: FaceAttributes) -> Row:
+    """Return the values of ``ATTRIBUTE_COLUMNS``."""
+    return tuple(map(to_blob, (faces.age, faces.male)))
+
+
+def face_attributes(row: Row) -> FaceAttributes:
+    """The inverse of :func:`attribute_columns_of`."""
+    age, male = row
+    return FaceAttributes(to_array(age, -1), to_array(male, -1))
 
 
 def detection_checksum(sha256: str, detector: str, row: Row) -> bytes:

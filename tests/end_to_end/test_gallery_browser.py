@@ -451,3 +451,25 @@ def test_the_layout_holds_with_copies_opened(opened_with_copies, width):
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_people_who_seem_children_come_first_in_the_review(browser, tmp_path):
+    result, open_photo = album([[0, 1], [0, 1], [2], [2]])
+    seems = {"age_range": None, "gender": None, "gender_agreement": None, "faces": 2}
+    for group, age in zip(result["groups"], (40.0, 7.6, 12.4), strict=True):
+        group["attributes"] = {**seems, "age": age, "seems_child": age < 13}
+    write_report(result, tmp_path, open_photo, plots=False)
+    for opened in opener(browser, tmp_path / "index.html"):
+        opened("review")
+        assert texts(browser, "h2")[1:] == ["Children (2)", "Least certain groups"]
+        marked = [text for text in texts(browser, ".panel header .small") if "years old" in text]
+        assert [text.split(" · ")[0] for text in marked[:2]] == [
+            "seems 8 years old",
+            "seems 12 years old",
+        ]
+
+
+def test_without_attributes_the_review_speaks_of_no_children(opened):
+    browser = opened("review")
+    assert "years old" not in browser.find_element("css selector", "main").text
+    assert not browser.find_elements("css selector", "#children")

@@ -14,6 +14,7 @@ from grouping.cli.interruption import stoppable
 from grouping.cli.logs import note
 from grouping.cli.options import (
     VERSION,
+    add_attributes,
     add_common,
     add_detection,
     add_model,
@@ -25,7 +26,7 @@ from grouping.cli.options import (
     source_options_from,
 )
 from grouping.cli.outputs import print_end, write_results
-from grouping.cli.progress import PhotoProgress, check_failures
+from grouping.cli.progress import PhotoProgress, StageProgress, check_failures
 from grouping.cli.summary import summary
 from grouping.config import AUTO, CLUSTER_METHODS, GroupingConfig
 from grouping.corrections.entries import Entry
@@ -66,6 +67,7 @@ def add_group_options(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_detection(parser)
     _add_people(parser)
+    add_attributes(parser)
     add_results(parser)
     add_sources(parser)
     _add_cache(parser)
@@ -92,8 +94,14 @@ def run_group(arguments: argparse.Namespace) -> None:
             pipeline.models.check()
             known = _known_people(arguments, pipeline.models, options)
             note("start", out=destination.location)
-            with PhotoProgress(listed) as progress:
-                result = pipeline.run(photos, on_photo=progress, corrections=entries, known=known)
+            with PhotoProgress(listed) as progress, StageProgress() as stages:
+                result = pipeline.run(
+                    photos,
+                    on_photo=progress,
+                    corrections=entries,
+                    known=known,
+                    on_stage=stages,
+                )
         outputs = output_options_from(arguments)
         document, problems = write_results(result, destination.folder, outputs, previous)
         destination.publish()

@@ -114,6 +114,7 @@ function gather(root) {
     pictures: fold(photos),
     purity: Math.min(...members.map((g) => album.people[g].purity ?? 1)),
     cohesion: album.people[root].cohesion,
+    childOf: members.map((g) => album.people[g].childOf).find((years) => years !== null) ?? null,
     face: faces.get(album.people[root].representative),
   };
 }

@@ -74,14 +74,18 @@ function personView(number) {
 function reviewView() {
   const open = album.merges.filter(({ pair: [a, b] }) => rootOf[a] !== rootOf[b] && !edits.apart.some(samePair(a, b)));
   const doubtful = everyone().filter((p) => p.kept.length).sort(SORTS.review[1]);
+  const children = doubtful.filter((p) => p.childOf !== null);
   return [
     h("h1", {}, "Review"),
     h("p", { class: "lead" }, "Start here: groups that may be one person, then the groups that are least certain."),
     h("h2", {}, `Same person? (${open.length})`),
     open.length ? h("div", {}, open.map(mergePanel)) : h("p", { class: "lead" }, "No open question."),
+    children.length ? [h("h2", { id: "children" }, `Children (${children.length})`),
+      h("p", { class: "lead" }, "These people seem to be under 13. Children are confused more often: look here."),
+      fill(h("div", {}), children, doubtPanel, 12)] : [],
     h("h2", {}, "Least certain groups"),
     fill(h("div", {}), doubtful, doubtPanel, 12),
-  ];
+  ].flat();
 }
 
 function mergePanel({ pair: [a, b], similarity, faces: alike, closest, shared }) {
@@ -107,9 +111,10 @@ function mergePanel({ pair: [a, b], similarity, faces: alike, closest, shared })
 
 function doubtPanel(person) {
   const doubted = foldFaces(person.all).sort((p, q) => p.similarity - q.similarity).slice(0, 12);
+  const child = person.childOf === null ? "" : `seems ${person.childOf} years old`;
   const purity = album.people[person.idx].purity === null ? "" : `expected purity ${Math.round(100 * person.purity)} %`;
   return h("section", { class: "panel" },
-    h("header", {}, chip(person), h("span", { class: "small grow" }, [purity, "least typical faces first"].filter(Boolean).join(" · "))),
+    h("header", {}, chip(person), h("span", { class: "small grow" }, [child, purity, "least typical faces first"].filter(Boolean).join(" · "))),
     h("div", { class: "faces" }, doubted.map((face) => faceTile(face, [...person.pictures.keys()], true))));
 }
 

@@ -89,3 +89,13 @@ def test_a_result_without_plots_or_ids_has_a_page(tmp_path):
         del result["groups"][0][key]
     write_report(result, tmp_path, open_photo)
     assert embedded((tmp_path / "index.html").read_text("utf-8"))["map"]["face"] == []
+
+
+def test_people_who_seem_children_are_told_to_the_page(tmp_path):
+    result, open_photo = album([[0, 1], [0, 1], [2], [2]])
+    seems = {"age_range": [6.0, 9.0], "gender": "male", "gender_agreement": 1.0, "faces": 2}
+    result["groups"][0]["attributes"] = {**seems, "age": 7.6, "seems_child": True}
+    result["groups"][1]["attributes"] = {**seems, "age": 40.2, "seems_child": False}
+    shown = Album(result)
+    data = gallery_data(shown, Thumbnails(shown, open_photo, tmp_path))
+    assert [person["childOf"] for person in data["people"]] == [8, None, None]
