@@ -31,6 +31,8 @@ def summary(result: GroupingResult, document: Document) -> str:
     lines += _more(len(groups) - LISTED_PEOPLE, "  ...")
     lines += [f"failed     {i['url']!r}: {i['error']}" for i in failed[:LISTED_FAILURES]]
     lines += _more(len(failed) - LISTED_FAILURES, f"failed     see {FAILURES_FILE} for")
+    if result.left_out.files:
+        lines.append(f"left out   {result.left_out}, see {FAILURES_FILE}")
     lines += [f"note       {warning}" for warning in document["corrections"]]
     return "\n".join([*lines, *_review(document), *_changes(document)])
 

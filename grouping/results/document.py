@@ -40,6 +40,7 @@ def build_document(result: GroupingResult, previous: Mapping[str, Any] | None = 
         "settings": settings,
         "groups": [{**group, "face_list": []} for group in groups],
         "images": images,
+        "left_out": result.left_out.counts,
         "merge_suggestions": suggestions,
         "changes": None if previous is None else asdict(changes),
         "corrections": list(result.corrections.warnings) if result.corrections else [],

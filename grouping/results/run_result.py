@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from grouping.config import GroupingConfig
 from grouping.records import FaceSet, Int64, PhotoFaces, UInt8
+from grouping.sources.file_kinds import LeftOut
 from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class GroupingResult:
         config: the settings.
         calibration: where the threshold comes from, if it was calibrated on this album.
         corrections: what a person corrected, found again among these faces.
+        left_out: files found beside the photos that are none.
     """
 
     photos: tuple[Photo, ...]
@@ -46,3 +48,4 @@ class GroupingResult:
     config: GroupingConfig
     calibration: Calibration | None = None
     corrections: AppliedCorrections | None = None
+    left_out: LeftOut = field(default_factory=LeftOut)

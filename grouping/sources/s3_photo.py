@@ -13,8 +13,9 @@ from typing import Any
 
 from grouping.errors import FetchError, SourceError
 from grouping.records import Fingerprint
-from grouping.sources.content_encoding import unpacked
-from grouping.sources.folders import is_hidden_or_junk, is_photo_name
+from grouping.sources.content_encoding import PACKED, unpacked
+from grouping.sources.file_kinds import HEAD_BYTES, OTHER, LeftOut, kind_by_content, kind_by_name
+from grouping.sources.folders import is_hidden_or_junk
 from grouping.sources.photo import MAX_PHOTO_BYTES, Photo, too_large_error
 from grouping.storage.locations import printable, shown_url
 from grouping.storage.retry import Deadline, with_retries
@@ -70,19 +71,26 @@ def s3_photo(url: str, id: Any, options: S3Options, max_bytes: int) -> S3Photo:
 
 
 def photos_in_bucket(
-    url: str, options: S3Options, *, skip: str | None = None, max_bytes: int = MAX_PHOTO_BYTES
+    url: str,
+    options: S3Options,
+    *,
+    skip: str | None = None,
+    max_bytes: int = MAX_PHOTO_BYTES,
+    left_out: LeftOut | None = None,
 ) -> Iterator[S3Photo]:
     """Photos under ``s3://bucket/prefix``, in the order of their keys, listed page by page.
 
     The prefix is a folder: ``s3://b/2024`` holds ``2024/a.jpg`` and not ``2024-private/a.jpg``.
     It may also be one object, whatever its name. Hidden keys and junk are left out as in
-    :func:`grouping.sources.folders.photos_in_folder`.
+    :func:`grouping.sources.folders.photos_in_folder`. Where a name does not tell what it is, the
+    first bytes are asked for.
 
     Args:
         url: where to look.
         options: how to get there.
         skip: the address of the results, left out where it lies below ``url``.
         max_bytes: size limit of the photos.
+        left_out: is told of objects that are no photos.
 
     Raises:
         SourceError: the bucket cannot be listed.
@@ -90,14 +98,21 @@ def photos_in_bucket(
     bucket, key = split_url(url)
     folder = key if not key or key.endswith("/") else key + "/"
     skipped = "/".join(split_url(skip.rstrip("/"))) + "/" if skip else None
+    left_out = LeftOut() if left_out is None else left_out
     for found in _objects(bucket, key, folder, options, url):
         name = found.get("Key", "")
         if skipped and f"{bucket}/{name}".startswith(skipped):
             continue
-        if name == key != folder or _is_photo_key(name.removeprefix(folder)):
-            location = printable(f"s3://{bucket}/{name}")
-            etag, size = found.get("ETag"), found.get("Size")
-            yield S3Photo(location, location, bucket, name, options, etag, max_bytes, size)
+        location = printable(f"s3://{bucket}/{name}")
+        etag, size = found.get("ETag"), found.get("Size")
+        photo = S3Photo(location, location, bucket, name, options, etag, max_bytes, size)
+        if name == key != folder:
+            yield photo
+        elif _is_shown(name.removeprefix(folder)):
+            if (kind := _kind_of(photo)) == "photo":
+                yield photo
+            else:
+                left_out.add(location, kind)
 
 
 class _Download:
@@ -162,6 +177,28 @@ def _objects(
         raise SourceError(f"{shown_url(url)} cannot be listed: {error}") from error
 
 
-def _is_photo_key(name: str) -> bool:
+def _is_shown(name: str) -> bool:
+    """Whether this is an object and neither hidden nor junk."""
     *folders, file = name.split("/")
-    return is_photo_name(file) and not any(map(is_hidden_or_junk, folders))
+    return bool(file) and not file.startswith(".") and not any(map(is_hidden_or_junk, folders))
+
+
+def _kind_of(photo: S3Photo) -> str:
+    """What an object is; one whose first bytes cannot be had will say so where it is read."""
+    named = kind_by_name(photo.key)
+    if named is not None:
+        return named
+    try:
+        with as_fetch_errors(photo.options):
+            answer = s3_client(photo.options, photo.options.attempts).get_object(
+                Bucket=photo.bucket,
+                Key=photo.key,
+                Range=f"bytes=0-{HEAD_BYTES - 1}",
+                **photo.options.payer,
+            )
+            head = answer["Body"].read(HEAD_BYTES)
+            answer["Body"].close()
+    except FetchError:
+        return OTHER if photo.size == 0 else "photo"
+    packed = answer.get("ContentEncoding") in PACKED
+    return "photo" if packed else kind_by_content(photo.key, head)

@@ -2,6 +2,8 @@
 
 import functools
 import io
+import struct
+import zlib
 
 import imagecodecs
 import numpy as np
@@ -124,3 +126,17 @@ def grey_files() -> dict[str, bytes]:
         "32-bit tiff": written(Image.fromarray(values.astype(np.int32) * 257), "TIFF"),
         "float tiff": written(Image.fromarray(values.astype(np.float32)), "TIFF"),
     }
+
+
+def chunk(kind, data):
+    body = kind + data
+    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def png_bomb(side):
+    """A valid header of side x side pixels with a few bytes of pixels."""
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(b"\0" * 1000)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    )

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from grouping.errors import FailureRateError
 from grouping.pipeline import GroupingPipeline
 from grouping.results.document import read_document
 from grouping.results.person_ids import check_previous
+from grouping.sources.file_kinds import LeftOut
 from grouping.sources.listing import list_sources
 from grouping.storage.cache import Cache
 from grouping.storage.destinations import Destination, open_destination
@@ -83,7 +85,8 @@ def run_group(arguments: argparse.Namespace) -> None:
         previous = _previous(arguments, destination)
         entries = _corrections(arguments, destination)
         listed = partial(list_sources, arguments.sources, out=arguments.out, options=options)
-        photos = listed()
+        left_out = LeftOut()
+        photos = listed(left_out=left_out)
         cache = stack.enter_context(_open_cache(arguments, destination))
         with _stoppable() as stop:
             pipeline = GroupingPipeline(config, cache=cache, stop=stop)
@@ -91,6 +94,7 @@ def run_group(arguments: argparse.Namespace) -> None:
             note("start", out=destination.location)
             with PhotoProgress(listed) as progress:
                 result = pipeline.run(photos, on_photo=progress, corrections=entries)
+        result = replace(result, left_out=left_out)
         outputs = output_options_from(arguments)
         document, problems = write_results(result, destination.folder, outputs, previous)
         destination.publish()

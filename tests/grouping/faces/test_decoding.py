@@ -1,7 +1,6 @@
 """Decoding: every format, colour mode and orientation, and every kind of bad file."""
 
 import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from tests.helpers.files import (
     colour_files,
     grey_files,
     picture,
+    png_bomb,
     turned_file,
     with_alpha,
     written,
@@ -220,20 +220,6 @@ def test_a_jpeg_cut_right_after_its_header_is_refused():
 def test_postscript_is_never_run():
     program = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 50 50\nshowpage\n%%EOF\n"
     assert "not an image" in reason(program)
-
-
-def chunk(kind, data):
-    body = kind + data
-    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-
-def png_bomb(side):
-    """A valid header of side x side pixels with a few bytes of pixels."""
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    pixels = zlib.compress(b"\0" * 1000)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-    )
 
 
 def bmp_bomb(width, height):

@@ -13,7 +13,7 @@ from PIL import Image
 from grouping.errors import DecodeError
 from grouping.faces import decoding
 from grouping.faces.decoding import decode_photo, photo_size
-from tests.helpers.files import colour_files, picture, turned_file, with_alpha, written
+from tests.helpers.files import chunk, colour_files, picture, turned_file, with_alpha, written
 from tests.helpers.paths import PHOTOS, ROOT
 
 PEAK = """
@@ -42,11 +42,6 @@ def decoded_apart(data, max_side):
     )
     *outcome, peak = run.stdout.decode().split()
     return outcome, int(peak)
-
-
-def chunk(kind, data):
-    body = kind + data
-    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
 
 def png(width, height, kind, pixel_bytes):
