@@ -105,7 +105,7 @@ def colour_files() -> dict[str, bytes]:
         "sgi": written(image, "SGI"),
         "jpeg2000": written(image, "JPEG2000"),
         "heif": written(image, "HEIF", quality=95),
-        "jpeg xl": imagecodecs.jpegxl_encode(np.asarray(image), lossless=True),
+        "jpeg xl": bytes(imagecodecs.jpegxl_encode(np.asarray(image), lossless=True)),
     }
     if "AVIF" in Image.SAVE:
         files["avif"] = written(image, "AVIF", quality=95)

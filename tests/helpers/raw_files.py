@@ -49,7 +49,7 @@ def dng(
         (50728, RATIONAL, [(1, 1)] * 3),
         (50778, SHORT, [21]),
     ]
-    if shown:
+    if preview is not None:
         first += [
             (256, LONG, [preview.width]),
             (257, LONG, [preview.height]),
