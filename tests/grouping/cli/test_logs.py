@@ -18,7 +18,7 @@ set_up_logging(as_json=True, verbose=False)
 with suppress(ValueError):
     decode_photo(sys.stdin.buffer.read())
 note("decoded")
-subprocess.run([sys.executable, "-c", "import os; os.write(2, b'of a child\n')"])
+subprocess.run([sys.executable, "-c", "import os; os.write(2, b'of a child\\n')"])
 os.write(2, b"\xff" + b"x" * 100_000 + b"\nlast, without an end\n")
 """
 

@@ -7,6 +7,7 @@ import sys
 import zlib
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -70,6 +71,15 @@ def test_jpegs_of_108_and_200_megapixels_are_read_reduced(size, options, most):
     outcome, peak = decoded_apart(written(Image.new("RGB", size, "teal"), "JPEG", **options), 1700)
     assert outcome == ["1700", "1275", str(size[0]), str(size[1])]
     assert peak < most
+
+
+@pytest.mark.slow
+def test_a_heic_of_108_megapixels_is_read_reduced():
+    pillow_heif.register_heif_opener()
+    data = written(Image.new("RGB", (12000, 9000), "teal"), "HEIF", quality=20)
+    outcome, peak = decoded_apart(data, 1700)
+    assert outcome == ["1700", "1275", "12000", "9000"]
+    assert peak < 600
 
 
 def test_a_face_in_a_photo_of_108_megapixels_is_in_its_place():
