@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from io import TextIOWrapper
 from pathlib import Path
@@ -22,6 +23,8 @@ from typing import Any, NamedTuple, TextIO
 from grouping.errors import FetchError, SourceError
 from grouping.storage.locations import printable, shown_url
 from grouping.storage.regular_files import open_regular_file
+
+MAX_LIST_BYTES = 512 * 2**20  # some millions of addresses
 
 
 class Listed(NamedTuple):
@@ -44,6 +47,8 @@ def read_list(path: Path) -> Iterator[Listed]:
     """
     try:
         with TextIOWrapper(open_regular_file(path), "utf-8-sig", newline="") as file:
+            if os.fstat(file.fileno()).st_size > MAX_LIST_BYTES:
+                raise ValueError(f"it is larger than {MAX_LIST_BYTES // 2**20} MB; split it")
             for number, value in READERS[path.suffix.lower()](file):
                 yield _listed(value, path, number)
     except (OSError, ValueError, csv.Error, RecursionError) as error:

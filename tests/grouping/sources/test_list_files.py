@@ -87,3 +87,11 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path, name):
     os.mkfifo(tmp_path / name)
     with pytest.raises(SourceError, match="pipe"):
         list_sources([tmp_path / name])
+
+
+@pytest.mark.parametrize("name", ["list.txt", "list.csv", "list.json", "list.jsonl"])
+def test_a_list_without_end_is_refused_unread(tmp_path, name):
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(2**40)  # of zeros, which take no room on the disk
+    with pytest.raises(SourceError, match="larger than"):
+        list_sources([tmp_path / name])
