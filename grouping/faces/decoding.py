@@ -161,29 +161,37 @@ def _decode(data: bytes, max_side: int | None, orientation: int | None = None) -
     width, height = image.size
     max_side = _affordable(image.size, max_side)
     _draft(image, max_side)
-    notes: tuple[str, ...] = ()
-    orientation = _orientation(image) if orientation is None else orientation
     # Of a JPEG this is the size that it will be decoded to.
     large = (max_side or max(image.size)) if image.width * image.height > LARGE_PIXELS else None
-    if large and image.format == "HEIF":
-        image = reduced_heif(data, fitted_size(image.size, large))
-    else:
-        try:
-            image.load()
-        except OSError as error:
-            if "truncated" not in str(error):
-                raise
-            image = _salvaged(image, data, max_side)
-            notes = ("the file is truncated; used as far as it goes",)
+    notes: tuple[str, ...] = ()
+    if not (large and image.format == "HEIF"):
+        image, notes = _loaded(image, data, max_side)
         if image.format not in JPEG_FORMATS:
             width, height = image.size  # headers may say something else than what is decoded
-        if large:
-            image = reduced_image(image, fitted_size(image.size, large))
+    if orientation is None:
+        orientation = _orientation(image)  # once loaded: Pillow turns some TIFF files itself
+    if large:
+        size = fitted_size(image.size, large)
+        image = reduced_heif(data, size) if image.format == "HEIF" else reduced_image(image, size)
     image = to_rgb(_upright(image, orientation))
     if orientation >= 5:
         width, height = height, width
     photo = DecodedPhoto(image, width, height, notes)
     return reduce_to(photo, max_side) if max_side else photo
+
+
+def _loaded(
+    image: Image.Image, data: bytes, max_side: int | None
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """Decode all of an image, or what there is of it; with remarks."""
+    try:
+        image.load()
+    except OSError as error:
+        if "truncated" not in str(error):
+            raise
+        salvaged = _salvaged(image, data, max_side)
+        return salvaged, ("the file is truncated; used as far as it goes",)
+    return image, ()
 
 
 def _affordable(size: tuple[int, int], max_side: int | None) -> int | None:

@@ -93,6 +93,13 @@ def test_reduced_jpegs_are_upright_too(orientation):
     assert difference(photo.image, large.resize((120, 80), Image.Resampling.BOX)) < 2
 
 
+@pytest.mark.parametrize("orientation", STORED)
+def test_tiff_files_that_pillow_turns_itself_are_turned_once(orientation):
+    black = picture().convert("1")
+    data = turned_file(orientation, black, "TIFF", compression="group4")
+    assert difference(decode_photo(data).image, black.convert("RGB")) == 0
+
+
 @pytest.mark.parametrize("orientation", [0, 9, 77])
 def test_an_orientation_that_does_not_exist_counts_as_upright(orientation):
     assert (decode_photo(turned_file(orientation)).pixels == np.asarray(picture())).all()
