@@ -33,6 +33,8 @@ def summary(result: GroupingResult, document: Document) -> str:
     lines += _more(len(groups) - LISTED_PEOPLE, "  ...")
     lines += [f"failed     {i['url']!r}: {i['error']}" for i in failed[:LISTED_FAILURES]]
     lines += _more(len(failed) - LISTED_FAILURES, f"failed     see {FAILURES_FILE} for")
+    if result.left_out.files:
+        lines.append(f"left out   {result.left_out}, see {FAILURES_FILE}")
     notes = [*document["corrections"], *document.get("reference_problems", ()), *_unseen(result)]
     lines += [f"note       {warning}" for warning in notes]
     lines += [*_review(document), *_children(document), *_changes(document)]

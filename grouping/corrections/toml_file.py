@@ -63,7 +63,7 @@ from grouping.corrections.entries import FEWEST_FACES, Entry, numbered_reference
 from grouping.corrections.overrides import apply_overrides
 from grouping.errors import CorrectionsError, InputError
 from grouping.records import JOINERS, FaceReference
-from grouping.storage.atomic_files import read_regular_file
+from grouping.storage.regular_files import read_regular_file
 
 VERSION = 1
 REASONS = ("not a face", "stranger")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from grouping.results.album import Album, Face
 from grouping.results.run_result import GroupingResult
 from grouping.results.schema import Document, GroupEntry, KnownEntry
+from grouping.sources.file_kinds import left_out_reason
 from grouping.storage.atomic_files import write_bytes
 from grouping.storage.locations import printable
 from grouping.storage.result_folder import FACES_TABLE, FAILURES_FILE, GROUPS_TABLE, PEOPLE_TABLE
@@ -59,6 +61,8 @@ def write_tables(document: Document, out: Path) -> list[Path]:
 def write_failures(result: GroupingResult, out: Path) -> Path:
     """Write ``failures.csv``: a row for each photo that could not be used, and why.
 
+    Files that were found and are no photos follow, with ``list`` as their stage.
+
     Raises:
         OutputError: it cannot be written.
     """
@@ -67,7 +71,10 @@ def write_failures(result: GroupingResult, out: Path) -> Path:
         for photo, outcome in zip(result.photos, result.outcomes, strict=True)
         if (failure := outcome.failure) is not None
     )
-    return write_bytes(out / FAILURES_FILE, table_bytes(FAILURE_COLUMNS, rows))
+    others = (
+        iter((place, "list", left_out_reason(kind), "no")) for place, kind in result.left_out.files
+    )
+    return write_bytes(out / FAILURES_FILE, table_bytes(FAILURE_COLUMNS, chain(rows, others)))
 
 
 def table_bytes(columns: Sequence[str], rows: Iterable[Iterator[Any]]) -> bytes:

@@ -22,10 +22,11 @@ from pathlib import Path
 from grouping.errors import InputError
 from grouping.records import JOINERS
 from grouping.sources.entries import SourceOptions, photo_at
-from grouping.sources.folders import is_hidden_or_junk, is_photo_name, photos_in_folder
+from grouping.sources.file_kinds import kind_of_file
+from grouping.sources.folders import is_hidden_or_junk, photos_in_folder
 from grouping.sources.photo import LocalPhoto, Photo
-from grouping.storage.atomic_files import read_regular_file
 from grouping.storage.locations import printable
+from grouping.storage.regular_files import read_regular_file
 
 MOST_BYTES = 64 * 2**20  # of a table
 MOST_PHOTOS = 200_000  # of all people; a list is no album
@@ -87,9 +88,13 @@ def _in_folder(folder: Path, options: SourceOptions) -> Iterator[ReferencePerson
             )
             if found := tuple(photos):
                 yield ReferencePerson(_name(entry.name, printable(entry)), None, found)
-        elif is_photo_name(entry.name) and entry.is_file():
+        elif _is_photo(entry):
             photo = LocalPhoto.at(entry, max_bytes=options.max_bytes)
             yield ReferencePerson(_name(entry.stem, printable(entry)), None, (photo,))
+
+
+def _is_photo(entry: Path) -> bool:
+    return not entry.name.startswith(".") and entry.is_file() and kind_of_file(entry) == "photo"
 
 
 def _in_table(table: Path, options: SourceOptions) -> Iterator[ReferencePerson]:

@@ -19,7 +19,7 @@ from grouping.results.schema import (
     KnownEntry,
     SuggestionEntry,
 )
-from grouping.storage.atomic_files import read_regular_file
+from grouping.storage.regular_files import read_regular_file
 from grouping.version import __version__
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def build_document(result: GroupingResult, previous: Mapping[str, Any] | None = 
         "settings": settings,
         "groups": [{**group, "face_list": []} for group in groups],
         "images": images,
+        "left_out": result.left_out.counts,
         "merge_suggestions": suggestions,
         "changes": None if previous is None else asdict(changes),
         "corrections": list(result.corrections.warnings) if result.corrections else [],

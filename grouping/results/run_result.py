@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from grouping.config import GroupingConfig
 from grouping.records import FaceSet, Int64, PhotoFaces, UInt8
+from grouping.sources.file_kinds import LeftOut
 from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class GroupingResult:
         known: people known beforehand; ``grouping.person`` says which groups they are.
         attributes: what faces seem to be; None where nobody asked.
         people_attributes: what each person seems to be, by group; empty where nobody asked.
+        left_out: files found beside the photos that are none.
     """
 
     photos: tuple[Photo, ...]
@@ -55,3 +57,4 @@ class GroupingResult:
     known: KnownPeople | None = None
     attributes: AttributesOfRun | None = None
     people_attributes: tuple[PersonAttributes, ...] = ()
+    left_out: LeftOut = field(default_factory=LeftOut)

@@ -269,6 +269,8 @@ class Document(TypedDict):
         model: see :class:`grouping.faces.embedding.ModelInfo`.
         settings: of the run, with the ``threshold`` used and, where there was one, the
             ``calibration``.
+        left_out: how many files of the sources are no photos, by kind (``{"video": 3}``). Absent
+            in documents of version 0.1.0; ``failures.csv`` names the files.
         merge_suggestions: for a person to decide.
         changes: see :class:`grouping.results.person_ids.Changes`; None for a first run.
         corrections: one line for each correction that was not found again.
@@ -285,6 +287,7 @@ class Document(TypedDict):
     settings: dict[str, Any]
     groups: list[GroupEntry]
     images: list[ImageEntry]
+    left_out: NotRequired[dict[str, int]]
     merge_suggestions: list[SuggestionEntry]
     changes: dict[str, Any] | None
     corrections: list[str]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import stat
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,7 +17,7 @@ from pathlib import Path
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from grouping.errors import InputError, OutputError
+from grouping.errors import OutputError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -142,24 +141,6 @@ def remove_leftovers(*folders: Path) -> None:
             if found and not is_running(int(found[1])):
                 with suppress(OSError):
                     path.unlink()
-
-
-def read_regular_file(path: Path, most_bytes: int) -> bytes:
-    """Return the bytes of a file that is a file: no pipe, no device, not too large.
-
-    Raises:
-        OSError: it cannot be read.
-        InputError: it is something else, or larger.
-    """
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise InputError(f"{path} is not a file")
-    with open(handle, "rb") as file:
-        data = file.read(most_bytes + 1)
-    if len(data) > most_bytes:
-        raise InputError(f"{path} is larger than {most_bytes / 1e6:g} MB; it is something else")
-    return data
 
 
 def is_running(process: int) -> bool:

@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from grouping.storage.cache import Cache
+from tests.helpers.files import png_bomb
 from tests.helpers.paths import PHOTOS, ROOT
 
 BUNDLED = ROOT / "checkpoint" / "mobilefacenet_arcface_512.pth"
@@ -47,7 +48,7 @@ def sample_run(tmp_path_factory):
     (album / "text.png").write_text("not a picture")
     (album / "cut.jpg").write_bytes((PHOTOS / "president_biden.jpg").read_bytes()[:60])
     Image.new("RGB", (1, 1)).save(album / "one pixel.png")
-    Image.new("1", (10_001, 10_001)).save(album / "huge.png")
+    (album / "huge.png").write_bytes(png_bomb(60_000))
     out = tmp_path_factory.mktemp("out") / "result"
     process = run(album, "--out", out, "--max-failures", 50)
     return process, out, json.loads((out / "groups.json").read_text())

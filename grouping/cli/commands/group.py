@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ from grouping.corrections.toml_file import load_all_corrections
 from grouping.pipeline import GroupingPipeline
 from grouping.results.document import read_document
 from grouping.results.person_ids import check_previous
+from grouping.sources.file_kinds import LeftOut
 from grouping.sources.listing import list_sources
 from grouping.storage.cache import Cache
 from grouping.storage.destinations import Destination, open_destination
@@ -87,7 +89,8 @@ def run_group(arguments: argparse.Namespace) -> None:
         previous = _previous(arguments, destination)
         entries = _corrections(arguments, destination)
         listed = partial(list_sources, arguments.sources, out=arguments.out, options=options)
-        photos = listed()
+        left_out = LeftOut()
+        photos = listed(left_out=left_out)
         cache = stack.enter_context(_open_cache(arguments, destination))
         with stoppable() as stop:
             pipeline = GroupingPipeline(config, cache=cache, stop=stop)
@@ -102,6 +105,7 @@ def run_group(arguments: argparse.Namespace) -> None:
                     known=known,
                     on_stage=stages,
                 )
+        result = replace(result, left_out=left_out)
         outputs = output_options_from(arguments)
         document, problems = write_results(result, destination.folder, outputs, previous)
         destination.publish()

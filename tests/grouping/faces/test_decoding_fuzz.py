@@ -6,9 +6,15 @@ from hypothesis import strategies as st
 
 from grouping.errors import DecodeError
 from grouping.faces.decoding import decode_photo, photo_size
-from tests.helpers.files import colour_files, grey_files
+from tests.helpers.files import colour_files, grey_files, picture
+from tests.helpers.raw_files import dng, maker_file
 
-FILES = {**colour_files(), **grey_files()}
+RAW = {
+    "dng": dng(picture(), preview=picture()),
+    "dng without preview": dng(picture()),
+    **{kind: maker_file(kind, picture()) for kind in ("cr2", "cr3", "raf")},
+}
+FILES = {**colour_files(), **grey_files(), **RAW}
 CASES = 200
 MANY_CASES = 5000
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]

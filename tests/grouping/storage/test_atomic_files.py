@@ -5,10 +5,9 @@ import stat
 
 import pytest
 
-from grouping.errors import InputError, OutputError
+from grouping.errors import OutputError
 from grouping.storage.atomic_files import (
     make_folder,
-    read_regular_file,
     share_results,
     write_bytes,
 )
@@ -57,15 +56,3 @@ def test_an_error_leaves_the_earlier_file_and_nothing_else(tmp_path):
     with pytest.raises(OutputError, match="cannot write"):
         write_bytes(tmp_path / "a", b"face")
     assert os.listdir(tmp_path) == ["a"]
-
-
-def test_only_files_are_read(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "large").write_bytes(b"12345")
-    assert read_regular_file(tmp_path / "large", 5) == b"12345"
-    with pytest.raises(InputError, match="not a file"):
-        read_regular_file(tmp_path / "pipe", 5)
-    with pytest.raises(InputError, match="not a file"):
-        read_regular_file(tmp_path, 5)
-    with pytest.raises(InputError, match="larger"):
-        read_regular_file(tmp_path / "large", 4)
