@@ -11,6 +11,7 @@ import numpy as np
 from grouping.config import AUTO, GroupingConfig
 from grouping.execution.collector import OnPhoto, PhotoCollector
 from grouping.execution.face_models import FaceModels, shared_models
+from grouping.execution.known_results import HoldBack
 from grouping.execution.outcomes import crops_of, faces_of
 from grouping.records import FaceSet, Int64, PhotoFaces
 from grouping.results.run_result import GroupingResult
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from grouping.people.calibration import Calibration
     from grouping.people.copies import Pictures
     from grouping.people.group_faces import GroupingRules
+    from grouping.people.opt_out import OptOut
+    from grouping.results.left_out import LeftOut
     from grouping.storage.cache import Cache
 
 
@@ -54,6 +57,7 @@ class GroupingPipeline:
         keep_crops: bool = False,
         on_photo: OnPhoto | None = None,
         corrections: Sequence[Entry] = (),
+        opt_out: OptOut | None = None,
     ) -> GroupingResult:
         """Analyse photos and group their faces.
 
@@ -62,23 +66,107 @@ class GroupingPipeline:
             keep_crops: keep the aligned crops (38 kB a face).
             on_photo: called as each photo is done, in no particular order.
             corrections: what a person knows better, see :mod:`grouping.corrections.toml_file`.
+            opt_out: people whose faces are left out, of the result and of the cache.
 
         Raises:
             ModelError: a checkpoint or device cannot be used.
+            CacheError: another run uses the cache while somebody has to be taken out of it.
             CorrectionsError: corrections contradict each other.
             Interrupted: ``stop`` was set.
         """
         collector = PhotoCollector(
-            self.models, self.cache, stop=self.stop, keep_crops=keep_crops, on_photo=on_photo
+            self.models,
+            self.cache,
+            stop=self.stop,
+            keep_crops=keep_crops,
+            on_photo=on_photo,
+            hold_back=None if opt_out is None else self.may_be_of(opt_out),
         )
         collector.collect(photos, self.config.workers)
-        return self._grouped(tuple(collector.photos), collector.results, corrections)
+        taken, outcomes = tuple(collector.photos), collector.results
+        left_out = None
+        if opt_out is not None:
+            whole = self._grouped(taken, outcomes, corrections)
+            outcomes, left_out = self._left_out(whole, opt_out)
+            if self.cache is not None:
+                self.leave_out_of(self.cache, outcomes, left_out, opt_out, store=True)
+        return self._grouped(taken, outcomes, corrections, left_out)
+
+    def may_be_of(self, opt_out: OptOut) -> HoldBack:
+        """Return what says whether a result holds a face that may be of one of these people."""
+        from grouping.people.opt_out import DOUBTFUL_UNKNOWN, doubtful_similarity
+        from grouping.similarity.impostors import Impostors
+
+        threshold = self.models.default_threshold
+        lowest = (
+            DOUBTFUL_UNKNOWN
+            if threshold is None
+            else doubtful_similarity(Impostors.of_threshold(threshold))
+        )
+        return lambda result: bool(
+            len(result.faces) and opt_out.similarity(result.faces.embeddings).max() >= lowest
+        )
+
+    def leave_out_of(
+        self,
+        cache: Cache,
+        outcomes: Sequence[PhotoFaces],
+        left_out: LeftOut,
+        opt_out: OptOut,
+        *,
+        store: bool = False,
+    ) -> None:
+        """Take people who opted out of a cache.
+
+        Args:
+            cache: of this run or of an earlier one.
+            outcomes: what the photos gave, but for those people.
+            left_out: who was left out.
+            opt_out: the people.
+            store: keep results there that had to wait until it was known whose faces they hold.
+
+        Raises:
+            CacheError: another run uses the cache.
+        """
+        from grouping.execution.opted_out import leave_out_of_cache, store_held_back
+
+        known = self.models, outcomes, left_out.contents, self.may_be_of(opt_out)
+        if store:
+            store_held_back(cache, *known)
+        leave_out_of_cache(cache, *known)
+
+    def _left_out(
+        self, result: GroupingResult, opt_out: OptOut
+    ) -> tuple[tuple[PhotoFaces, ...], LeftOut]:
+        """Return what the photos gave without those people, from a grouping with them."""
+        from grouping.people.copies import faces_of_originals
+        from grouping.people.opt_out import opted_out_faces
+        from grouping.results.left_out import leave_out
+        from grouping.similarity.impostors import Impostors
+
+        faces, told = result.faces, result.corrections
+        pictures = pictures_of(result.photos, result.outcomes, faces)
+        same_as = faces_of_originals(pictures, result.copy_of)
+        copies = np.flatnonzero(same_as >= 0)
+        linked = [np.stack([copies, same_as[copies]], axis=1)]
+        if told is not None:
+            linked.append(told.constraints.must_link)
+        right = self.models.default_threshold or result.threshold
+        found = opted_out_faces(
+            faces,
+            result.grouping.labels,
+            opt_out,
+            Impostors.of_threshold(right),
+            np.concatenate(linked),
+        )
+        return leave_out(result.outcomes, faces, found)
 
     def _grouped(
         self,
         photos: tuple[Photo, ...],
         outcomes: tuple[PhotoFaces, ...],
         entries: Sequence[Entry],
+        left_out: LeftOut | None = None,
     ) -> GroupingResult:
         """Group the faces of all photos, in the light of what a person corrected."""
         from grouping.corrections.apply import apply_corrections
@@ -86,9 +174,9 @@ class GroupingPipeline:
         from grouping.people.group_faces import group_faces
 
         faces = faces_of(outcomes)
-        corrections = (
-            apply_corrections(entries, faces, [o.sha256 for o in outcomes]) if entries else None
-        )
+        contents = [outcome.sha256 for outcome in outcomes]
+        gone = None if left_out is None else left_out.holds
+        corrections = apply_corrections(entries, faces, contents, gone) if entries else None
         pictures = pictures_of(photos, outcomes, faces)
         copy_of = find_copies(pictures)
         picture = picture_of_faces(faces.photo_index, copy_of)
@@ -111,6 +199,7 @@ class GroupingPipeline:
             config=self.config,
             calibration=calibration,
             corrections=corrections,
+            left_out=left_out,
         )
 
     def _rules(self, threshold: float, calibrated: bool) -> GroupingRules:

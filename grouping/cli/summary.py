@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grouping.cli.logs import terminal_line
-from grouping.storage.result_folder import FAILURES_FILE, GROUPS_FILE, PAGE_FILE
+from grouping.storage.result_folder import (
+    FAILURES_FILE,
+    GROUPS_FILE,
+    OPT_OUT_TABLE,
+    PAGE_FILE,
+)
 
 if TYPE_CHECKING:
     from grouping.results.run_result import GroupingResult
@@ -32,6 +37,7 @@ def summary(result: GroupingResult, document: Document) -> str:
     lines += _more(len(groups) - LISTED_PEOPLE, "  ...")
     lines += [f"failed     {i['url']!r}: {i['error']}" for i in failed[:LISTED_FAILURES]]
     lines += _more(len(failed) - LISTED_FAILURES, f"failed     see {FAILURES_FILE} for")
+    lines += _left_out(result)
     lines += [f"note       {warning}" for warning in document["corrections"]]
     return "\n".join(map(terminal_line, [*lines, *_review(document), *_changes(document)]))
 
@@ -46,6 +52,16 @@ def _person(group: GroupEntry) -> str:
 
 def _more(count: int, what: str) -> list[str]:
     return [f"{what} {count} more"] if count > 0 else []
+
+
+def _left_out(result: GroupingResult) -> list[str]:
+    if result.left_out is None:
+        return []
+    photos, lines = len(result.left_out.boxes_of), len(result.left_out.borderline)
+    return [
+        f"opt-out    {len(result.left_out.photo)} faces left out of {photos} photos, {lines} "
+        f"borderline {'face' if lines == 1 else 'faces'} to look at: see {OPT_OUT_TABLE}"
+    ]
 
 
 def _review(document: Document) -> list[str]:

@@ -8,12 +8,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from grouping.results.album import Album, Face
+from grouping.results.left_out import LeftOut
 from grouping.results.run_result import GroupingResult
 from grouping.results.schema import Document, GroupEntry
 from grouping.storage.atomic_files import write_bytes
 from grouping.storage.locations import printable
-from grouping.storage.result_folder import FACES_TABLE, FAILURES_FILE, GROUPS_TABLE
+from grouping.storage.result_folder import (
+    FACES_TABLE,
+    FAILURES_FILE,
+    GROUPS_TABLE,
+    OPT_OUT_TABLE,
+)
 
 FACE_COLUMNS = (
     *("face_idx", "photo_id", "photo_url", "group_idx", "group_id", "name", "similarity"),
@@ -24,6 +32,7 @@ GROUP_COLUMNS = (
     *("group_idx", "group_id", "name", "photos", "pictures", "faces", "cohesion", "purity"),
     *("representative_face_idx", "representative_photo_id"),
 )
+OPT_OUT_COLUMNS = ("photo_id", "photo_url", "certainty", "similarity", "face_idx")
 FAILURE_COLUMNS = ("photo", "stage", "reason", "retry_may_help")
 # A spreadsheet takes a cell that begins with one of these for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -59,6 +68,35 @@ def write_failures(result: GroupingResult, out: Path) -> Path:
         if (failure := outcome.failure) is not None
     )
     return write_bytes(out / FAILURES_FILE, table_bytes(FAILURE_COLUMNS, rows))
+
+
+def write_opt_out(result: GroupingResult, left_out: LeftOut, out: Path) -> Path:
+    """Write ``opt_out.csv``: the photos that show people who opted out, and those that may.
+
+    It says no more of a face that was left out than how sure that is: a row a photo. A borderline
+    face is one of the album, and has its number there.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    rows = [*_sure_rows(result, left_out), *_borderline_rows(result, left_out)]
+    return write_bytes(out / OPT_OUT_TABLE, table_bytes(OPT_OUT_COLUMNS, map(iter, rows)))
+
+
+def _sure_rows(result: GroupingResult, left_out: LeftOut) -> Iterator[tuple[Any, ...]]:
+    """Yield the values of ``OPT_OUT_COLUMNS`` in the order of the photos."""
+    for place in left_out.boxes_of:
+        photo, similarity = result.photos[place], left_out.similarity[left_out.photo == place]
+        yield str(photo.id), photo.location, "sure", round(float(similarity.max()), 4), None
+
+
+def _borderline_rows(result: GroupingResult, left_out: LeftOut) -> Iterator[tuple[Any, ...]]:
+    """Yield the values of ``OPT_OUT_COLUMNS``, the most similar first."""
+    for row in np.argsort(-left_out.borderline_similarity, kind="stable").tolist():
+        face = int(left_out.borderline[row])
+        photo = result.photos[result.faces.photo_index[face]]
+        similarity = round(float(left_out.borderline_similarity[row]), 4)
+        yield str(photo.id), photo.location, "borderline", similarity, face
 
 
 def table_bytes(columns: Sequence[str], rows: Iterable[Iterator[Any]]) -> bytes:

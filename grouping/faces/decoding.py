@@ -110,6 +110,16 @@ def photo_size(data: bytes) -> tuple[int, int]:
         return _opened(data).size
 
 
+def opened_photo(data: bytes) -> Image.Image:
+    """Return a photo of which no more than the header is read, as it is stored: not turned upright.
+
+    Raises:
+        DecodeError: as :func:`decode_photo`.
+    """
+    with _damage_reported():
+        return _opened(data)
+
+
 def stored_orientation(data: bytes) -> int:
     """Exif orientation 1..8 of a photo's bytes; 1 where there is none or it cannot be read."""
     try:

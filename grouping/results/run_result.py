@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from grouping.faces.embedding import ModelInfo
     from grouping.people.calibration import Calibration
     from grouping.people.group_faces import Grouping
+    from grouping.results.left_out import LeftOut
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,7 @@ class GroupingResult:
         config: the settings.
         calibration: where the threshold comes from, if it was calibrated on this album.
         corrections: what a person corrected, found again among these faces.
+        left_out: who opted out, where anybody was asked for.
     """
 
     photos: tuple[Photo, ...]
@@ -46,3 +48,4 @@ class GroupingResult:
     config: GroupingConfig
     calibration: Calibration | None = None
     corrections: AppliedCorrections | None = None
+    left_out: LeftOut | None = None

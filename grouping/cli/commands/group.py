@@ -12,6 +12,12 @@ from typing import Any
 from grouping.cli.command import Command
 from grouping.cli.interruption import stoppable
 from grouping.cli.logs import note
+from grouping.cli.opting_out import (
+    add_opt_out_options,
+    check_opt_out,
+    clear_other_cache,
+    read_opt_out,
+)
 from grouping.cli.options import (
     VERSION,
     add_common,
@@ -62,6 +68,7 @@ def add_group_options(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_detection(parser)
     _add_people(parser)
+    add_opt_out_options(parser)
     add_results(parser)
     add_sources(parser)
     _add_cache(parser)
@@ -78,6 +85,7 @@ def run_group(arguments: argparse.Namespace) -> None:
     with ExitStack() as stack:
         destination = stack.enter_context(open_destination(arguments.out, options.s3))
         destination.recall(GROUPS_FILE, CORRECTIONS_FILE)
+        check_opt_out(arguments, destination)
         previous = _previous(arguments, destination)
         entries = _corrections(arguments, destination)
         listed = partial(list_sources, arguments.sources, out=arguments.out, options=options)
@@ -86,9 +94,13 @@ def run_group(arguments: argparse.Namespace) -> None:
         with stoppable() as stop:
             pipeline = GroupingPipeline(config, cache=cache, stop=stop)
             pipeline.models.check()
+            opt_out = read_opt_out(arguments, pipeline, options)
             note("start", out=destination.location)
             with PhotoProgress(listed) as progress:
-                result = pipeline.run(photos, on_photo=progress, corrections=entries)
+                result = pipeline.run(
+                    photos, on_photo=progress, corrections=entries, opt_out=opt_out
+                )
+            clear_other_cache(pipeline, result, opt_out, destination.folder)
         outputs = output_options_from(arguments)
         document, problems = write_results(result, destination.folder, outputs, previous)
         destination.publish()
