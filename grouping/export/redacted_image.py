@@ -21,7 +21,7 @@ from grouping.export.redacted_metadata import (
 )
 from grouping.export.xmp_sidecars import stored_area
 from grouping.faces.covering import Area, areas_around, cover
-from grouping.faces.decoding import DECODER_ERRORS, decode_photo, opened_photo, stored_orientation
+from grouping.faces.decoding import DECODER_ERRORS, decode_photo, opened_photo, orientation_of
 from grouping.records import Float32
 
 XMP_TAG = 700  # of TIFF
@@ -43,16 +43,17 @@ def redacted(data: bytes, boxes: Float32) -> tuple[bytes, str, str]:
     Raises:
         DecodeError: the photo cannot be read.
     """
-    image, orientation = opened_photo(data), stored_orientation(data)
+    image = opened_photo(data)
     try:
-        return *_redacted(image, orientation, boxes), ""
+        return *_redacted(image, boxes), ""
     except DECODER_ERRORS:
         return _from_pixels(data, boxes)
 
 
-def _redacted(image: Image.Image, orientation: int, boxes: Float32) -> Saved:
+def _redacted(image: Image.Image, boxes: Float32) -> Saved:
     """Return the bytes and the suffix to be added."""
-    image.load()
+    image.load()  # which turns some formats upright, and says so
+    orientation = orientation_of(image)
     w, h = image.size
     width, height = (w, h) if orientation < 5 else (h, w)
     upright = [
@@ -139,7 +140,7 @@ def _save_tiff(image: Image.Image, metadata: dict[str, Any], names: frozenset[st
     plain = image.copy()  # without the tags of the file, which are given anew
     if "xmp" in metadata:
         metadata["tiffinfo"] = {XMP_TAG: metadata.pop("xmp")}
-    return _encoded(plain, "TIFF", compression="tiff_lzw", **metadata)
+    return _encoded(plain, "TIFF", **metadata)  # libtiff, which packs, writes no part of Exif
 
 
 def _save_heif(image: Image.Image, metadata: dict[str, Any], names: frozenset[str]) -> bytes:

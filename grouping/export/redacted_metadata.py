@@ -16,6 +16,12 @@ from PIL import ExifTags, Image
 
 from grouping.faces.covering import Area
 
+# How TIFF stores the pixels, which is told anew.
+_STORAGE_TAGS = frozenset(
+    {254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320}
+    | {*range(322, 326), 332, 333, 334, 336, 338, 339, 340, 341, 347, *range(512, 522)}
+    | {529, 530, 532}
+)
 # Exif tags that hold pictures, or private data in which pictures hide; and XMP and Photoshop's
 # resources of TIFF, which are cleaned on their own.
 _PICTURE_TAGS = (0x0201, 0x0202, 0x014A, 0x02BC, 0x8649, 0x501B, 0x927C, 0xC4A5, 0x83BB)
@@ -26,16 +32,18 @@ OVERLAP = 0.3  # of the smaller of a region and a covered area
 _IPTC = 0x0404  # Photoshop's resource that holds IPTC
 _KEYWORD = b"\x1c\x02\x19"
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+_PICTURES = ("{http://ns.adobe.com/xap/1.0/}Thumbnails",)
 _NAMES = ("Name", "PersonDisplayName", "RegionName")
 Regions = tuple[Area, ...]
 
 
 def without_pictures(exif: Image.Exif) -> bytes:
     """Return Exif data without its thumbnail and without values in which pictures hide."""
-    for tags in (exif, exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)):
+    parts = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+    for tags in (exif, *(exif.get_ifd(part) for part in parts if part in exif)):
         for tag, value in [*tags.items()]:
             long = isinstance(value, bytes | str) and len(value) > LONGEST_VALUE
-            if tag in _PICTURE_TAGS or long:
+            if tag in _STORAGE_TAGS or tag in _PICTURE_TAGS or long:
                 del tags[tag]
     return exif.tobytes()
 
@@ -152,7 +160,7 @@ def _remove_pictures_and_names(root: ElementTree.Element, names: frozenset[str])
             text = (item.text or "").strip()
             last = text.replace("|", "/").rpartition("/")[2]
             named = item.tag == f"{_RDF}li" and {text, last} & names
-            if named or _is_picture(text):
+            if named or item.tag in _PICTURES or _is_picture(text):
                 parent.remove(item)
 
 

@@ -123,7 +123,7 @@ def opened_photo(data: bytes) -> Image.Image:
 def stored_orientation(data: bytes) -> int:
     """Exif orientation 1..8 of a photo's bytes; 1 where there is none or it cannot be read."""
     try:
-        return _orientation(_opened(data))
+        return orientation_of(_opened(data))
     except (DecodeError, *DECODER_ERRORS):
         return 1
 
@@ -183,7 +183,7 @@ def _decode(data: bytes, max_side: int | None) -> DecodedPhoto:
             raise
         image = _salvaged(image, data, max_side)
         notes = ("the file is truncated; used as far as it goes",)
-    if _orientation(image) >= 5:
+    if orientation_of(image) >= 5:
         width, height = height, width
     photo = DecodedPhoto(_to_rgb(_upright(image)), width, height, notes)
     return reduce_to(photo, max_side) if max_side else photo
@@ -210,8 +210,8 @@ def _salvaged(image: Image.Image, data: bytes, max_side: int | None) -> Image.Im
     return image
 
 
-def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1..8; anything unreadable or out of range counts as upright."""
+def orientation_of(image: Image.Image) -> int:
+    """Return the Exif orientation, 1..8; what cannot be read or is out of range is upright."""
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
     except DECODER_ERRORS:
@@ -230,7 +230,7 @@ def _upright(image: Image.Image) -> Image.Image:
         7: (transpose.TRANSVERSE,),
         8: (transpose.ROTATE_90,),
     }
-    for step in steps.get(_orientation(image), ()):
+    for step in steps.get(orientation_of(image), ()):
         image = image.transpose(step)
     return image
 
