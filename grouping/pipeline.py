@@ -19,11 +19,14 @@ from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
     from grouping.clustering.constraints import Constraints
+    from grouping.corrections.apply import AppliedCorrections
     from grouping.corrections.entries import Entry
     from grouping.people.calibration import Calibration
     from grouping.people.copies import Pictures
-    from grouping.people.group_faces import GroupingRules
+    from grouping.people.known_people import KnownFaces
     from grouping.people.opt_out import OptOut
+    from grouping.people.rules import GroupingRules
+    from grouping.references.known_people import KnownPeople
     from grouping.results.left_out import LeftOut
     from grouping.storage.cache import Cache
 
@@ -57,6 +60,7 @@ class GroupingPipeline:
         keep_crops: bool = False,
         on_photo: OnPhoto | None = None,
         corrections: Sequence[Entry] = (),
+        known: KnownPeople | None = None,
         opt_out: OptOut | None = None,
     ) -> GroupingResult:
         """Analyse photos and group their faces.
@@ -66,6 +70,7 @@ class GroupingPipeline:
             keep_crops: keep the aligned crops (38 kB a face).
             on_photo: called as each photo is done, in no particular order.
             corrections: what a person knows better, see :mod:`grouping.corrections.toml_file`.
+            known: people known beforehand, see :mod:`grouping.references.known_people`.
             opt_out: people whose faces are left out, of the result and of the cache.
 
         Raises:
@@ -86,11 +91,11 @@ class GroupingPipeline:
         taken, outcomes = tuple(collector.photos), collector.results
         left_out = None
         if opt_out is not None:
-            whole = self._grouped(taken, outcomes, corrections)
+            whole = self._grouped(taken, outcomes, corrections, None)
             outcomes, left_out = self._left_out(whole, opt_out)
             if self.cache is not None:
                 self.leave_out_of(self.cache, outcomes, left_out, opt_out, store=True)
-        return self._grouped(taken, outcomes, corrections, left_out)
+        return self._grouped(taken, outcomes, corrections, known, left_out)
 
     def may_be_of(self, opt_out: OptOut) -> HoldBack:
         """Return what says whether a result holds a face that may be of one of these people."""
@@ -166,6 +171,7 @@ class GroupingPipeline:
         photos: tuple[Photo, ...],
         outcomes: tuple[PhotoFaces, ...],
         entries: Sequence[Entry],
+        known: KnownPeople | None,
         left_out: LeftOut | None = None,
     ) -> GroupingResult:
         """Group the faces of all photos, in the light of what a person corrected."""
@@ -184,9 +190,9 @@ class GroupingPipeline:
         constraints = corrections.constraints if corrections else None
         calibration = self._calibration(faces, constraints, picture, same_as)
         threshold = self._threshold(calibration)
-        grouping = group_faces(
-            faces, self._rules(threshold, calibration is not None), constraints, picture, same_as
-        )
+        rules = self._rules(threshold, calibration is not None)
+        references = None if known is None else known_faces(known, corrections, len(faces))
+        grouping = group_faces(faces, rules, constraints, picture, same_as, references)
         return GroupingResult(
             photos=photos,
             outcomes=outcomes,
@@ -199,12 +205,13 @@ class GroupingPipeline:
             config=self.config,
             calibration=calibration,
             corrections=corrections,
+            known=known,
             left_out=left_out,
         )
 
     def _rules(self, threshold: float, calibrated: bool) -> GroupingRules:
         """Return the settings that concern people; the threshold may come from the album."""
-        from grouping.people.group_faces import GroupingRules
+        from grouping.people.rules import GroupingRules
 
         return GroupingRules(
             method=self.config.cluster,
@@ -238,6 +245,25 @@ class GroupingPipeline:
         threshold = calibration.threshold if calibration else self.models.default_threshold
         assert threshold is not None  # a network of which nothing is known is calibrated
         return threshold
+
+
+def known_faces(
+    known: KnownPeople, corrections: AppliedCorrections | None, count: int
+) -> KnownFaces:
+    """Return what grouping takes of people known beforehand: faces, and who has been named here.
+
+    Args:
+        known: r references.
+        corrections: names given in this album; they win.
+        count: faces of the album.
+    """
+    from grouping.people.known_people import KnownFaces
+
+    number = {name: place for place, name in enumerate(known.names)}
+    named = np.full(count, -1)
+    for face, name in sorted(corrections.names.items()) if corrections else ():
+        named[face] = number.setdefault(name, len(number))
+    return KnownFaces(known.person, known.faces, named)
 
 
 def pictures_of(

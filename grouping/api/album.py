@@ -11,6 +11,7 @@ from grouping.corrections.toml_file import load_corrections
 from grouping.errors import InputError
 from grouping.pipeline import GroupingPipeline
 from grouping.records import UInt8
+from grouping.references.known_people import load_known_people
 from grouping.results.person_ids import check_previous
 from grouping.results.response import build_response
 from grouping.results.schema import GroupEntry
@@ -27,6 +28,7 @@ def face_recognition(
     config: GroupingConfig | None = None,
     options: SourceOptions | None = None,
     corrections: Path | str | None = None,
+    people: Path | str | None = None,
     previous: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> tuple[list[GroupEntry], list[dict[str, Any]]]:
@@ -44,6 +46,8 @@ def face_recognition(
         config: settings of the run.
         options: limits of the fetching.
         corrections: a file of corrections, see :mod:`grouping.corrections.toml_file`.
+        people: those known beforehand: a folder with a sub-folder or a photo a person, a ``.csv``
+            file, or earlier results; see :mod:`grouping.references.known_people`.
         previous: the parsed ``groups.json`` of an earlier run; people who are still there keep
             their ``group_id`` and name.
         **settings: single fields of :class:`grouping.config.GroupingConfig`, by name.
@@ -72,7 +76,9 @@ def face_recognition(
         return [], []
     known = load_corrections(Path(corrections)) if corrections else ()
     keep = crops or crops_folder is not None
-    result = GroupingPipeline(config).run(photos, keep_crops=keep, corrections=known)
+    pipeline = GroupingPipeline(config)
+    references = None if people is None else load_known_people(people, pipeline.models, options)
+    result = pipeline.run(photos, keep_crops=keep, corrections=known, known=references)
     groups, images, _ = build_response(result, entries, previous)
     if crops_folder is not None and result.crops is not None:
         paths = _save_crops(result.crops, Path(crops_folder))

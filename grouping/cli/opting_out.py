@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grouping.cli.logs import note
+from grouping.cli.progress import PhotoProgress
 from grouping.errors import ConfigError
 from grouping.sources.entries import SourceOptions
 from grouping.storage.cache import Cache
@@ -17,7 +18,10 @@ from grouping.storage.result_folder import CACHE_FILE, GROUPS_FILE
 if TYPE_CHECKING:
     from grouping.people.opt_out import OptOut
     from grouping.pipeline import GroupingPipeline
+    from grouping.references.known_people import KnownPeople
     from grouping.results.run_result import GroupingResult
+
+DEFAULT_THRESHOLD = 0.4  # of a network of which nothing is known yet
 
 
 def add_opt_out_options(parser: argparse.ArgumentParser) -> None:
@@ -68,22 +72,33 @@ def _check_outside(folder: Path, sources: list[str]) -> None:
 
 
 def read_opt_out(
-    arguments: argparse.Namespace, pipeline: GroupingPipeline, options: SourceOptions
+    arguments: argparse.Namespace,
+    pipeline: GroupingPipeline,
+    options: SourceOptions,
+    known: KnownPeople | None,
 ) -> OptOut | None:
     """Read the references of people who want to be left out; None where nobody does.
 
     Raises:
-        InputError: they cannot be read, or somebody cannot be left out for want of a usable photo.
+        InputError: they cannot be read, somebody cannot be left out for want of a usable photo, or
+            is among the people known beforehand too.
     """
     if arguments.opt_out is None:
         return None
-    from grouping.references.opt_out import load_opt_out
+    from grouping.references.opt_out import check_apart, load_opt_out, references_of
+    from grouping.similarity.impostors import Impostors
 
-    workers = pipeline.config.workers
-    opt_out, problems = load_opt_out(arguments.opt_out, pipeline.models, options, workers=workers)
-    for problem in problems:
+    models, workers = pipeline.models, pipeline.config.workers
+    with PhotoProgress(None, "references") as progress:
+        people = load_opt_out(
+            arguments.opt_out, models, options, workers=workers, on_photo=progress
+        )
+    for problem in people.problems:
         note("opt-out", problem=problem)
-    return opt_out
+    if known is not None:
+        threshold = models.default_threshold or DEFAULT_THRESHOLD
+        check_apart(known, people, Impostors.of_threshold(threshold))
+    return references_of(people)
 
 
 def clear_other_cache(

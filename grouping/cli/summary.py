@@ -10,6 +10,7 @@ from grouping.storage.result_folder import (
     GROUPS_FILE,
     OPT_OUT_TABLE,
     PAGE_FILE,
+    PEOPLE_TABLE,
 )
 
 if TYPE_CHECKING:
@@ -33,12 +34,13 @@ def summary(result: GroupingResult, document: Document) -> str:
         f"faces      {len(result.faces)} ({int((result.grouping.labels >= 0).sum())} in groups)",
         f"people     {len(groups)}",
     ]
-    lines += [_person(group) for group in groups[:LISTED_PEOPLE]]
+    lines += [*_known(document), *(_person(group) for group in groups[:LISTED_PEOPLE])]
     lines += _more(len(groups) - LISTED_PEOPLE, "  ...")
     lines += [f"failed     {i['url']!r}: {i['error']}" for i in failed[:LISTED_FAILURES]]
     lines += _more(len(failed) - LISTED_FAILURES, f"failed     see {FAILURES_FILE} for")
     lines += _left_out(result)
-    lines += [f"note       {warning}" for warning in document["corrections"]]
+    notes = [*document["corrections"], *document.get("reference_problems", ())]
+    lines += [f"note       {warning}" for warning in notes]
     return "\n".join(map(terminal_line, [*lines, *_review(document), *_changes(document)]))
 
 
@@ -48,6 +50,23 @@ def _person(group: GroupEntry) -> str:
         f"  {name:<12} {len(group['image_ids']):5d} photos {len(group['face2_idx_list']):5d} faces"
         f"  cohesion {group['cohesion']:.2f}"
     )
+
+
+def _known(document: Document) -> list[str]:
+    """Who of those known beforehand was found, and who was not."""
+    if (known := document.get("known_people")) is None:
+        return []
+    missing = [person["name"] for person in known if person["group_idx"] < 0]
+    unclaimed = sum(group["name"] is None for group in document["groups"])
+    lines = [
+        f"known      {len(known) - len(missing)} of {len(known)} found, "
+        f"{unclaimed} people are nobody of them"
+    ]
+    shown = ", ".join(missing[:LISTED_PEOPLE])
+    more = f" and {len(missing) - LISTED_PEOPLE} more, see {PEOPLE_TABLE}"
+    if missing:
+        lines.append(f"not found  {shown}{more if len(missing) > LISTED_PEOPLE else ''}")
+    return lines
 
 
 def _more(count: int, what: str) -> list[str]:

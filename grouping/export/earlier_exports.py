@@ -1,4 +1,4 @@
-"""What earlier runs handed on, taken away: folders, archive and sidecars may show who opted out."""
+"""What earlier runs handed on, taken away: folders, archive, list and sidecars may show who opted out."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from pathlib import Path
 
 from grouping.export.people_folders import remove_earlier_folders
 from grouping.storage.atomic_files import write_error
-from grouping.storage.result_folder import PEOPLE_ARCHIVE, PEOPLE_FOLDER, SIDECARS_FOLDER
+from grouping.storage.result_folder import (
+    PEOPLE_ARCHIVE,
+    PEOPLE_FOLDER,
+    PEOPLE_TABLE,
+    SIDECARS_FOLDER,
+)
 from grouping.version import PRODUCT
 
 
 def remove_exports(folder: Path) -> None:
-    """Remove what runs have put into folders a person, the archive and the sidecars.
+    """Remove what runs have put into folders a person, the archive, people.csv and the sidecars.
 
     Files of others in those folders stay.
 
@@ -24,7 +29,8 @@ def remove_exports(folder: Path) -> None:
     try:
         if (folder / PEOPLE_FOLDER).is_dir():
             remove_earlier_folders(folder / PEOPLE_FOLDER)
-        (folder / PEOPLE_ARCHIVE).unlink(missing_ok=True)
+        for name in (PEOPLE_ARCHIVE, PEOPLE_TABLE):
+            (folder / name).unlink(missing_ok=True)
         for path in (folder / SIDECARS_FOLDER).rglob("*.xmp"):
             if path.is_file() and not path.is_symlink() and PRODUCT.encode() in path.read_bytes():
                 path.unlink()

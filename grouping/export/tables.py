@@ -13,7 +13,7 @@ import numpy as np
 from grouping.results.album import Album, Face
 from grouping.results.left_out import LeftOut
 from grouping.results.run_result import GroupingResult
-from grouping.results.schema import Document, GroupEntry
+from grouping.results.schema import Document, GroupEntry, KnownEntry
 from grouping.storage.atomic_files import write_bytes
 from grouping.storage.locations import printable
 from grouping.storage.result_folder import (
@@ -21,6 +21,7 @@ from grouping.storage.result_folder import (
     FAILURES_FILE,
     GROUPS_TABLE,
     OPT_OUT_TABLE,
+    PEOPLE_TABLE,
 )
 
 FACE_COLUMNS = (
@@ -32,6 +33,7 @@ GROUP_COLUMNS = (
     *("group_idx", "group_id", "name", "photos", "pictures", "faces", "cohesion", "purity"),
     *("representative_face_idx", "representative_photo_id"),
 )
+PEOPLE_COLUMNS = ("name", "id", "found", "group_idx", "photos", "pictures", "photo_names")
 OPT_OUT_COLUMNS = ("photo_id", "photo_url", "certainty", "similarity", "face_idx")
 FAILURE_COLUMNS = ("photo", "stage", "reason", "retry_may_help")
 # A spreadsheet takes a cell that begins with one of these for a formula.
@@ -39,7 +41,10 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def write_tables(document: Document, out: Path) -> list[Path]:
-    """Write ``faces.csv`` (a row a face) and ``groups.csv`` (a row a person).
+    """Write ``faces.csv`` (a row a face), ``groups.csv`` (a row a person) and ``people.csv``.
+
+    The last one has a row for each person who was known beforehand, whether found or not; there is
+    none where nobody was.
 
     UTF-8 with a byte order mark, which Excel needs for names that are not ASCII. Text that a
     spreadsheet would run as a formula is preceded by an apostrophe.
@@ -50,10 +55,15 @@ def write_tables(document: Document, out: Path) -> list[Path]:
     album = Album(document)
     faces = (_face_row(album, face) for face in album.faces.values())
     groups = (_group_row(album, group) for group in album.groups)
-    return [
+    written = [
         write_bytes(out / FACES_TABLE, table_bytes(FACE_COLUMNS, faces)),
         write_bytes(out / GROUPS_TABLE, table_bytes(GROUP_COLUMNS, groups)),
     ]
+    if (known := document.get("known_people")) is None:
+        (out / PEOPLE_TABLE).unlink(missing_ok=True)  # of an earlier run
+        return written
+    rows = (_known_row(album, entry) for entry in known)
+    return [*written, write_bytes(out / PEOPLE_TABLE, table_bytes(PEOPLE_COLUMNS, rows))]
 
 
 def write_failures(result: GroupingResult, out: Path) -> Path:
@@ -130,6 +140,18 @@ def _face_row(album: Album, face: Face) -> Iterator[Any]:
     yield from (pose.get(angle) for angle in ("yaw", "pitch", "roll"))
     yield from (face.entry.get("visible"), face.entry.get("recognisable"))
     yield str(image["copy_of"]) if "copy_of" in image else None
+
+
+def _known_row(album: Album, entry: KnownEntry) -> Iterator[Any]:
+    """Yield the values of ``PEOPLE_COLUMNS``."""
+    yield from (entry["name"], entry["id"])
+    if entry["group_idx"] < 0:
+        yield from ("no", None, 0, 0, None)
+        return
+    group = album.groups[entry["group_idx"]]
+    photos = sorted(set(group["original_images_idx_list"]))
+    yield from ("yes", group["group_idx"], len(photos), group.get("pictures"))
+    yield " | ".join(map(album.photo_name, photos))
 
 
 def _group_row(album: Album, group: GroupEntry) -> Iterator[Any]:

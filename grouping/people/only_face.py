@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grouping.people.group_faces import PAIR_QUALITY
+from grouping.people.rules import PAIR_QUALITY
 from grouping.people.same_photo import same_photo_pairs
 from grouping.records import QUALITY_MEASURES, FaceSet
 

@@ -11,9 +11,11 @@ from grouping.errors import InputError
 from grouping.execution.face_models import FaceModels
 from grouping.people.opt_out import OptOut
 from grouping.records import Float32
+from grouping.references.known_people import KnownPeople
 from grouping.references.people_list import ReferencePerson, load_people
 from grouping.references.reference_faces import OnPhoto, ReferenceFaces, reference_faces
 from grouping.similarity.impostors import Impostors
+from grouping.similarity.nearest import nearest_rows
 from grouping.sources.entries import SourceOptions
 
 # Pairs of strangers, one on each list, that may be taken for one person in so many runs.
@@ -27,7 +29,7 @@ def load_opt_out(
     *,
     workers: int = 0,
     on_photo: OnPhoto | None = None,
-) -> tuple[OptOut, tuple[str, ...]]:
+) -> KnownPeople:
     """Read the references of people who want to be left out.
 
     Args:
@@ -37,17 +39,20 @@ def load_opt_out(
         workers: processes for many photos.
         on_photo: called as each photo is done, in no particular order.
 
-    Returns:
-        The references, and a line for each photo that could not be used, or only with a remark.
-
     Raises:
-        InputError: there is nobody, or no photo of somebody can be used: nobody could be left out.
+        InputError: there is nobody, or no photo of somebody can be used, who would stay in.
         ModelError: a checkpoint or device cannot be used.
     """
     people = load_people(path, options)
     found = reference_faces(people, models, workers=workers, on_photo=on_photo)
     check_everybody(people, found)
-    return OptOut(found.person, found.faces.embeddings), found.problems
+    names, ids = tuple(p.name for p in people), tuple(p.id for p in people)
+    return KnownPeople(names, ids, found.person, found.faces, found.problems)
+
+
+def references_of(people: KnownPeople) -> OptOut:
+    """Return what the album's faces are compared with."""
+    return OptOut(people.person, people.faces.embeddings)
 
 
 def check_everybody(people: Sequence[ReferencePerson], found: ReferenceFaces) -> None:
@@ -65,47 +70,48 @@ def check_everybody(people: Sequence[ReferencePerson], found: ReferenceFaces) ->
             )
 
 
-def check_apart(
-    known: Sequence[ReferencePerson],
-    known_faces: ReferenceFaces,
-    opted_out: Sequence[ReferencePerson],
-    opted_out_faces: ReferenceFaces,
-    impostors: Impostors,
-) -> None:
+def check_apart(known: KnownPeople, opted_out: KnownPeople, impostors: Impostors) -> None:
     """See to it that nobody is to be named and to be left out.
 
     Args:
-        known, known_faces: the people to be named.
-        opted_out, opted_out_faces: those to be left out.
+        known: the people to be named.
+        opted_out: those to be left out.
         impostors: how alike strangers are.
 
     Raises:
         InputError: one name, one id or one face is on both lists; names both.
     """
-    for person in opted_out:
-        for other in known:
-            same_id = person.id is not None and person.id == other.id
-            if same_id or person.name.casefold() == other.name.casefold():
-                raise _on_both(other, person, "")
-    means = _means(known_faces, len(known)) @ _means(opted_out_faces, len(opted_out)).T
-    if not means.size:
+    place_of = {name.casefold(): place for place, name in enumerate(known.names)}
+    of_id = {one: place for place, one in enumerate(known.ids) if one is not None}
+    for name, one in zip(opted_out.names, opted_out.ids, strict=True):
+        place = place_of.get(name.casefold(), of_id.get(one) if one is not None else None)
+        if place is not None:
+            raise _on_both(known.names[place], name, "")
+    _check_faces_apart(known, opted_out, impostors)
+
+
+def _check_faces_apart(known: KnownPeople, opted_out: KnownPeople, impostors: Impostors) -> None:
+    nearest, similarity = nearest_rows(_means(opted_out), _means(known), 1)
+    if not len(similarity):
         return
-    place, other_place = np.unravel_index(int(means.argmax()), means.shape)
-    if means.max() >= impostors.similarity(min(1.0, FALSE_ALARMS / means.size)):
-        alike = f", whose photos are of one person (cosine {means.max():.2f})"
-        raise _on_both(known[int(place)], opted_out[int(other_place)], alike)
+    place, most = int(similarity[:, 0].argmax()), float(similarity.max())
+    pairs = len(known.names) * len(opted_out.names)
+    if most >= impostors.similarity(min(1.0, FALSE_ALARMS / max(pairs, 1))):
+        alike = f", whose photos are of one person (cosine {most:.2f})"
+        name = known.names[int(nearest[place, 0])]
+        raise _on_both(name, opted_out.names[place], alike)
 
 
-def _on_both(known: ReferencePerson, opted_out: ReferencePerson, how: str) -> InputError:
+def _on_both(known: str, opted_out: str, how: str) -> InputError:
     return InputError(
-        f"--people names {known.name} and --opt-out names {opted_out.name}{how}; "
+        f"--people names {known} and --opt-out names {opted_out}{how}; "
         "take them off one of the two lists"
     )
 
 
-def _means(faces: ReferenceFaces, count: int) -> Float32:
-    """Return (count, d) float32, the mean of the references of each person at unit length."""
-    sums = np.zeros((count, faces.faces.embeddings.shape[1]), np.float32)
-    np.add.at(sums, faces.person, faces.faces.embeddings)
+def _means(people: KnownPeople) -> Float32:
+    """Return (p, d) float32, the mean of the references of each at unit length; zero for none."""
+    sums = np.zeros((len(people.names), people.faces.embeddings.shape[1]), np.float32)
+    np.add.at(sums, people.person, people.faces.embeddings)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     return np.asarray(sums / np.maximum(lengths, 1e-6), np.float32)

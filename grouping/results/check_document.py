@@ -126,6 +126,9 @@ def _broken_numbers(document: Any) -> Iterator[tuple[str, str]]:
             yield f"{here}.groups", "two groups"
         if len(pair["faces"]) != 2 or not faces.issuperset(pair["faces"]):
             yield f"{here}.faces", "two faces"
+    for place, known in enumerate(document.get("known_people", ())):
+        if not _within([known["group_idx"]], NO_GROUP, len(groups)):
+            yield f"known_people[{place}].group_idx", "a group"
     if "plots" in document:
         yield from _broken_plots(document["plots"], faces)
 

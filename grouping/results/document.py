@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING, Any, cast
 from grouping.errors import InputError
 from grouping.results.check_document import check_document
 from grouping.results.response import build_response
-from grouping.results.schema import Document, SuggestionEntry
+from grouping.results.schema import (
+    NO_GROUP,
+    Document,
+    GroupEntry,
+    KnownEntry,
+    SuggestionEntry,
+)
 from grouping.storage.atomic_files import read_regular_file
 from grouping.version import __version__
 
 if TYPE_CHECKING:
+    from grouping.references.known_people import KnownPeople
     from grouping.results.run_result import GroupingResult
 
 MOST_BYTES = 4 * 2**30  # of a groups.json; a million photos have about a gigabyte
@@ -37,7 +44,7 @@ def build_document(result: GroupingResult, previous: Mapping[str, Any] | None = 
     if result.calibration is not None:
         settings["calibration"] = asdict(result.calibration)
     suggestions = [cast(SuggestionEntry, asdict(s)) for s in result.grouping.merge_suggestions]
-    return {
+    document: Document = {
         "version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "model": dict(result.model),
@@ -48,6 +55,18 @@ def build_document(result: GroupingResult, previous: Mapping[str, Any] | None = 
         "changes": None if previous is None else asdict(changes),
         "corrections": list(result.corrections.warnings) if result.corrections else [],
     }
+    if result.known is not None:
+        document["known_people"] = _known_people(result.known, groups)
+        document["reference_problems"] = list(result.known.problems)
+    return document
+
+
+def _known_people(known: KnownPeople, groups: Sequence[GroupEntry]) -> list[KnownEntry]:
+    group_of = {group["name"]: group["group_idx"] for group in groups}
+    return [
+        {"name": name, "id": known_id, "group_idx": group_of.get(name, NO_GROUP)}
+        for name, known_id in zip(known.names, known.ids, strict=True)
+    ]
 
 
 def encode_document(document: Document) -> bytes:

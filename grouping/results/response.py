@@ -62,12 +62,23 @@ def build_response(
         _group(result, g, members, identities.ids[g], names[g])
         for g, members in enumerate(group_members(result.grouping.labels))
     ]
+    if result.known is not None:
+        ids = dict(zip(result.known.names, result.known.ids, strict=True))
+        for group in groups:
+            if (known_id := ids.get(group["name"] or "")) is not None:
+                group["known_id"] = known_id
     return groups, images, identities.changes
 
 
 def _names(result: GroupingResult, before: Sequence[str | None]) -> list[str | None]:
-    """A person's name: as corrected, else as in the run before."""
+    """A person's name: as corrected, else as known beforehand, else as in the run before."""
     names = list(before)
+    if result.known is not None:
+        known = result.known.names
+        names = [None if name in known else name for name in names]  # unless it is them
+        for group, person in enumerate(result.grouping.person.tolist()):
+            if person >= 0:
+                names[group] = known[person]
     if result.corrections is not None:
         for face, name in sorted(result.corrections.names.items()):
             group = int(result.grouping.labels[face])

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from grouping.corrections.apply import AppliedCorrections
     from grouping.faces.embedding import ModelInfo
     from grouping.people.calibration import Calibration
-    from grouping.people.group_faces import Grouping
+    from grouping.people.description import Grouping
+    from grouping.references.known_people import KnownPeople
     from grouping.results.left_out import LeftOut
 
 
@@ -34,6 +35,7 @@ class GroupingResult:
         config: the settings.
         calibration: where the threshold comes from, if it was calibrated on this album.
         corrections: what a person corrected, found again among these faces.
+        known: people known beforehand; ``grouping.person`` says which groups they are.
         left_out: who opted out, where anybody was asked for.
     """
 
@@ -48,4 +50,5 @@ class GroupingResult:
     config: GroupingConfig
     calibration: Calibration | None = None
     corrections: AppliedCorrections | None = None
+    known: KnownPeople | None = None
     left_out: LeftOut | None = None

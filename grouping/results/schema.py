@@ -110,7 +110,8 @@ class GroupEntry(TypedDict):
     Keys:
         group_idx: its number, its place in ``groups``.
         group_id: survives the next run.
-        name: as corrected, or as in the run before; None without one.
+        name: as corrected, as known beforehand, or as in the run before; None without one.
+        known_id: what a list of known people calls them; absent without one.
         image_ids: of the photos, each once.
         pictures: how many different pictures these are; copies of one count once. Absent in
             documents of version 0.1.0.
@@ -129,6 +130,7 @@ class GroupEntry(TypedDict):
     group_idx: int
     group_id: str
     name: str | None
+    known_id: NotRequired[str]
     image_ids: list[Any]
     pictures: int
     original_images_idx_list: list[int]
@@ -153,6 +155,20 @@ class SuggestionEntry(TypedDict):
     faces: list[int]
     face_similarity: float
     shared_photos: int
+
+
+class KnownEntry(TypedDict):
+    """Somebody known beforehand: an item of ``known_people``.
+
+    Keys:
+        name: different for each.
+        id: what the list calls them; None where it does not.
+        group_idx: their group; ``NO_GROUP`` where they were not found.
+    """
+
+    name: str
+    id: str | None
+    group_idx: int
 
 
 class TsneEntry(TypedDict):
@@ -220,6 +236,9 @@ class Document(TypedDict):
         merge_suggestions: for a person to decide.
         changes: see :class:`grouping.results.person_ids.Changes`; None for a first run.
         corrections: one line for each correction that was not found again.
+        known_people: who was known beforehand, found or not; absent where nobody was.
+        reference_problems: one line for each photo of them that could not be used, or only with a
+            remark; absent where nobody was.
         plots: absent where no pictures were wanted.
     """
 
@@ -232,4 +251,6 @@ class Document(TypedDict):
     merge_suggestions: list[SuggestionEntry]
     changes: dict[str, Any] | None
     corrections: list[str]
+    known_people: NotRequired[list[KnownEntry]]
+    reference_problems: NotRequired[list[str]]
     plots: NotRequired[PlotsEntry]

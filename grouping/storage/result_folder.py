@@ -6,6 +6,7 @@ GROUPS_FILE = "groups.json"  # the document; always the last to appear in a buck
 FAILURES_FILE = "failures.csv"
 FACES_TABLE = "faces.csv"
 GROUPS_TABLE = "groups.csv"
+PEOPLE_TABLE = "people.csv"  # where people were known beforehand
 OPT_OUT_TABLE = "opt_out.csv"  # photos of people who opted out
 CACHE_FILE = "cache.sqlite"  # where no other file is named
 CORRECTIONS_FILE = "corrections.toml"

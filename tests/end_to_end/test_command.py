@@ -5,9 +5,11 @@ import os
 import pickle
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -308,3 +310,65 @@ def test_forgetting_what_is_not_there_is_an_error(tmp_path):
     process = run("--out", ".", "--forget", "a.jpg", cwd=tmp_path)
     assert process.returncode == 1
     assert "nothing was forgotten" in process.stderr
+
+
+def test_people_known_beforehand_are_named_and_the_missing_are_listed(tmp_path):
+    people = tmp_path / "people"
+    people.mkdir()
+    shutil.copy(PHOTOS / "president_obama_1.jpg", people / "Barack Obama.jpg")
+    shutil.copy(PHOTOS / "president_biden.jpg", people / "Joe Biden.jpg")
+    shutil.copy(PHOTOS / "astronaut.jpg", people / "Eileen Collins.jpg")
+    album = tmp_path / "album"
+    album.mkdir()
+    for name in ("president_obama_2.jpg", "president_obama_3.jpg", "two_presidents.jpg"):
+        shutil.copy(PHOTOS / name, album)
+    out = tmp_path / "out"
+    process = run(album, "--out", out, "--people", people)
+    assert process.returncode == 0, process.stderr
+    assert "2 of 3 found" in process.stdout
+    assert "not found  Eileen Collins" in process.stdout
+    document = json.loads((out / "groups.json").read_text())
+    photos = {g["name"]: {Path(i).name for i in g["image_ids"]} for g in document["groups"]}
+    assert photos == {
+        "Barack Obama": {"president_obama_2.jpg", "president_obama_3.jpg", "two_presidents.jpg"},
+        "Joe Biden": {"two_presidents.jpg"},
+    }
+    rows = (out / "people.csv").read_text("utf-8-sig").splitlines()
+    assert rows[1].startswith("Barack Obama,,yes,0,3,3,president_obama_2.jpg | ")
+    assert rows[2] == "Eileen Collins,,no,,0,0,"
+    assert "Eileen Collins" in (out / "index.html").read_text()
+    # Nothing of the references is kept: neither photo nor vector.
+    with sqlite3.connect(out / "cache.sqlite") as cache:
+        kept = {row[0] for row in cache.execute("SELECT sha256 FROM embeddings")}
+    assert kept == {sha256(path.read_bytes()).hexdigest() for path in album.iterdir()}
+
+    # Names travel: the next event knows the people of this one.
+    later = tmp_path / "later"
+    later.mkdir()
+    shutil.copy(PHOTOS / "president_obama_1.jpg", later)
+    shutil.copy(PHOTOS / "president_biden.jpg", later)
+    process = run(later, "--out", tmp_path / "out 2", "--people", out, "--no-plots")
+    assert process.returncode == 0, process.stderr
+    document = json.loads((tmp_path / "out 2" / "groups.json").read_text())
+    found = {g["name"]: [Path(i).name for i in g["image_ids"]] for g in document["groups"]}
+    assert found == {
+        "Barack Obama": ["president_obama_1.jpg"],
+        "Joe Biden": ["president_biden.jpg"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda folder: None, "holds no photo of anybody"),
+        (lambda folder: (folder / "A.jpg").write_bytes(b"x"), "no photo of known people"),
+        (lambda folder: (folder / "groups.json").write_text("{}"), "groups.json"),
+    ],
+)
+def test_a_list_of_people_that_cannot_be_used_is_found_out_before_the_work(tmp_path, make, words):
+    people = tmp_path / "people"
+    people.mkdir()
+    make(people)
+    process = run(PHOTOS, "--out", tmp_path / "out", "--people", people)
+    assert_one_line_error(process, words)
+    assert not (tmp_path / "out" / "groups.json").exists()

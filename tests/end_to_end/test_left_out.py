@@ -324,6 +324,21 @@ def test_somebody_whose_photos_cannot_be_used_is_an_error(album, tmp_path, capsy
     assert not (out / "groups.json").exists()
 
 
+def test_nobody_is_named_and_left_out(album, references, tmp_path, capsys):
+    people = tmp_path / "people"
+    people.mkdir()
+    shutil.copy(PHOTOS / "president_obama_1.jpg", people / "Barack.jpg")
+    options = ("--opt-out", references, "--people", people)
+    out = tmp_path / "out"
+    assert run(album, out, *options, "--no-plots") == 0
+    assert [g["name"] for g in json.loads((out / "groups.json").read_text())["groups"]] == [
+        "Barack"
+    ]
+    shutil.copy(PHOTOS / "president_biden.jpg", people / "Joseph.jpg")
+    assert run(album, out, *options, "--no-plots") == 1
+    assert "--people names Joseph and --opt-out names Joe, whose photos" in capsys.readouterr().err
+
+
 def test_pixels_are_left_out_as_well(references):
     """Photos that come in memory."""
     from grouping.people.opt_out import OptOut

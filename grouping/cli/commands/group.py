@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grouping.cli.command import Command
 from grouping.cli.interruption import stoppable
@@ -50,6 +50,11 @@ from grouping.storage.result_folder import (
     CORRECTIONS_PATTERN,
     GROUPS_FILE,
 )
+
+if TYPE_CHECKING:
+    from grouping.execution.face_models import FaceModels
+    from grouping.references.known_people import KnownPeople
+    from grouping.sources.entries import SourceOptions
 
 
 def add_group_options(parser: argparse.ArgumentParser) -> None:
@@ -94,11 +99,12 @@ def run_group(arguments: argparse.Namespace) -> None:
         with stoppable() as stop:
             pipeline = GroupingPipeline(config, cache=cache, stop=stop)
             pipeline.models.check()
-            opt_out = read_opt_out(arguments, pipeline, options)
+            known = _known_people(arguments, pipeline.models, options)
+            opt_out = read_opt_out(arguments, pipeline, options, known)
             note("start", out=destination.location)
             with PhotoProgress(listed) as progress:
                 result = pipeline.run(
-                    photos, on_photo=progress, corrections=entries, opt_out=opt_out
+                    photos, on_photo=progress, corrections=entries, known=known, opt_out=opt_out
                 )
             clear_other_cache(pipeline, result, opt_out, destination.folder)
         outputs = output_options_from(arguments)
@@ -118,6 +124,20 @@ def _previous(arguments: argparse.Namespace, destination: Destination) -> Mappin
     document = read_document(path)
     check_previous(document)
     return document
+
+
+def _known_people(
+    arguments: argparse.Namespace, models: FaceModels, options: SourceOptions
+) -> KnownPeople | None:
+    """The people known beforehand; found out before the album whether they can be used."""
+    if arguments.people is None:
+        return None
+    from grouping.references.known_people import load_known_people
+
+    with PhotoProgress(None, "references") as progress:
+        return load_known_people(
+            arguments.people, models, options, workers=arguments.workers, on_photo=progress
+        )
 
 
 def _corrections(arguments: argparse.Namespace, destination: Destination) -> Sequence[Entry]:
@@ -192,6 +212,13 @@ def _add_people(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="names, links and faces to ignore, as the gallery page exports them; repeatable "
         "(default: all corrections*.toml in the output folder)",
+    )
+    add(
+        "--people",
+        type=Path,
+        metavar="PATH",
+        help="people known beforehand: a folder (a sub-folder or a photo a person), a .csv file "
+        "(name,photo[,id]), or results of an earlier run whose people have names",
     )
     add(
         "--previous",

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from grouping.clustering.constraints import Constraints
 from grouping.errors import InputError
-from grouping.people.group_faces import GroupingRules, group_faces
+from grouping.people.group_faces import group_faces
+from grouping.people.rules import GroupingRules
 from grouping.records import FaceSet
 from grouping.similarity.pair_sets import connected_components
 from tests.helpers.paths import ROOT

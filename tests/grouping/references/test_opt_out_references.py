@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from grouping.errors import InputError
-from grouping.references.opt_out import check_apart, check_everybody
+from grouping.references import opt_out
+from grouping.references.known_people import KnownPeople
+from grouping.references.opt_out import check_everybody
 from grouping.references.people_list import ReferencePerson
 from grouping.references.reference_faces import ReferenceFaces
 from grouping.similarity.impostors import Impostors
@@ -24,6 +26,15 @@ def faces_of(*axes: int, owners: list[int] | None = None) -> ReferenceFaces:
     owner = np.array(owners if owners is not None else range(len(axes)), np.int64)
     vectors = np.eye(64, dtype=np.float32)[list(axes)]
     return ReferenceFaces(owner, face_set(vectors), (None,) * len(axes), ())
+
+
+def people_of(people: list[ReferencePerson], faces: ReferenceFaces) -> KnownPeople:
+    names, ids = tuple(p.name for p in people), tuple(p.id for p in people)
+    return KnownPeople(names, ids, faces.person, faces.faces)
+
+
+def check_apart(known, known_faces, gone, gone_faces, impostors):
+    opt_out.check_apart(people_of(known, known_faces), people_of(gone, gone_faces), impostors)
 
 
 def test_two_lists_of_different_people():
