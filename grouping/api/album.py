@@ -12,6 +12,7 @@ from grouping.errors import InputError
 from grouping.pipeline import GroupingPipeline
 from grouping.records import UInt8
 from grouping.references.known_people import load_known_people
+from grouping.references.opt_out import check_apart, load_opt_out, references_of
 from grouping.results.person_ids import check_previous
 from grouping.results.response import build_response
 from grouping.results.schema import GroupEntry
@@ -29,6 +30,7 @@ def face_recognition(
     options: SourceOptions | None = None,
     corrections: Path | str | None = None,
     people: Path | str | None = None,
+    opt_out: Path | str | None = None,
     previous: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> tuple[list[GroupEntry], list[dict[str, Any]]]:
@@ -48,6 +50,8 @@ def face_recognition(
         corrections: a file of corrections, see :mod:`grouping.corrections.toml_file`.
         people: those known beforehand: a folder with a sub-folder or a photo a person, a ``.csv``
             file, or earlier results; see :mod:`grouping.references.known_people`.
+        opt_out: those who are left out, a folder or a ``.csv`` file as for ``people``; the photos
+            they are in have a number ``opted_out``.
         previous: the parsed ``groups.json`` of an earlier run; people who are still there keep
             their ``group_id`` and name.
         **settings: single fields of :class:`grouping.config.GroupingConfig`, by name.
@@ -78,7 +82,16 @@ def face_recognition(
     keep = crops or crops_folder is not None
     pipeline = GroupingPipeline(config)
     references = None if people is None else load_known_people(people, pipeline.models, options)
-    result = pipeline.run(photos, keep_crops=keep, corrections=known, known=references)
+    gone = None if opt_out is None else load_opt_out(Path(opt_out), pipeline.models, options)
+    if gone is not None and references is not None:
+        check_apart(references, gone, pipeline.impostors)
+    result = pipeline.run(
+        photos,
+        keep_crops=keep,
+        corrections=known,
+        known=references,
+        opt_out=None if gone is None else references_of(gone),
+    )
     groups, images, _ = build_response(result, entries, previous)
     if crops_folder is not None and result.crops is not None:
         paths = _save_crops(result.crops, Path(crops_folder))

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from grouping.references.known_people import KnownPeople
     from grouping.results.run_result import GroupingResult
 
-DEFAULT_THRESHOLD = 0.4  # of a network of which nothing is known yet
-
 
 def add_opt_out_options(parser: argparse.ArgumentParser) -> None:
     """Add who is left out."""
@@ -86,7 +84,6 @@ def read_opt_out(
     if arguments.opt_out is None:
         return None
     from grouping.references.opt_out import check_apart, load_opt_out, references_of
-    from grouping.similarity.impostors import Impostors
 
     models, workers = pipeline.models, pipeline.config.workers
     with PhotoProgress(None, "references") as progress:
@@ -96,8 +93,7 @@ def read_opt_out(
     for problem in people.problems:
         note("opt-out", problem=problem)
     if known is not None:
-        threshold = models.default_threshold or DEFAULT_THRESHOLD
-        check_apart(known, people, Impostors.of_threshold(threshold))
+        check_apart(known, people, pipeline.impostors)
     return references_of(people)
 
 

@@ -1,4 +1,4 @@
-"""What earlier runs handed on, taken away: folders, archive, list and sidecars may show who opted out."""
+"""What earlier runs handed on, taken away: it may show people who have opted out since."""
 
 from __future__ import annotations
 

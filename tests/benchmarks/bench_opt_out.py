@@ -23,8 +23,9 @@ from pathlib import Path
 import numpy as np
 
 from grouping.people.copies import picture_of_faces
-from grouping.people.group_faces import GroupingRules, group_labels
+from grouping.people.group_faces import group_labels
 from grouping.people.opt_out import OptOut, opted_out_faces
+from grouping.people.rules import GroupingRules
 from grouping.similarity.impostors import Impostors
 from tests.benchmarks.bench_people import Album, load
 from tests.benchmarks.labelled_albums import NOBODY
