@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grouping.cli.logs import terminal_line
+from grouping.cli.logs import note, terminal_line
 from grouping.cli.progress import StageProgress
 from grouping.export.export import ExportOptions
 from grouping.storage.atomic_files import write_bytes
@@ -76,7 +77,9 @@ def _write_left_out(
         OutputError: a file cannot be written or removed.
     """
     if result.left_out is None:
-        (folder / OPT_OUT_TABLE).unlink(missing_ok=True)  # of an earlier run
+        if (folder / OPT_OUT_TABLE).exists():
+            (folder / OPT_OUT_TABLE).unlink()
+            note("opt-out", logging.WARNING, missing="the run before left people out, this one not")
         return {}
     from grouping.export.earlier_exports import remove_exports
     from grouping.export.tables import write_opt_out

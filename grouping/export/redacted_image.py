@@ -138,9 +138,13 @@ def _save_webp(image: Image.Image, metadata: dict[str, Any], names: frozenset[st
 
 def _save_tiff(image: Image.Image, metadata: dict[str, Any], names: frozenset[str]) -> bytes:
     plain = image.copy()  # without the tags of the file, which are given anew
-    if "xmp" in metadata:
-        metadata["tiffinfo"] = {XMP_TAG: metadata.pop("xmp")}
-    return _encoded(plain, "TIFF", **metadata)  # libtiff, which packs, writes no part of Exif
+    exif = Image.Exif()
+    exif.load(metadata.pop("exif", b""))
+    if xmp := metadata.pop("xmp", b""):
+        exif[XMP_TAG] = xmp
+    return _encoded(
+        plain, "TIFF", exif=exif, **metadata
+    )  # libtiff, which packs, writes no part of Exif
 
 
 def _save_heif(image: Image.Image, metadata: dict[str, Any], names: frozenset[str]) -> bytes:

@@ -5,6 +5,7 @@ import json
 import shutil
 import sqlite3
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,17 @@ class Traces:
             data = path.read_bytes() if path.is_file() else b""
             text = data + path.relative_to(folder).as_posix().encode()
             found |= {name for name, probe in self.probes.items() if probe in text}
+        for cache in folder.rglob("*.sqlite"):
+            if self.alike_in(cache):
+                found.add("a vector that is like his")
         return found
+
+    def alike_in(self, cache: Path) -> bool:
+        """Whether a cache has a face of his, rounded otherwise or of another photo."""
+        with closing(sqlite3.connect(cache)) as database:
+            rows = database.execute("SELECT vectors FROM embeddings").fetchall()
+        vectors = np.frombuffer(b"".join(row[0] for row in rows), "<f4").reshape(-1, 512)
+        return bool((vectors @ self.vectors.T > STRANGER).any())
 
     def shown_in(self, folder: Path) -> list[str]:
         """Pictures below a folder, the originals among people's aside, that show him."""
@@ -131,7 +142,9 @@ def second(album, first, references, tmp_path_factory):
 
 
 def test_the_search_finds_what_is_there(first, traces):
-    missing = set(traces.probes) - traces.found_in(first)
+    found = traces.found_in(first)
+    assert "a vector that is like his" in found
+    missing = set(traces.probes) - found
     assert len(missing) <= len(BIDEN)  # a part of a vector that lies on two pages
     assert all("vector" in name for name in missing)
     shown = traces.shown_in(first)
@@ -178,7 +191,7 @@ def test_a_correction_that_names_him_is_told_of(second):
 
 
 def test_the_cache_keeps_the_others(second):
-    with sqlite3.connect(second / "cache.sqlite") as database:
+    with closing(sqlite3.connect(second / "cache.sqlite")) as database:
         kept = database.execute("SELECT count(*) FROM detections").fetchone()[0]
     assert kept == len([*PHOTOS.glob("*.jpg")]) - len(BIDEN)
 
@@ -233,7 +246,7 @@ def test_results_of_other_networks_leave_the_cache(album, references, tmp_path):
     out = tmp_path / "out"
     assert run(album, out, "--no-plots", "--no-flip") == 0
     assert run(album, out, "--no-plots", "--opt-out", references) == 0
-    with sqlite3.connect(out / "cache.sqlite") as database:
+    with closing(sqlite3.connect(out / "cache.sqlite")) as database:
         (models,) = database.execute("SELECT count(DISTINCT model) FROM embeddings").fetchone()
     assert models == 1
 
@@ -259,11 +272,12 @@ def test_who_is_in_the_run_before_is_not_in_this_one(album, references, first, t
     assert traces.found_in(out) == set()
 
 
-def test_without_the_option_he_is_back_and_the_list_gone(second, album, traces, tmp_path):
+def test_without_the_option_he_is_back_and_the_list_gone(second, album, traces, tmp_path, caplog):
     out = tmp_path / "out"
     shutil.copytree(second, out)
     assert run(album, out) == 0
     assert not (out / "opt_out.csv").exists()
+    assert "the run before left people out" in caplog.text
     assert len(json.loads((out / "groups.json").read_text())["groups"]) == 2
     assert len(traces.shown_in(out)) >= 2  # also the previews that were covered
 

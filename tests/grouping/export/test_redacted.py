@@ -202,6 +202,24 @@ def test_previews_behind_a_jpeg_go(tmp_path):
     assert pixels(after)[COVERED].max() <= 80  # the edge runs through blocks of a poor JPEG
 
 
+@needs_exiftool
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "HEIF"])
+def test_every_format_keeps_its_metadata(tmp_path, kind):
+    pillow_heif.register_heif_opener()
+    path, copy = (tmp_path / f"{name}.{kind.lower()}" for name in ("photo", "copy"))
+    path.write_bytes(written(picture(), kind))
+    tags = ("-Make=Maker", "-DateTimeOriginal=2026:01:02 03:04:05", "-GPSLatitude=50.1")
+    tags += ("-GPSLatitudeRef=N", "-XMP:Rating=3")
+    subprocess.run(["exiftool", "-q", "-q", "-m", "-overwrite_original", *tags, path], check=True)
+    after, *_ = redacted(path.read_bytes(), BOX)
+    copy.write_bytes(after)
+    told = read(copy)
+    assert told["IFD0:Make"] == "Maker"
+    assert told["ExifIFD:DateTimeOriginal"] == "2026:01:02 03:04:05"
+    assert told["Composite:GPSLatitude"].startswith("50 deg 6'")
+    assert told["XMP-xmp:Rating"] == 3
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
 def test_xmp_of_other_formats_is_cleaned_too(kind):
     data = io.BytesIO()
