@@ -79,7 +79,8 @@ def _write_left_out(
     if result.left_out is None:
         if (folder / OPT_OUT_TABLE).exists():
             (folder / OPT_OUT_TABLE).unlink()
-            note("opt-out", logging.WARNING, missing="the run before left people out, this one not")
+            message = "the run before left people out, this one does not; should it? add --opt-out"
+            note(message, logging.WARNING)
         return {}
     from grouping.export.earlier_exports import remove_exports
     from grouping.export.tables import write_opt_out

@@ -272,12 +272,12 @@ def test_who_is_in_the_run_before_is_not_in_this_one(album, references, first, t
     assert traces.found_in(out) == set()
 
 
-def test_without_the_option_he_is_back_and_the_list_gone(second, album, traces, tmp_path, caplog):
+def test_without_the_option_he_is_back_and_the_list_gone(second, album, traces, tmp_path, capsys):
     out = tmp_path / "out"
     shutil.copytree(second, out)
     assert run(album, out) == 0
     assert not (out / "opt_out.csv").exists()
-    assert "the run before left people out" in caplog.text
+    assert "the run before left people out" in capsys.readouterr().err
     assert len(json.loads((out / "groups.json").read_text())["groups"]) == 2
     assert len(traces.shown_in(out)) >= 2  # also the previews that were covered
 
