@@ -17,6 +17,7 @@ from grouping.execution.face_attributes import (
     attributes_of_run,
 )
 from grouping.execution.face_models import FaceModels, shared_models
+from grouping.execution.known_results import HoldBack
 from grouping.execution.outcomes import crops_of, faces_of
 from grouping.records import FaceSet, Int64, PhotoFaces
 from grouping.results.run_result import GroupingResult
@@ -30,9 +31,15 @@ if TYPE_CHECKING:
     from grouping.people.calibration import Calibration
     from grouping.people.copies import Pictures
     from grouping.people.known_people import KnownFaces
+    from grouping.people.opt_out import OptOut
     from grouping.people.rules import GroupingRules
     from grouping.references.known_people import KnownPeople
+    from grouping.results.opted_out import OptedOut
+    from grouping.similarity.impostors import Impostors
     from grouping.storage.cache import Cache
+
+# Of a network of which nothing is known; those measured have 0.38 and 0.40.
+USUAL_THRESHOLD = 0.4
 
 
 class GroupingPipeline:
@@ -70,6 +77,7 @@ class GroupingPipeline:
         corrections: Sequence[Entry] = (),
         known: KnownPeople | None = None,
         on_stage: OnStage | None = None,
+        opt_out: OptOut | None = None,
     ) -> GroupingResult:
         """Analyse photos and group their faces.
 
@@ -80,18 +88,103 @@ class GroupingPipeline:
             corrections: what a person knows better, see :mod:`grouping.corrections.toml_file`.
             known: people known beforehand, see :mod:`grouping.references.known_people`.
             on_stage: called with a stage after the photos, how much is done and how much there is.
+            opt_out: people whose faces are left out, of the result and of the cache.
 
         Raises:
             ModelError: a checkpoint or device cannot be used.
+            CacheError: another run uses the cache while somebody has to be taken out of it.
             CorrectionsError: corrections contradict each other.
             Interrupted: ``stop`` was set.
         """
         collector = PhotoCollector(
-            self.models, self.cache, stop=self.stop, keep_crops=keep_crops, on_photo=on_photo
+            self.models,
+            self.cache,
+            stop=self.stop,
+            keep_crops=keep_crops,
+            on_photo=on_photo,
+            hold_back=None if opt_out is None else self.may_be_of(opt_out),
         )
         collector.collect(photos, self.config.workers)
-        result = self._grouped(tuple(collector.photos), collector.results, corrections, known)
+        taken, outcomes = tuple(collector.photos), collector.results
+        opted_out = None
+        if opt_out is not None:
+            whole = self._grouped(taken, outcomes, corrections, None)
+            outcomes, opted_out = self._without(whole, opt_out)
+            if self.cache is not None:
+                self.leave_out_of(self.cache, outcomes, opted_out, opt_out, store=True)
+        result = self._grouped(taken, outcomes, corrections, known, opted_out)
         return self._with_attributes(result, on_stage)
+
+    @property
+    def impostors(self) -> Impostors:
+        """How alike strangers are, as far as it is known before an album has told."""
+        from grouping.similarity.impostors import Impostors
+
+        return Impostors.of_threshold(self.models.default_threshold or USUAL_THRESHOLD)
+
+    def may_be_of(self, opt_out: OptOut) -> HoldBack:
+        """Return what says whether a result holds a face that may be of one of these people."""
+        from grouping.people.opt_out import DOUBTFUL_UNKNOWN, doubtful_similarity
+
+        known = self.models.default_threshold is not None
+        lowest = doubtful_similarity(self.impostors) if known else DOUBTFUL_UNKNOWN
+        return lambda result: bool(
+            len(result.faces) and opt_out.similarity(result.faces.embeddings).max() >= lowest
+        )
+
+    def leave_out_of(
+        self,
+        cache: Cache,
+        outcomes: Sequence[PhotoFaces],
+        opted_out: OptedOut,
+        opt_out: OptOut,
+        *,
+        store: bool = False,
+    ) -> None:
+        """Take people who opted out of a cache.
+
+        Args:
+            cache: of this run or of an earlier one.
+            outcomes: what the photos gave, but for those people.
+            opted_out: who was left out.
+            opt_out: the people.
+            store: keep results there that had to wait until it was known whose faces they hold.
+
+        Raises:
+            CacheError: another run uses the cache.
+        """
+        from grouping.execution.opted_out import leave_out_of_cache, store_held_back
+
+        known = self.models, outcomes, opted_out.contents, self.may_be_of(opt_out)
+        if store:
+            store_held_back(cache, *known)
+        leave_out_of_cache(cache, *known)
+
+    def _without(
+        self, result: GroupingResult, opt_out: OptOut
+    ) -> tuple[tuple[PhotoFaces, ...], OptedOut]:
+        """Return what the photos gave without those people, from a grouping with them."""
+        from grouping.people.copies import faces_of_originals
+        from grouping.people.opt_out import opted_out_faces
+        from grouping.results.opted_out import leave_out
+        from grouping.similarity.impostors import Impostors
+
+        faces, told = result.faces, result.corrections
+        pictures = pictures_of(result.photos, result.outcomes, faces)
+        same_as = faces_of_originals(pictures, result.copy_of)
+        copies = np.flatnonzero(same_as >= 0)
+        linked = [np.stack([copies, same_as[copies]], axis=1)]
+        if told is not None:
+            linked.append(told.constraints.must_link)
+        right = self.models.default_threshold or result.threshold
+        found = opted_out_faces(
+            faces,
+            result.grouping.labels,
+            opt_out,
+            Impostors.of_threshold(right),
+            np.concatenate(linked),
+        )
+        return leave_out(result.outcomes, faces, found)
 
     def _grouped(
         self,
@@ -99,6 +192,7 @@ class GroupingPipeline:
         outcomes: tuple[PhotoFaces, ...],
         entries: Sequence[Entry],
         known: KnownPeople | None,
+        opted_out: OptedOut | None = None,
     ) -> GroupingResult:
         """Group the faces of all photos, in the light of what a person corrected."""
         from grouping.corrections.apply import apply_corrections
@@ -106,9 +200,9 @@ class GroupingPipeline:
         from grouping.people.group_faces import group_faces
 
         faces = faces_of(outcomes)
-        corrections = (
-            apply_corrections(entries, faces, [o.sha256 for o in outcomes]) if entries else None
-        )
+        contents = [outcome.sha256 for outcome in outcomes]
+        gone = None if opted_out is None else opted_out.holds
+        corrections = apply_corrections(entries, faces, contents, gone) if entries else None
         pictures = pictures_of(photos, outcomes, faces)
         copy_of = find_copies(pictures)
         picture = picture_of_faces(faces.photo_index, copy_of)
@@ -132,6 +226,7 @@ class GroupingPipeline:
             calibration=calibration,
             corrections=corrections,
             known=known,
+            opted_out=opted_out,
         )
 
     def _attribute_reader(self) -> AttributeReader | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from grouping.config import GroupingConfig
 from grouping.corrections.toml_file import load_corrections
@@ -16,6 +16,10 @@ from grouping.results.response import build_response
 from grouping.results.schema import GroupEntry
 from grouping.sources.entries import SourceOptions, photos_from_entries
 from grouping.storage.atomic_files import make_folder, write_image
+
+if TYPE_CHECKING:
+    from grouping.people.opt_out import OptOut
+    from grouping.references.known_people import KnownPeople
 
 
 def face_recognition(
@@ -29,6 +33,7 @@ def face_recognition(
     options: SourceOptions | None = None,
     corrections: Path | str | None = None,
     people: Path | str | None = None,
+    opt_out: Path | str | None = None,
     previous: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> tuple[list[GroupEntry], list[dict[str, Any]]]:
@@ -50,6 +55,8 @@ def face_recognition(
         corrections: a file of corrections, see :mod:`grouping.corrections.toml_file`.
         people: those known beforehand: a folder with a sub-folder or a photo a person, a ``.csv``
             file, or earlier results; see :mod:`grouping.references.known_people`.
+        opt_out: those who are left out, a folder or a ``.csv`` file as for ``people``; the photos
+            they are in have a number ``opted_out``.
         previous: the parsed ``groups.json`` of an earlier run; people who are still there keep
             their ``group_id`` and name.
         **settings: single fields of :class:`grouping.config.GroupingConfig`, by name.
@@ -81,12 +88,10 @@ def face_recognition(
     known = load_corrections(Path(corrections)) if corrections else ()
     keep = crops or crops_folder is not None
     pipeline = GroupingPipeline(config)
-    references = None
-    if people is not None:
-        from grouping.references.known_people import load_known_people
-
-        references = load_known_people(people, pipeline.models, options)
-    result = pipeline.run(photos, keep_crops=keep, corrections=known, known=references)
+    references, gone = _references(people, opt_out, pipeline, options)
+    result = pipeline.run(
+        photos, keep_crops=keep, corrections=known, known=references, opt_out=gone
+    )
     groups, images, _ = build_response(result, entries, previous)
     if crops_folder is not None and result.crops is not None:
         paths = _save_crops(result.crops, Path(crops_folder))
@@ -106,3 +111,22 @@ def _save_crops(crops: UInt8, folder: Path) -> list[str]:
         str(write_image(path, Image.fromarray(crop)))
         for path, crop in zip(paths, crops, strict=True)
     ]
+
+
+def _references(
+    people: Path | str | None,
+    opt_out: Path | str | None,
+    pipeline: GroupingPipeline,
+    options: SourceOptions | None,
+) -> tuple[KnownPeople | None, OptOut | None]:
+    """Find the faces of people known beforehand, and of those who opted out."""
+    if people is None and opt_out is None:
+        return None, None
+    from grouping.references.known_people import load_known_people
+    from grouping.references.opt_out import check_apart, load_opt_out, references_of
+
+    known = None if people is None else load_known_people(people, pipeline.models, options)
+    gone = None if opt_out is None else load_opt_out(Path(opt_out), pipeline.models, options)
+    if gone is not None and known is not None:
+        check_apart(known, gone, pipeline.impostors)
+    return known, None if gone is None else references_of(gone)

@@ -47,6 +47,7 @@ def output_options_from(arguments: argparse.Namespace) -> OutputOptions:
     return OutputOptions(
         plots=not arguments.no_plots,
         export=ExportOptions(arguments.folders, arguments.zip, arguments.xmp),
+        redact=getattr(arguments, "redact", None),  # not of a report, which knows no boxes of them
     )
 
 

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 from grouping.cli.logs import terminal_line
 from grouping.people.ages import CHILD_YEARS
-from grouping.storage.result_folder import FAILURES_FILE, GROUPS_FILE, PAGE_FILE, PEOPLE_TABLE
+from grouping.storage.result_folder import (
+    FAILURES_FILE,
+    GROUPS_FILE,
+    OPT_OUT_TABLE,
+    PAGE_FILE,
+    PEOPLE_TABLE,
+)
 
 if TYPE_CHECKING:
     from grouping.results.run_result import GroupingResult
@@ -35,6 +41,7 @@ def summary(result: GroupingResult, document: Document) -> str:
     lines += _more(len(failed) - LISTED_FAILURES, f"failed     see {FAILURES_FILE} for")
     if result.left_out.files:
         lines.append(f"left out   {result.left_out}, see {FAILURES_FILE}")
+    lines += _opted_out(result)
     notes = [*document["corrections"], *document.get("reference_problems", ()), *_unseen(result)]
     lines += [f"note       {warning}" for warning in notes]
     lines += [*_review(document), *_children(document), *_changes(document)]
@@ -68,6 +75,16 @@ def _known(document: Document) -> list[str]:
 
 def _more(count: int, what: str) -> list[str]:
     return [f"{what} {count} more"] if count > 0 else []
+
+
+def _opted_out(result: GroupingResult) -> list[str]:
+    if result.opted_out is None:
+        return []
+    photos, lines = len(result.opted_out.boxes_of), len(result.opted_out.borderline)
+    return [
+        f"opt-out    {len(result.opted_out.photo)} faces left out of {photos} photos, {lines} "
+        f"borderline {'face' if lines == 1 else 'faces'} to look at: see {OPT_OUT_TABLE}"
+    ]
 
 
 def _review(document: Document) -> list[str]:

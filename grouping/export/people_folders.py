@@ -57,7 +57,7 @@ def write_folders(
     """
     album = Album(document)
     people = make_folder(out / PEOPLE_FOLDER)
-    _remove_earlier(people)
+    remove_earlier_folders(people)
     done = Exported()
     total = len(album.images)
     for photo, targets in enumerate(_targets(album)):
@@ -192,7 +192,7 @@ def _linked(original: Path, target: Path) -> bool:
     return False
 
 
-def _remove_earlier(people: Path) -> None:
+def remove_earlier_folders(people: Path) -> None:
     """Take away what ``CONTENTS`` lists, as far as it lies inside, and folders left empty."""
     listed = people / CONTENTS
     if not listed.is_file() or listed.is_symlink():

@@ -9,13 +9,22 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from grouping.results.album import Album, Face
+from grouping.results.opted_out import OptedOut
 from grouping.results.run_result import GroupingResult
 from grouping.results.schema import Document, GroupEntry, KnownEntry
 from grouping.sources.file_kinds import left_out_reason
 from grouping.storage.atomic_files import write_bytes
 from grouping.storage.locations import printable
-from grouping.storage.result_folder import FACES_TABLE, FAILURES_FILE, GROUPS_TABLE, PEOPLE_TABLE
+from grouping.storage.result_folder import (
+    FACES_TABLE,
+    FAILURES_FILE,
+    GROUPS_TABLE,
+    OPT_OUT_TABLE,
+    PEOPLE_TABLE,
+)
 
 FACE_COLUMNS = (
     *("face_idx", "photo_id", "photo_url", "group_idx", "group_id", "name", "similarity"),
@@ -27,6 +36,7 @@ GROUP_COLUMNS = (
     *("representative_face_idx", "representative_photo_id"),
 )
 PEOPLE_COLUMNS = ("name", "id", "found", "group_idx", "photos", "pictures", "photo_names")
+OPT_OUT_COLUMNS = ("photo_id", "photo_url", "certainty", "similarity", "face_idx")
 FAILURE_COLUMNS = ("photo", "stage", "reason", "retry_may_help")
 # A spreadsheet takes a cell that begins with one of these for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -75,6 +85,35 @@ def write_failures(result: GroupingResult, out: Path) -> Path:
         iter((place, "list", left_out_reason(kind), "no")) for place, kind in result.left_out.files
     )
     return write_bytes(out / FAILURES_FILE, table_bytes(FAILURE_COLUMNS, chain(rows, others)))
+
+
+def write_opt_out(result: GroupingResult, opted_out: OptedOut, out: Path) -> Path:
+    """Write ``opt_out.csv``: the photos that show people who opted out, and those that may.
+
+    It says no more of a face that was left out than how sure that is: a row a photo. A borderline
+    face is one of the album, and has its number there.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    rows = [*_sure_rows(result, opted_out), *_borderline_rows(result, opted_out)]
+    return write_bytes(out / OPT_OUT_TABLE, table_bytes(OPT_OUT_COLUMNS, map(iter, rows)))
+
+
+def _sure_rows(result: GroupingResult, opted_out: OptedOut) -> Iterator[tuple[Any, ...]]:
+    """Yield the values of ``OPT_OUT_COLUMNS`` in the order of the photos."""
+    for place in opted_out.boxes_of:
+        photo, similarity = result.photos[place], opted_out.similarity[opted_out.photo == place]
+        yield str(photo.id), photo.location, "sure", round(float(similarity.max()), 4), None
+
+
+def _borderline_rows(result: GroupingResult, opted_out: OptedOut) -> Iterator[tuple[Any, ...]]:
+    """Yield the values of ``OPT_OUT_COLUMNS``, the most similar first."""
+    for row in np.argsort(-opted_out.borderline_similarity, kind="stable").tolist():
+        face = int(opted_out.borderline[row])
+        photo = result.photos[result.faces.photo_index[face]]
+        similarity = round(float(opted_out.borderline_similarity[row]), 4)
+        yield str(photo.id), photo.location, "borderline", similarity, face
 
 
 def table_bytes(columns: Sequence[str], rows: Iterable[Iterator[Any]]) -> bytes:

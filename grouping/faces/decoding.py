@@ -118,10 +118,20 @@ def photo_size(data: bytes) -> tuple[int, int]:
         return open_image(raw_preview(data)[0] if is_raw(data) else data).size
 
 
+def opened_photo(data: bytes) -> Image.Image:
+    """Return a photo of which no more than the header is read, as it is stored: not turned upright.
+
+    Raises:
+        DecodeError: as :func:`decode_photo`.
+    """
+    with _damage_reported():
+        return open_image(data)
+
+
 def stored_orientation(data: bytes) -> int:
     """Exif orientation 1..8 of a photo's bytes; 1 where there is none or it cannot be read."""
     try:
-        return raw_preview(data)[1] if is_raw(data) else _orientation(open_image(data))
+        return raw_preview(data)[1] if is_raw(data) else orientation_of(open_image(data))
     except (DecodeError, *DECODER_ERRORS):
         return 1
 
@@ -143,7 +153,7 @@ def upright_pixels(image: Image.Image) -> UInt8:
     with _damage_reported():
         if image.width * image.height > MAX_PIXELS:
             raise too_large(image.width, image.height, MAX_PIXELS)
-        return np.asarray(to_rgb(_upright(image, _orientation(image))))
+        return np.asarray(to_rgb(_upright(image, orientation_of(image))))
 
 
 def reduce_to(photo: DecodedPhoto, max_side: int) -> DecodedPhoto:
@@ -169,7 +179,7 @@ def _decode(data: bytes, max_side: int | None, orientation: int | None = None) -
         if image.format not in JPEG_FORMATS:
             width, height = image.size  # headers may say something else than what is decoded
     if orientation is None:
-        orientation = _orientation(image)  # once loaded: Pillow turns some TIFF files itself
+        orientation = orientation_of(image)  # once loaded: Pillow turns some TIFF files itself
     if large:
         size = fitted_size(image.size, large)
         image = reduced_heif(data, size) if image.format == "HEIF" else reduced_image(image, size)
@@ -228,8 +238,8 @@ def _salvaged(image: Image.Image, data: bytes, max_side: int | None) -> Image.Im
     return image
 
 
-def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1..8; anything unreadable or out of range counts as upright."""
+def orientation_of(image: Image.Image) -> int:
+    """Return the Exif orientation, 1..8; what cannot be read or is out of range is upright."""
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
     except DECODER_ERRORS:

@@ -55,7 +55,8 @@ def build_response(
         for i in range(len(result.photos))
     ]
     count = len(result.grouping)
-    identities = assign_ids(previous, images, count)
+    gone = None if result.opted_out is None else result.opted_out.holds
+    identities = assign_ids(previous, images, count, gone)
     names = _names(result, identities.names)
     groups = [
         _group(result, g, members, identities.ids[g], names[g])
@@ -99,15 +100,18 @@ def _image(result: GroupingResult, i: int, faces: list[FaceEntry], entry: Any) -
         group_idx=_seen(faces, outcome.failure is not None),
         faces=faces,
     )
-    for key in ("copy_of", "rotation"):
+    for key in ("copy_of", "opted_out", "rotation"):
         image.pop(key, None)  # of an earlier run, where its images are given again
     if result.copy_of[i] >= 0:
         image["copy_of"] = result.photos[result.copy_of[i]].id
+    opted_out = 0 if result.opted_out is None else len(result.opted_out.boxes_of.get(i, ()))
+    if opted_out:
+        image["opted_out"] = opted_out
     if outcome.rotation:
         image["rotation"] = outcome.rotation
     if outcome.failure is not None:
         image["error"] = outcome.failure.reason
-    if remarks := [*outcome.warnings, *_turned(outcome.rotation)]:
+    if remarks := [*outcome.warnings, *_turned(outcome.rotation), *_opted_out(opted_out)]:
         image["warnings"] = remarks
     return cast(ImageEntry, image)
 
@@ -123,6 +127,13 @@ def _turned(rotation: int) -> list[str]:
     if not rotation:
         return []
     return [UPSIDE_DOWN if rotation == 180 else ON_ITS_SIDE]
+
+
+def _opted_out(count: int) -> list[str]:
+    """What is said of a photo of which so many faces were left out."""
+    if not count:
+        return []
+    return [f"{count} {'face' if count == 1 else 'faces'} left out: somebody opted out"]
 
 
 def _seen(faces: list[FaceEntry], failed: bool) -> list[int]:

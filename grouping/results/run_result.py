@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from grouping.people.calibration import Calibration
     from grouping.people.description import Grouping
     from grouping.references.known_people import KnownPeople
+    from grouping.results.opted_out import OptedOut
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,7 @@ class GroupingResult:
         attributes: what faces seem to be; None where nobody asked.
         people_attributes: what each person seems to be, by group; empty where nobody asked.
         left_out: files found beside the photos that are none.
+        opted_out: who opted out, where anybody was asked for.
     """
 
     photos: tuple[Photo, ...]
@@ -58,3 +60,4 @@ class GroupingResult:
     attributes: AttributesOfRun | None = None
     people_attributes: tuple[PersonAttributes, ...] = ()
     left_out: LeftOut = field(default_factory=LeftOut)
+    opted_out: OptedOut | None = None

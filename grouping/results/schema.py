@@ -117,6 +117,8 @@ class ImageEntry(TypedDict):
         sha256: of its bytes; None where it was not read.
         copy_of: ``id`` of the photo of the same picture that is shown in its place; absent for
             all others.
+        opted_out: how many of its faces were left out, since somebody asked for that; absent where
+            none was.
         rotation: degrees by which it has to be turned clockwise to be upright; absent where 0.
         group_idx: the groups seen, ascending; ``[NO_GROUP]`` faces but no group, ``[NO_FACE]``
             no face, ``[NOT_READ]`` not read.
@@ -131,6 +133,7 @@ class ImageEntry(TypedDict):
     height: int
     sha256: str | None
     copy_of: NotRequired[Any]
+    opted_out: NotRequired[int]
     rotation: NotRequired[int]
     group_idx: list[int]
     faces: list[FaceEntry]

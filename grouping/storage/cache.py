@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +26,14 @@ from typing import Any, Self, TypeVar
 
 from grouping.errors import InputError
 from grouping.records import FaceAttributes, Fingerprint, PhotoFaces
-from grouping.storage.cache_database import cache_error, is_damage, move_aside, open_database, scrub
+from grouping.storage.cache_database import (
+    cache_error,
+    has_damaged,
+    is_damage,
+    move_aside,
+    open_database,
+    scrub,
+)
 from grouping.storage.cache_rows import (
     ATTRIBUTE_COLUMNS,
     DETECTION_COLUMNS,
@@ -192,6 +199,24 @@ class Cache:
         self._scrub()
         return [place for place, digests in contents.items() if not digests]
 
+    def contents(self) -> list[str]:
+        """SHA-256 of all photos of which something is known."""
+        query = "SELECT sha256 FROM detections UNION SELECT sha256 FROM embeddings"
+        return [str(row[0]) for row in self._rows(query, ())]
+
+    def keep_only(self, contents: Collection[str], detector: str, model: str) -> None:
+        """Remove the results of all other photos, detectors and models, so that no byte stays.
+
+        Caches moved aside as damaged are deleted too. Nothing is rewritten where nothing has to go.
+
+        Raises:
+            CacheError: another run uses the cache; its copy of the pages may remain.
+        """
+        others = set(self.contents()) - set(contents)
+        gone = self._run(partial(_delete_results, others, detector, model), 0)
+        if gone or has_damaged(self.path):
+            self._scrub()
+
     def erase(self) -> None:
         """Remove everything, so that no byte of it stays in the file.
 
@@ -248,6 +273,20 @@ def _places(values: Row) -> str:
 def _delete(connection: sqlite3.Connection, digest: str) -> None:
     for table in TABLES:
         connection.execute(f"DELETE FROM {table} WHERE sha256 = ?", (digest,))
+
+
+def _delete_results(
+    others: Collection[str], detector: str, model: str, connection: sqlite3.Connection
+) -> int:
+    """Delete results of photos, and of other networks; return how many rows went."""
+    before = connection.total_changes
+    for table in ("detections", "embeddings"):
+        connection.executemany(
+            f"DELETE FROM {table} WHERE sha256 = ?", ((digest,) for digest in others)
+        )
+        connection.execute(f"DELETE FROM {table} WHERE detector != ?", (detector,))
+    connection.execute("DELETE FROM embeddings WHERE model != ?", (model,))
+    return connection.total_changes - before
 
 
 def _delete_all(connection: sqlite3.Connection) -> None:

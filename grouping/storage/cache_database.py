@@ -142,9 +142,13 @@ def scrub(connection: sqlite3.Connection, path: Path) -> None:
     busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise CacheError(f"another run is using {printable(path)}; end it, then try again")
-    for part in path.parent.iterdir():
-        if part.name.startswith(path.name) and ".damaged-" in part.name:
-            part.unlink()
+    for part in _damaged(path):
+        part.unlink()
+
+
+def has_damaged(path: Path) -> bool:
+    """Whether there are caches of this name that were moved aside: nobody knows what they hold."""
+    return bool(_damaged(path))
 
 
 def cache_error(path: Path, error: Exception) -> CacheError:
@@ -249,6 +253,11 @@ class _DamagedError(sqlite3.DatabaseError):
     """What ``quick_check`` reports, as SQLite raises it elsewhere."""
 
     sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+
+def _damaged(path: Path) -> list[Path]:
+    names = (part for part in path.parent.iterdir() if part.name.startswith(path.name))
+    return [part for part in names if ".damaged-" in part.name]
 
 
 def _parts(path: Path) -> list[Path]:

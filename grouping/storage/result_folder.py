@@ -7,6 +7,7 @@ FAILURES_FILE = "failures.csv"
 FACES_TABLE = "faces.csv"
 GROUPS_TABLE = "groups.csv"
 PEOPLE_TABLE = "people.csv"  # where people were known beforehand
+OPT_OUT_TABLE = "opt_out.csv"  # photos of people who opted out
 CACHE_FILE = "cache.sqlite"  # where no other file is named
 CORRECTIONS_FILE = "corrections.toml"
 CORRECTIONS_PATTERN = "corrections*.toml"  # browsers number what is downloaded again

@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING, Any
 from grouping.cli.command import Command
 from grouping.cli.interruption import stoppable
 from grouping.cli.logs import note
+from grouping.cli.opting_out import (
+    add_opt_out_options,
+    check_opt_out,
+    clear_other_cache,
+    read_opt_out,
+)
 from grouping.cli.options import (
     VERSION,
     add_attributes,
@@ -70,6 +76,7 @@ def add_group_options(parser: argparse.ArgumentParser) -> None:
     add_detection(parser)
     _add_people(parser)
     add_attributes(parser)
+    add_opt_out_options(parser)
     add_results(parser)
     add_sources(parser)
     _add_cache(parser)
@@ -86,6 +93,7 @@ def run_group(arguments: argparse.Namespace) -> None:
     with ExitStack() as stack:
         destination = stack.enter_context(open_destination(arguments.out, options.s3))
         destination.recall(GROUPS_FILE, CORRECTIONS_FILE)
+        check_opt_out(arguments, destination)
         previous = _previous(arguments, destination)
         entries = _corrections(arguments, destination)
         listed = partial(list_sources, arguments.sources, out=arguments.out, options=options)
@@ -96,6 +104,7 @@ def run_group(arguments: argparse.Namespace) -> None:
             pipeline = GroupingPipeline(config, cache=cache, stop=stop)
             pipeline.models.check()
             known = _known_people(arguments, pipeline.models, options)
+            opt_out = read_opt_out(arguments, pipeline, options, known)
             note("start", out=destination.location)
             with PhotoProgress(listed) as progress, StageProgress() as stages:
                 result = pipeline.run(
@@ -103,8 +112,10 @@ def run_group(arguments: argparse.Namespace) -> None:
                     on_photo=progress,
                     corrections=entries,
                     known=known,
+                    opt_out=opt_out,
                     on_stage=stages,
                 )
+            clear_other_cache(pipeline, result, opt_out, destination.folder)
         result = replace(result, left_out=left_out)
         outputs = output_options_from(arguments)
         document, problems = write_results(result, destination.folder, outputs, previous)

@@ -48,3 +48,25 @@ def test_a_damaged_picture_is_made_again(tmp_path, damage):
     assert again.preview(0).size == whole.preview(0).size
     assert file.read_bytes() == data
     assert not again.problems
+
+
+def test_a_face_that_was_left_out_is_covered_in_all_pictures(tmp_path):
+    """Also where pictures of an earlier run are there, which show it."""
+    result, open_photo = album([[0, 1], [0]])
+    gone = result["images"][0]["faces"].pop()
+    Thumbnails(Album(result), open_photo, tmp_path).prepare()
+    preview = tmp_path / Thumbnails(Album(result), open_photo, tmp_path).preview_name(0)
+    x, y = (int((gone["box"][a] + gone["box"][a + 2]) / 2) for a in (0, 1))
+    assert min(Image.open(preview).convert("RGB").getpixel((x, y))) > 20
+    result["images"][0]["opted_out"] = 1
+    covered = {0: np.array([gone["box"]], np.float32)}
+    Thumbnails(Album(result), open_photo, tmp_path, covered).prepare()
+    assert max(Image.open(preview).convert("RGB").getpixel((x, y))) < 10
+    later = Thumbnails(Album(result), open_photo, tmp_path)  # a report, which knows no box
+    later.prepare()
+    assert not later.problems
+    preview.unlink()
+    later = Thumbnails(Album(result), open_photo, tmp_path)
+    later.prepare()
+    assert "opted out" in later.problems[0]
+    assert not preview.exists()
