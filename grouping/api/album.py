@@ -22,6 +22,7 @@ def face_recognition(
     images: Iterable[Mapping[str, Any] | Path | bytes | Any],
     *,
     allow_local: bool = False,
+    allow_s3: bool = False,
     crops: bool = True,
     crops_folder: Path | str | None = None,
     config: GroupingConfig | None = None,
@@ -38,6 +39,8 @@ def face_recognition(
             PIL images or (H, W, 3) uint8 RGB arrays. Nothing in them is changed.
         allow_local: let dictionaries name ``file://`` addresses and local paths. Off by
             default, because a service hands on what its users send.
+        allow_s3: let dictionaries name every bucket that the credentials of this process reach;
+            without it only those of ``options.s3.buckets``.
         crops: give the aligned 112x112 crops in ``face_list``; False saves 38 kB a face.
         crops_folder: also save the crops there, as ``face_000000.png`` (number: ``face_idx``);
             ``crop_path_list`` then holds their paths.
@@ -67,7 +70,9 @@ def face_recognition(
         check_previous(previous)
     if crops_folder is not None:
         make_folder(Path(crops_folder))
-    photos = photos_from_entries(entries, allow_local=allow_local, options=options)
+    photos = photos_from_entries(
+        entries, allow_local=allow_local, allow_s3=allow_s3, options=options
+    )
     if not photos:
         return [], []
     known = load_corrections(Path(corrections)) if corrections else ()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CHUNK = 4  # photos a worker takes at once
 AHEAD = 32  # photos read but not yet worked on
+AHEAD_BYTES = 512 * 2**20  # that they take together, one larger photo apart
 READERS = 8  # threads that read
 FEW_PHOTOS = 8  # up to this many, starting processes takes longer than it saves
 
@@ -102,7 +103,13 @@ class PhotoCollector:
         """Read ahead, finish what is known on the way, and yield the rest in chunks."""
         chunk: Chunk = []
         reads = read_ahead(
-            photos, self._known.lookup, ahead=AHEAD, readers=READERS, stop=self._stop
+            photos,
+            self._known.lookup,
+            ahead=AHEAD,
+            readers=READERS,
+            budget=AHEAD_BYTES,
+            weigh=lambda lookup: lookup.held_bytes,
+            stop=self._stop,
         )
         with closing(reads):
             for position, photo, found in reads:

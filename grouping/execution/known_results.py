@@ -31,6 +31,14 @@ class Lookup:
     result: PhotoFaces | None = None
     work: PhotoWork | None = None
 
+    @property
+    def held_bytes(self) -> int:
+        """Memory that the photo takes while it waits to be worked on."""
+        if self.work is None:
+            return 0
+        photo = self.work.photo
+        return len(photo) if isinstance(photo, bytes) else photo.nbytes
+
 
 class KnownResults:
     """Results of earlier runs with the same networks; without a cache nothing is known.

@@ -42,7 +42,7 @@ def is_photo_name(name: str) -> bool:
 
 def is_hidden_or_junk(name: str) -> bool:
     """Whether a folder of this name is left out."""
-    return name.startswith(".") or name in JUNK_FOLDERS
+    return (name.startswith(".") and name not in (".", "..")) or name in JUNK_FOLDERS
 
 
 def photos_in_folder(root: Path, *, skip: Path | None = None) -> Iterator[Path]:

@@ -15,11 +15,13 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from grouping.errors import SourceError
+from grouping.errors import FetchError, SourceError
 from grouping.storage.locations import printable, shown_url
+from grouping.storage.regular_files import open_regular_file
 
 
 class Listed(NamedTuple):
@@ -41,7 +43,7 @@ def read_list(path: Path) -> Iterator[Listed]:
         SourceError: the file cannot be read or is not such a list; the message names the line.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with TextIOWrapper(open_regular_file(path), "utf-8-sig", newline="") as file:
             for number, value in READERS[path.suffix.lower()](file):
                 yield _listed(value, path, number)
     except (OSError, ValueError, csv.Error, RecursionError) as error:
@@ -105,6 +107,8 @@ def _listed(value: Any, path: Path, number: int) -> Listed:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, FetchError):
+        return "it is a pipe, a device or a folder; save the list as a file"
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8; save it as UTF-8"
     return str(getattr(error, "strerror", None) or error)

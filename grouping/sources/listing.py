@@ -10,12 +10,12 @@ from itertools import chain
 from pathlib import Path
 
 from grouping.errors import SourceError
-from grouping.sources.entries import SourceOptions, photo_at
+from grouping.sources.entries import LOGIN_REFUSED, SourceOptions, photo_at
 from grouping.sources.folders import photos_in_folder
 from grouping.sources.list_files import is_list_file, read_list
 from grouping.sources.photo import LocalPhoto, Photo
 from grouping.sources.s3_photo import photos_in_bucket
-from grouping.storage.locations import local_path, printable, scheme_of, shown_url
+from grouping.storage.locations import holds_login, local_path, printable, scheme_of, shown_url
 
 
 def list_sources(
@@ -45,6 +45,8 @@ def _list_one(
     source: str | Path, out: str | Path | None, options: SourceOptions
 ) -> Iterator[Photo]:
     scheme = "" if isinstance(source, Path) else scheme_of(source)
+    if scheme == "s3" and holds_login(str(source)):
+        raise SourceError(f"{shown_url(str(source))} is {LOGIN_REFUSED}")
     if scheme == "s3":
         skip = str(out) if out is not None and scheme_of(str(out)) == "s3" else None
         return photos_in_bucket(str(source), options.s3, skip=skip, max_bytes=options.max_bytes)

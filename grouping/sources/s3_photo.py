@@ -13,36 +13,46 @@ from typing import Any
 
 from grouping.errors import FetchError, SourceError
 from grouping.records import Fingerprint
+from grouping.sources.content_encoding import unpacked
 from grouping.sources.folders import is_hidden_or_junk, is_photo_name
 from grouping.sources.photo import MAX_PHOTO_BYTES, Photo, too_large_error
-from grouping.storage.locations import printable
+from grouping.storage.locations import printable, shown_url
 from grouping.storage.retry import Deadline, with_retries
 from grouping.storage.s3_client import S3Options, as_fetch_errors, s3_client, split_url
 
 CHUNK_BYTES = 256 * 1024
+DOT_FOLDERS = frozenset({".", ".."})
 
 
 @dataclass(frozen=True)
 class S3Photo(Photo):
-    """An object in a bucket; ``etag`` where a listing has told it."""
+    """An object in a bucket; ``etag`` and ``size`` where a listing has told them."""
 
     bucket: str
     key: str
     options: S3Options = field(default=S3Options(), repr=False)
     etag: str | None = None
     max_bytes: int = MAX_PHOTO_BYTES
+    size: int | None = None
 
-    def read(self) -> bytes:
-        """See :meth:`Photo.read`."""
+    @property
+    def expected_bytes(self) -> int | None:
+        """See :attr:`Photo.expected_bytes`."""
+        return None if self.size is None else min(self.size, self.max_bytes)
+
+    def _read(self) -> bytes:
         if self.options.buckets and self.bucket not in self.options.buckets:
             raise FetchError(f"refused: the bucket {self.bucket} is not among those allowed")
+        if not DOT_FOLDERS.isdisjoint(self.key.split("/")):
+            # Clients take them out of the address, and another object would be read.
+            raise FetchError("its key holds a folder . or .., which no request can name; rename it")
         return _Download(self).run()
 
-    def fingerprint(self) -> Fingerprint:
+    def _fingerprint(self) -> Fingerprint:
         """Its address and ETag; one small request where no listing has told the ETag."""
-        return Fingerprint(self.location, self.etag or self._ask_etag())
+        return Fingerprint(f"s3://{self.bucket}/{printable(self.key)}", self.etag or self._ask())
 
-    def _ask_etag(self) -> str | None:
+    def _ask(self) -> str | None:
         try:
             with as_fetch_errors(self.options):
                 answer = s3_client(self.options, attempts=1).head_object(
@@ -50,12 +60,13 @@ class S3Photo(Photo):
                 )
         except FetchError:
             return None  # reading will say why
-        return str(answer["ETag"])
+        etag = answer.get("ETag")
+        return None if etag is None else str(etag)
 
 
 def s3_photo(url: str, id: Any, options: S3Options, max_bytes: int) -> S3Photo:
     """The photo at ``s3://bucket/key``."""
-    return S3Photo(id, printable(url), *split_url(url), options, None, max_bytes)
+    return S3Photo(id, shown_url(url), *split_url(url), options, None, max_bytes)
 
 
 def photos_in_bucket(
@@ -80,12 +91,13 @@ def photos_in_bucket(
     folder = key if not key or key.endswith("/") else key + "/"
     skipped = "/".join(split_url(skip.rstrip("/"))) + "/" if skip else None
     for found in _objects(bucket, key, folder, options, url):
-        name = found["Key"]
+        name = found.get("Key", "")
         if skipped and f"{bucket}/{name}".startswith(skipped):
             continue
         if name == key != folder or _is_photo_key(name.removeprefix(folder)):
             location = printable(f"s3://{bucket}/{name}")
-            yield S3Photo(location, location, bucket, name, options, found["ETag"], max_bytes)
+            etag, size = found.get("ETag"), found.get("Size")
+            yield S3Photo(location, location, bucket, name, options, etag, max_bytes, size)
 
 
 class _Download:
@@ -95,12 +107,12 @@ class _Download:
         self._photo = photo
         self._body = bytearray()
         self._deadline = Deadline(photo.options.total_timeout)
-        self._etag = ""
+        self._etag = self._encoding = ""
 
     def run(self) -> bytes:
         options = self._photo.options
         with_retries(self._continue, options.attempts, self._deadline)
-        return bytes(self._body)
+        return unpacked(bytes(self._body), self._encoding, self._photo.max_bytes)
 
     def _continue(self) -> None:
         photo = self._photo
@@ -114,7 +126,8 @@ class _Download:
                 Bucket=photo.bucket, Key=photo.key, **rest, **photo.options.payer
             )
             self._etag = answer.get("ETag", "")
-            if len(self._body) + answer["ContentLength"] > photo.max_bytes:
+            self._encoding = answer.get("ContentEncoding", "")
+            if len(self._body) + answer.get("ContentLength", 0) > photo.max_bytes:
                 answer["Body"].close()
                 raise too_large_error(photo.max_bytes)
             self._take(answer["Body"])
@@ -122,6 +135,9 @@ class _Download:
     def _take(self, stream: Any) -> None:
         for chunk in stream.iter_chunks(CHUNK_BYTES):
             self._body += chunk
+            if len(self._body) > self._photo.max_bytes:  # whatever length was announced
+                stream.close()
+                raise too_large_error(self._photo.max_bytes)
             if not self._deadline.remaining:
                 stream.close()
                 raise self._deadline.error()
@@ -143,7 +159,7 @@ def _objects(
             for page in pages:
                 yield from page.get("Contents", [])
     except FetchError as error:
-        raise SourceError(f"{printable(url)} cannot be listed: {error}") from error
+        raise SourceError(f"{shown_url(url)} cannot be listed: {error}") from error
 
 
 def _is_photo_key(name: str) -> bool:

@@ -38,7 +38,7 @@ from grouping.storage.cache_rows import (
     embedded_photo,
     embedding_columns_of,
 )
-from grouping.storage.locations import place_key
+from grouping.storage.locations import place_keys
 
 T = TypeVar("T")
 
@@ -174,13 +174,13 @@ class Cache:
         self._scrub()
 
     def _contents_at(self, place: str | Path) -> set[str]:
-        key = place_key(place)
+        keys = place_keys(place)
         digests = [sha256(Path(place).read_bytes()).hexdigest()] if os.path.isfile(place) else [""]
         query = (
-            "SELECT sha256 FROM sources WHERE key = ? "
+            f"SELECT sha256 FROM sources WHERE key IN ({_places(keys)}) "
             "UNION SELECT sha256 FROM detections WHERE sha256 = ?"
         )
-        values = (key, *digests)
+        values = (*keys, *digests)
         return {str(row[0]) for row in self._rows(query, values)}
 
     def _scrub(self) -> None:
