@@ -9,7 +9,7 @@ are kept for a detector, embeddings for a detector and a model, so that a change
 again without detecting again. Detector and model are named by digests that cover their weights
 and every setting on which their results depend.
 
-Every row carries a checksum: a row that was damaged on disk counts as absent.
+Every row carries a checksum: a row that was damaged on disk, or is none of ours, counts as absent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,14 @@ from typing import Any, Self, TypeVar
 
 from grouping.errors import InputError
 from grouping.records import Fingerprint, PhotoFaces
-from grouping.storage.cache_database import cache_error, is_damage, move_aside, open_database, scrub
+from grouping.storage.cache_database import (
+    cache_error,
+    damage_recognised,
+    is_damage,
+    move_aside,
+    open_database,
+    scrub,
+)
 from grouping.storage.cache_rows import (
     DETECTION_COLUMNS,
     EMBEDDING_COLUMNS,
@@ -33,10 +40,10 @@ from grouping.storage.cache_rows import (
     Row,
     checksum,
     columns_of,
-    detected_photo,
     detection_checksum,
-    embedded_photo,
     embedding_columns_of,
+    known_detections,
+    known_faces,
 )
 from grouping.storage.locations import place_keys
 
@@ -95,9 +102,7 @@ class Cache:
             "WHERE sha256 = ? AND detector = ?",
             (sha256, detector),
         )
-        if row is None or row[-1] != detection_checksum(sha256, detector, row[:-1]):
-            return None
-        return detected_photo(row[:-1])
+        return None if row is None else known_detections(sha256, detector, row)
 
     def load(self, sha256: str, detector: str, model: str) -> PhotoFaces | None:
         """The whole result for these bytes, or None where a part of it is missing."""
@@ -111,9 +116,7 @@ class Cache:
             "WHERE sha256 = ? AND detector = ? AND model = ?",
             (sha256, detector, model),
         )
-        if row is None or row[-1] != checksum(sha256, detector, model, *row[:-1]):
-            return None
-        return embedded_photo(detected, sha256, row[:-1])
+        return None if row is None else known_faces(detected, sha256, detector, model, row)
 
     def store(self, result: PhotoFaces, detector: str, model: str) -> None:
         """Keep a result in one transaction. Failures are kept where they are for good.
@@ -201,7 +204,7 @@ class Cache:
         """``work`` in one transaction; ``otherwise`` where the file turns out damaged."""
         with self._lock:
             try:
-                with self._connection:
+                with damage_recognised(), self._connection:
                     return work(self._connection)
             except sqlite3.DatabaseError as error:
                 if not is_damage(error):
