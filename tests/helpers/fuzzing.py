@@ -182,9 +182,10 @@ def _keys(holder: Any) -> list[Any]:
     return list(holder) if isinstance(holder, dict) else list(range(len(holder)))
 
 
-def assert_one_line(error: BaseException) -> None:
-    """Whether the message of an error is one that people can be shown."""
+def assert_one_line(error: BaseException, without: str = "\n") -> None:
+    """Whether the message of an error is one that people can be shown, without this text."""
     text = str(error)
+    assert without not in text
     assert text.strip(), "an error without a word"
     assert len(text) < 2000, f"an error of {len(text)} characters"
     assert not set("\n\r") & set(text), repr(text)
