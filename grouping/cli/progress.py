@@ -7,10 +7,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from grouping.cli.logs import logs_json, note
+from grouping.errors import GroupingError
 from grouping.records import PhotoFaces
 from grouping.sources.photo import Photo
 
@@ -78,7 +80,8 @@ class PhotoProgress:
         )
 
     def _count(self, count: Callable[[], Iterable[Photo]]) -> None:
-        self._total = self._bar.total = sum(1 for _ in count())
+        with suppress(GroupingError):  # the run lists them too, and says what is wrong
+            self._total = self._bar.total = sum(1 for _ in count())
 
 
 class StageProgress:

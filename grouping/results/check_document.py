@@ -116,6 +116,11 @@ def _broken_numbers(document: Any) -> Iterator[tuple[str, str]]:
     faces = {face["face_idx"] for image in images for face in image["faces"]}
     if len(faces) < sum(len(image["faces"]) for image in images):
         yield "face_idx", "unique in images"
+    for name in ("name", "file"):
+        if not isinstance(document["model"].get(name), str):
+            yield f"model.{name}", "a text"
+    if _number(document["settings"].get("threshold")) is not None:
+        yield "settings.threshold", "a number"
     for place, image in enumerate(images):
         yield from _broken_image(f"images[{place}]", image, faces, len(groups))
     for place, group in enumerate(groups):
