@@ -121,6 +121,9 @@ def _broken_numbers(document: Any) -> Iterator[tuple[str, str]]:
             yield f"model.{name}", "a text"
     if _number(document["settings"].get("threshold")) is not None:
         yield "settings.threshold", "a number"
+    for name, who in (document["changes"] or {}).items():
+        if not isinstance(who, list):
+            yield f"changes.{name}", "a list"
     for place, image in enumerate(images):
         yield from _broken_image(f"images[{place}]", image, faces, len(groups))
     for place, group in enumerate(groups):
