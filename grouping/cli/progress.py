@@ -7,11 +7,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from grouping.cli.logs import logs_json, note
-from grouping.errors import FailureRateError
+from grouping.errors import FailureRateError, GroupingError
 from grouping.records import PhotoFaces
 from grouping.sources.photo import Photo
 
@@ -78,7 +79,8 @@ class PhotoProgress:
         note(self._what, **counted, photos_per_second=round(rate, 2))
 
     def _count(self, count: Callable[[], Iterable[Photo]]) -> None:
-        self._total = self._bar.total = sum(1 for _ in count())
+        with suppress(GroupingError):  # the run lists them too, and says what is wrong
+            self._total = self._bar.total = sum(1 for _ in count())
 
 
 def check_failures(progress: PhotoProgress, limit: float, where: str) -> None:

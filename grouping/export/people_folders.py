@@ -147,7 +147,8 @@ def _place(album: Album, photo: int, target: Path, open_photo: OpenPhoto, *, cop
     target = _free(make_folder(target.parent) / target.name)
     data = _photo_bytes(album, photo, open_photo)
     original = album.local_path(photo)
-    if original is None or not original.is_file():
+    # Not Path.is_file, which raises where no file can be called so.
+    if original is None or not os.path.isfile(original):
         return write_bytes(target, data)
     if not copy and _linked(original.resolve(), target):
         return target

@@ -123,6 +123,14 @@ def _broken_numbers(document: Any) -> Iterator[tuple[str, str]]:
     members: list[set[int]] = [set() for _ in groups]
     if len(faces) < sum(len(image["faces"]) for image in images):
         yield "face_idx", "unique in images"
+    for name in ("name", "file"):
+        if not isinstance(document["model"].get(name), str):
+            yield f"model.{name}", "a text"
+    if _number(document["settings"].get("threshold")) is not None:
+        yield "settings.threshold", "a number"
+    for name, who in (document["changes"] or {}).items():
+        if not isinstance(who, list):
+            yield f"changes.{name}", "a list"
     for place, image in enumerate(images):
         yield from _broken_image(f"images[{place}]", image, faces, len(groups))
         for face in image["faces"]:

@@ -119,9 +119,9 @@ def _look_up(host: str, port: int) -> list[str]:
         answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         passing = error.errno == socket.EAI_AGAIN
-        raise FetchError(f"the host {host} cannot be found", retryable=passing) from error
+        raise FetchError(f"the host {host:.80} cannot be found", retryable=passing) from error
     except UnicodeError as error:
-        raise FetchError(f"{host!r} is not a host name") from error
+        raise FetchError(f"{host!r:.80} is not a host name") from error
     return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
 
 

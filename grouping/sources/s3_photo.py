@@ -23,6 +23,8 @@ from grouping.storage.s3_client import S3Options, as_fetch_errors, s3_client, sp
 
 CHUNK_BYTES = 256 * 1024
 DOT_FOLDERS = frozenset({".", ".."})
+# Of what every listing holds, at least one.
+LISTING_SIGNS = frozenset({"Contents", "CommonPrefixes", "IsTruncated", "KeyCount", "Name"})
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,21 @@ class _Download:
                 answer["Body"].close()
                 raise too_large_error(photo.max_bytes)
             self._take(answer["Body"])
+            self._check_length()
+
+    def _check_length(self) -> None:
+        """See to it that what has come is what was listed.
+
+        The ETag tells; one that was not sent, though it was listed, is made up for by the length.
+
+        Raises:
+            FetchError: it is what somebody in between answered.
+        """
+        listed, etag = self._photo.size, self._photo.etag
+        if listed is not None and etag and not self._etag and len(self._body) != listed:
+            raise FetchError(
+                f"{len(self._body)} bytes came where {listed} are listed", retryable=True
+            )
 
     def _take(self, stream: Any) -> None:
         for chunk in stream.iter_chunks(CHUNK_BYTES):
@@ -167,14 +184,27 @@ def _objects(
             client = s3_client(options, options.attempts)
             if key and not key.endswith("/"):
                 page = client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1, **options.payer)
-                yield from (found for found in page.get("Contents", []) if found["Key"] == key)
+                yield from (found for found in _contents(page) if found.get("Key") == key)
             pages = client.get_paginator("list_objects_v2").paginate(
                 Bucket=bucket, Prefix=folder, **options.payer
             )
             for page in pages:
-                yield from page.get("Contents", [])
+                yield from _contents(page)
     except FetchError as error:
         raise SourceError(f"{shown_url(url)} cannot be listed: {error}") from error
+
+
+def _contents(page: dict[str, Any]) -> list[dict[str, Any]]:
+    """The objects of one page of a listing.
+
+    Raises:
+        FetchError: it is none: whoever stands between may answer with an empty page or his own,
+            which would pass for a bucket without photos.
+    """
+    if LISTING_SIGNS.isdisjoint(page):
+        raise FetchError("the answer is not a listing; try again", retryable=True)
+    found: list[dict[str, Any]] = page.get("Contents", [])
+    return found
 
 
 def _is_shown(name: str) -> bool:

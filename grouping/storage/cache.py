@@ -9,8 +9,8 @@ are kept for a detector, embeddings for a detector and a model, so that a change
 again without detecting again. Detector and model are named by digests that cover their weights
 and every setting on which their results depend.
 
-Every row carries a checksum: a row that was damaged on disk counts as absent. Other programs read
-the views of :mod:`grouping.storage.cache_views`.
+Every row carries a checksum: a row that was damaged on disk, or is none of ours, counts as absent.
+Other programs read the views of :mod:`grouping.storage.cache_views`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from grouping.errors import InputError
 from grouping.records import FaceAttributes, Fingerprint, PhotoFaces
 from grouping.storage.cache_database import (
     cache_error,
+    damage_recognised,
     has_damaged,
     is_damage,
     move_aside,
@@ -43,11 +44,11 @@ from grouping.storage.cache_rows import (
     attribute_columns_of,
     checksum,
     columns_of,
-    detected_photo,
     detection_checksum,
-    embedded_photo,
     embedding_columns_of,
     face_attributes,
+    known_detections,
+    known_faces,
 )
 from grouping.storage.locations import place_keys
 
@@ -106,9 +107,7 @@ class Cache:
             "WHERE sha256 = ? AND detector = ?",
             (sha256, detector),
         )
-        if row is None or row[-1] != detection_checksum(sha256, detector, row[:-1]):
-            return None
-        return detected_photo(row[:-1])
+        return None if row is None else known_detections(sha256, detector, row)
 
     def load(self, sha256: str, detector: str, model: str) -> PhotoFaces | None:
         """The whole result for these bytes, or None where a part of it is missing."""
@@ -122,9 +121,7 @@ class Cache:
             "WHERE sha256 = ? AND detector = ? AND model = ?",
             (sha256, detector, model),
         )
-        if row is None or row[-1] != checksum(sha256, detector, model, *row[:-1]):
-            return None
-        return embedded_photo(detected, sha256, row[:-1])
+        return None if row is None else known_faces(detected, sha256, detector, model, row)
 
     def store(self, result: PhotoFaces, detector: str, model: str) -> None:
         """Keep a result in one transaction. Failures are kept where they are for good.
@@ -254,7 +251,7 @@ class Cache:
         """``work`` in one transaction; ``otherwise`` where the file turns out damaged."""
         with self._lock:
             try:
-                with self._connection:
+                with damage_recognised(), self._connection:
                     return work(self._connection)
             except sqlite3.DatabaseError as error:
                 if not is_damage(error):

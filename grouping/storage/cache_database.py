@@ -11,7 +11,8 @@ import os
 import sqlite3
 import stat
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from grouping.errors import CacheError
@@ -115,6 +116,15 @@ def is_damage(error: sqlite3.DatabaseError) -> bool:
     return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in DAMAGE
 
 
+@contextmanager
+def damage_recognised() -> Iterator[None]:
+    """Raise what is damage as such: sqlite3 fails at messages that quote a damaged name."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise _DamagedError("a name in it is no text") from error
+
+
 def move_aside(path: Path, identity: FileIdentity) -> None:
     """Rename a damaged cache and what belongs to it, so that a new one can begin.
 
@@ -161,8 +171,11 @@ def cache_error(path: Path, error: Exception) -> CacheError:
 
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
+    # Damaged text is to fail its row's checksum, not the statement.
+    connection.text_factory = lambda text: text.decode("utf-8", "replace")
     try:
-        _prepare(connection, path)
+        with damage_recognised():
+            _prepare(connection, path)
     except (sqlite3.DatabaseError, CacheError):
         connection.close()
         raise
@@ -250,7 +263,7 @@ def _log_ahead(connection: sqlite3.Connection) -> None:
 
 
 class _DamagedError(sqlite3.DatabaseError):
-    """What ``quick_check`` reports, as SQLite raises it elsewhere."""
+    """Damage found otherwise than by an error of SQLite, by ``quick_check`` for one."""
 
     sqlite_errorcode = sqlite3.SQLITE_CORRUPT
 

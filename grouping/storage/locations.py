@@ -48,7 +48,10 @@ def printable(text: str | Path) -> str:
 
 def file_key(path: Path) -> str:
     """The key of a file in every run, from whatever folder it is started."""
-    return printable(Path(os.path.realpath(path)))
+    try:
+        return printable(Path(os.path.realpath(path)))
+    except ValueError:  # a NUL in it: no file is called so
+        return printable(Path(os.path.abspath(path)))
 
 
 def local_path(url: str) -> Path:

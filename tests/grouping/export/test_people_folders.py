@@ -149,3 +149,12 @@ def test_the_archive_opens_with_another_program(on_disk):
         text=True,
     )
     assert "001/p4.png" in listing.stdout
+
+
+def test_a_photo_at_a_place_that_no_file_can_have_is_written_all_the_same(on_disk):
+    result, open_photo, out = on_disk
+    result["images"][0]["url"] = "/" + "1" * 5000
+    done = write_folders(result, out, open_photo)
+    assert done.problems == []
+    copies = [path for path in done.files if path.read_bytes() == open_photo(0)]
+    assert len(copies) == 2

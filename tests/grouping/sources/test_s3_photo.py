@@ -445,3 +445,32 @@ def test_a_hundred_thousand_keys_do_not_fill_the_memory():
     assert seconds < 2
     assert 98_900 <= left <= 99_000
     assert growth < 20
+
+
+PAGE = b"<html>Please log in to use the network</html>"
+
+
+@pytest.mark.parametrize("body", [b"", PAGE])
+def test_what_somebody_in_between_answers_is_no_empty_bucket(proxy, bucket, client, body):
+    put(client, bucket, "album/a.jpg")
+    proxy.answers[f"/{bucket}"] = sends(body, Content_Type="text/html")
+    with pytest.raises(SourceError, match="not a listing"):
+        list(photos_in_bucket(f"s3://{bucket}/album", proxy.options))
+
+
+@pytest.mark.parametrize("body", [b"", PAGE])
+def test_what_somebody_in_between_answers_is_no_photo(proxy, bucket, client, body):
+    put(client, bucket, "album/a.jpg")
+    path = f"/{bucket}/album/a.jpg"
+    proxy.answers[path] = sends(body, Content_Type="text/html")
+    (photo,) = photos_in_bucket(f"s3://{bucket}/album", proxy.options)
+    with pytest.raises(FetchError, match="are listed") as caught:
+        photo.read()
+    assert caught.value.retryable
+    proxy.answers[path] = first(1, proxy.answers[path], forwards(s3_server()))
+    proxy.requests.clear()
+    assert photo.read() == b"album/a.jpg"
+
+
+def test_a_bucket_without_objects_is_a_listing(proxy, bucket):
+    assert list(photos_in_bucket(f"s3://{bucket}/album", proxy.options)) == []
