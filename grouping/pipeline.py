@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from grouping.config import AUTO, GroupingConfig
 from grouping.execution.collector import OnPhoto, PhotoCollector
+from grouping.execution.drawn_faces import OnStage, draw_faces
 from grouping.execution.face_models import FaceModels, shared_models
 from grouping.execution.outcomes import crops_of, faces_of
 from grouping.records import FaceSet, Int64, PhotoFaces
@@ -18,6 +20,7 @@ from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
     from grouping.clustering.constraints import Constraints
+    from grouping.corrections.drawn import Told
     from grouping.corrections.entries import Entry
     from grouping.people.calibration import Calibration
     from grouping.people.copies import Pictures
@@ -54,6 +57,7 @@ class GroupingPipeline:
         keep_crops: bool = False,
         on_photo: OnPhoto | None = None,
         corrections: Sequence[Entry] = (),
+        on_stage: OnStage | None = None,
     ) -> GroupingResult:
         """Analyse photos and group their faces.
 
@@ -62,6 +66,8 @@ class GroupingPipeline:
             keep_crops: keep the aligned crops (38 kB a face).
             on_photo: called as each photo is done, in no particular order.
             corrections: what a person knows better, see :mod:`grouping.corrections.toml_file`.
+            on_stage: called as each photo of a later stage is done, with the stage's name, how
+                many are done and how many there are.
 
         Raises:
             ModelError: a checkpoint or device cannot be used.
@@ -72,13 +78,42 @@ class GroupingPipeline:
             self.models, self.cache, stop=self.stop, keep_crops=keep_crops, on_photo=on_photo
         )
         collector.collect(photos, self.config.workers)
-        return self._grouped(tuple(collector.photos), collector.results, corrections)
+        seen = tuple(collector.photos)
+        told, outcomes = self._told(seen, collector.results, corrections, keep_crops, on_stage)
+        return self._grouped(seen, outcomes, told)
+
+    def _told(
+        self,
+        photos: tuple[Photo, ...],
+        outcomes: tuple[PhotoFaces, ...],
+        entries: Sequence[Entry],
+        keep_crops: bool,
+        on_stage: OnStage | None,
+    ) -> tuple[Told, tuple[PhotoFaces, ...]]:
+        """Return what is told of the faces, and the photos with those that were drawn."""
+        from grouping.corrections.drawn import Told, drawn_references, placed_entries
+
+        wanted = [*drawn_references(entries)]
+        if not wanted:
+            return Told(tuple(entries)), outcomes
+        drawn = draw_faces(
+            self.models,
+            photos,
+            outcomes,
+            wanted,
+            cache=self.cache,
+            keep_crops=keep_crops,
+            stop=self.stop,
+            on_stage=on_stage,
+        )
+        placed, notes = placed_entries(entries, drawn.meant, drawn.refused)
+        return Told(placed, notes=notes), drawn.outcomes
 
     def _grouped(
         self,
         photos: tuple[Photo, ...],
         outcomes: tuple[PhotoFaces, ...],
-        entries: Sequence[Entry],
+        told: Told,
     ) -> GroupingResult:
         """Group the faces of all photos, in the light of what a person corrected."""
         from grouping.corrections.apply import apply_corrections
@@ -87,8 +122,13 @@ class GroupingPipeline:
 
         faces = faces_of(outcomes)
         corrections = (
-            apply_corrections(entries, faces, [o.sha256 for o in outcomes]) if entries else None
+            apply_corrections(told.entries, faces, [o.sha256 for o in outcomes], told.foreign)
+            if any(told)
+            else None
         )
+        if corrections and told.notes:
+            warnings = (*told.notes, *corrections.warnings)
+            corrections = replace(corrections, warnings=warnings)
         pictures = pictures_of(photos, outcomes, faces)
         copy_of = find_copies(pictures)
         picture = picture_of_faces(faces.photo_index, copy_of)

@@ -28,10 +28,12 @@ from grouping.faces.loading import load_analyser
 
 if TYPE_CHECKING:
     from grouping.faces.photo_analyser import PhotoAnalyser
+    from grouping.records import Float32
 
 # Part of every cache key: raise it when a change of the code changes what a photo gives.
 DETECTION_VERSION = 5
 EMBEDDING_VERSION = 2
+DRAWN_VERSION = 1  # of what is seen in a box that was drawn
 # Found the same faces in photos that stand upright, but for faces at the border, and looked at them
 # from no other side.
 EARLIER_DETECTION_VERSION = 3
@@ -56,6 +58,11 @@ class FaceModels:
     def detector_key(self) -> str:
         """Digest of all that detections depend on: weights, version, every setting."""
         return _digest(mtcnn_digest(), DETECTION_VERSION, *astuple(self.detection))
+
+    def drawn_key(self, box: Float32) -> str:
+        """Key of the face in a box (4,) that was drawn, beside those of whole photos."""
+        numbers = [round(float(side), 2) for side in box]
+        return _digest(mtcnn_digest(), "drawn", DRAWN_VERSION, numbers)
 
     @cached_property
     def earlier_detector_key(self) -> str:

@@ -137,7 +137,7 @@ def _faces(result: GroupingResult) -> list[FaceEntry]:
         strict=True,
     )
     measured = _measured(faces)
-    return [
+    entries: list[Any] = [
         {
             "face_idx": row,
             "box": box,
@@ -153,6 +153,11 @@ def _faces(result: GroupingResult) -> list[FaceEntry]:
             columns
         )
     ]
+    starts = np.searchsorted(faces.photo_index, np.arange(len(result.outcomes)))
+    for start, outcome in zip(starts.tolist(), result.outcomes, strict=True):
+        for row in outcome.drawn:
+            entries[start + row]["drawn"] = True
+    return entries
 
 
 def _measured(faces: FaceSet) -> list[MeasuresEntry]:
