@@ -25,7 +25,7 @@ from grouping.cli.options import (
     source_options_from,
 )
 from grouping.cli.outputs import print_end, write_results
-from grouping.cli.progress import PhotoProgress
+from grouping.cli.progress import PhotoProgress, StageProgress
 from grouping.cli.summary import summary
 from grouping.config import AUTO, CLUSTER_METHODS, GroupingConfig
 from grouping.corrections.entries import Entry
@@ -87,8 +87,10 @@ def run_group(arguments: argparse.Namespace) -> None:
             pipeline = GroupingPipeline(config, cache=cache, stop=stop)
             pipeline.models.check()
             note("start", out=destination.location)
-            with PhotoProgress(listed) as progress:
-                result = pipeline.run(photos, on_photo=progress, corrections=entries)
+            with PhotoProgress(listed) as progress, StageProgress() as stages:
+                result = pipeline.run(
+                    photos, on_photo=progress, corrections=entries, on_stage=stages
+                )
         outputs = output_options_from(arguments)
         document, problems = write_results(result, destination.folder, outputs, previous)
         destination.publish()

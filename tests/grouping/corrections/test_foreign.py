@@ -108,7 +108,9 @@ def test_chains_of_contradictions_never_raise(faces):
         entries += [told("person", d, name=names[1]), told("cannot_link", c, e)]
         others = [
             foreign(int(n), str(name) if name else None)
-            for n, name in zip(rng.integers(0, N, 8), rng.choice(["Ann", "Bea", "Cid", ""], 8))
+            for n, name in zip(
+                rng.integers(0, N, 8), rng.choice(["Ann", "Bea", "Cid", ""], 8), strict=True
+            )
         ]
         result = applied(faces, entries, others)
         assert result.names[a] == names[0]
