@@ -85,6 +85,8 @@ class GroupingConfig:
         allow_same_face: unless they are one face seen twice: a mirror, a print on the wall.
         allow_cpu_fallback: go on on the CPU, with a warning, where a device fails.
         workers: processes that look at photos; 0 works in the calling process.
+        read_xmp: take names and face regions that other programs wrote into the photos or into
+            sidecars beside them, as far as corrections do not say otherwise.
 
     Raises:
         ConfigError: a setting is out of its range.
@@ -107,11 +109,12 @@ class GroupingConfig:
     allow_same_face: bool = True
     allow_cpu_fallback: bool = EmbeddingSettings.allow_cpu_fallback
     workers: int = 0
+    read_xmp: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.checkpoint, str):
             object.__setattr__(self, "checkpoint", Path(self.checkpoint))
-        for name in ("flip", "crowds", "one_face_per_photo", "allow_same_face"):
+        for name in ("flip", "crowds", "one_face_per_photo", "allow_same_face", "read_xmp"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} must be True or False, got {getattr(self, name)!r}")
         if not isinstance(self.device, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -92,10 +93,15 @@ class GroupingPipeline:
     ) -> tuple[Told, tuple[PhotoFaces, ...]]:
         """Return what is told of the faces, and the photos with those that were drawn."""
         from grouping.corrections.drawn import Told, drawn_references, placed_entries
+        from grouping.corrections.foreign import without_ignored
 
-        wanted = [*drawn_references(entries)]
+        told = Told(tuple(entries))
+        if self.config.read_xmp:
+            written, notes = self._written(photos, outcomes, on_stage)
+            told = Told(told.entries, without_ignored(written, entries), notes)
+        wanted = [*drawn_references(told.entries), *drawn_references(told.foreign)]
         if not wanted:
-            return Told(tuple(entries)), outcomes
+            return told, outcomes
         drawn = draw_faces(
             self.models,
             photos,
@@ -106,8 +112,27 @@ class GroupingPipeline:
             stop=self.stop,
             on_stage=on_stage,
         )
-        placed, notes = placed_entries(entries, drawn.meant, drawn.refused)
-        return Told(placed, notes=notes), drawn.outcomes
+        placed, vain = placed_entries(told.entries, drawn.meant, drawn.refused)
+        foreign, more = placed_entries(told.foreign, drawn.meant, drawn.refused)
+        return Told(placed, foreign, (*told.notes, *vain, *more)), drawn.outcomes
+
+    def _written(
+        self,
+        photos: tuple[Photo, ...],
+        outcomes: tuple[PhotoFaces, ...],
+        on_stage: OnStage | None,
+    ) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+        """Return what other programs wrote about faces, and a line for what is of no use."""
+        from grouping.corrections.xmp_entries import entries_of_regions
+        from grouping.execution.written_regions import read_written_faces
+
+        found = read_written_faces(photos, outcomes, stop=self.stop, on_stage=on_stage)
+        entries: list[Entry] = []
+        for place, faces in groupby(found.faces, key=lambda face: face.photo):
+            outcome = outcomes[place]
+            regions = [(face.box, face.name, face.where) for face in faces]
+            entries += entries_of_regions(outcome.sha256 or "", regions, outcome.faces.boxes)
+        return tuple(entries), found.notes
 
     def _grouped(
         self,

@@ -53,7 +53,8 @@ def placed_entries(
         if entry.kind == "face" and reasons:
             (face,) = entry.faces
             where = f"(photo {face.photo[:12]}…, box {list(face.box)})"
-            notes.append(f"corrections {entry.place}: no face is added, {reasons[0]} {where}")
+            source = f"corrections {entry.place}" if entry.line else entry.place
+            notes.append(f"{source}: no face is added, {reasons[0]} {where}")
             continue
         placed.append(replace(entry, faces=tuple(meant.get(face, face) for face in entry.faces)))
     return tuple(placed), tuple(notes)
