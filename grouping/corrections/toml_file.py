@@ -89,6 +89,7 @@ HEADER = re.compile(r"^[ \t]*\[\[[ \t]*(\w+)[ \t]*\]\]", re.MULTILINE)
 MOST_BYTES = 64 * 2**20
 # All of an entry are kept apart from each other: pairs grow with the square.
 MOST_APART = 1000
+LARGEST = 1e9  # px; areas of boxes stay numbers
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -237,4 +238,6 @@ def _reference(value: Any) -> FaceReference:
         raise CorrectionsError("box must be numbers of pixels") from error
     if not (np.isfinite([x1, y1, x2, y2]).all() and x1 < x2 and y1 < y2):
         raise CorrectionsError(f"box {box} must have x1 < x2 and y1 < y2")
+    if max(map(abs, (x1, y1, x2, y2))) > LARGEST:
+        raise CorrectionsError("box must be numbers of pixels")
     return FaceReference(photo, (x1, y1, x2, y2))

@@ -19,6 +19,7 @@ import numpy as np
 
 from grouping.boxes import SAME_FACE_IOU, box_iou, clip_boxes, paired_overlap
 from grouping.errors import FetchError, GroupingError, Interrupted, PhotoError, one_line
+from grouping.execution.face_models import drawn_key_of
 from grouping.records import FaceReference, FaceSet, Float32, PhotoFaces
 from grouping.sources.photo import MemoryPhoto, Photo
 
@@ -158,7 +159,7 @@ class _Artist:
         """Return what an earlier run saw in a box (1, 4)."""
         if self._cache is None:
             return None
-        found = self._cache.load(content, self._models.drawn_key(box[0]), self._models.model_key)
+        found = self._cache.load(content, drawn_key_of(box[0]), self._models.model_key)
         return found if found is not None and len(found.faces) == 1 else None
 
     def _fresh(self, data: bytes, box: Float32, rotation: int) -> PhotoFaces:
@@ -172,13 +173,13 @@ class _Artist:
         except Exception as error:
             raise PhotoError(one_line(error)) from error
         if self._cache is not None:
-            self._cache.store(face, self._models.drawn_key(box[0]), self._models.model_key)
+            self._cache.store(face, drawn_key_of(box[0]), self._models.model_key)
         return face if self._keep_crops else replace(face, crops=None)
 
 
 def _flaw(box: Float32, inside: Float32) -> str | None:
     """Return why a box (1, 4) can hold no face, by what of it lies inside of the photo (1, 4)."""
-    if paired_overlap(box, inside)[0] < LEAST_INSIDE:
+    if not paired_overlap(box, inside)[0] >= LEAST_INSIDE:  # nor where a side is beyond all bounds
         return "it lies outside of the photo"
     if (inside[0, 2:] - inside[0, :2]).min() < SMALLEST_SIDE:
         return f"a face of less than {SMALLEST_SIDE:.0f} pixels tells nothing"

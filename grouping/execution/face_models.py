@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Sequence
 from dataclasses import astuple
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -58,11 +59,6 @@ class FaceModels:
     def detector_key(self) -> str:
         """Digest of all that detections depend on: weights, version, every setting."""
         return _digest(mtcnn_digest(), DETECTION_VERSION, *astuple(self.detection))
-
-    def drawn_key(self, box: Float32) -> str:
-        """Key of the face in a box (4,) that was drawn, beside those of whole photos."""
-        numbers = [round(float(side), 2) for side in box]
-        return _digest(mtcnn_digest(), "drawn", DRAWN_VERSION, numbers)
 
     @cached_property
     def earlier_detector_key(self) -> str:
@@ -154,6 +150,12 @@ def _models(detection: DetectionSettings, embedding: EmbeddingSettings) -> FaceM
 def shared_models(config: GroupingConfig) -> FaceModels:
     """Return the networks of this process that fit a configuration, made once."""
     return _models(config.detection, config.embedding)
+
+
+def drawn_key_of(box: Sequence[float] | Float32) -> str:
+    """Return the detector key of the face in a box (4,) that was drawn, as documents have it."""
+    numbers = [round(float(side), 2) for side in box]
+    return _digest(mtcnn_digest(), "drawn", DRAWN_VERSION, numbers)
 
 
 def _digest(*values: object) -> str:

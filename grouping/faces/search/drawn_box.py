@@ -37,7 +37,10 @@ BOX_SIDE = 96.0  # px of the patch that the box has at most; O-Net looks at 48
 # Squares looked at: sides in sides of the box, shifts of the middle in sides of the square.
 SIDES = (0.64, 0.8, 1.0, 1.25)
 SHIFTS = (-0.15, 0.0, 0.15)
-LEAST_SCORE = 0.5  # of O-Net, for its landmarks to be used
+# Of O-Net, for its landmarks to be used. Of 155 faces made hard on purpose (bench_drawn) it gives
+# 152 more than 0.99 in the best of the squares, and the others more than 0.9: the value matters
+# little.
+LEAST_SCORE = 0.5
 MOST_ROLL = 60.0  # degrees from the side that is looked from
 SAME_PLACE = 0.25  # intersection over union of the box drawn and the face seen
 

@@ -71,6 +71,7 @@ def test_the_example_of_the_documentation_is_read() -> None:
         (file(entry("ignore", face(A, [0, 0, 5]))), "four numbers"),
         (file(entry("ignore", '{ photo = "x" }')), "each face"),
         (file(entry("ignore", face(A, [0, 0, 1, 10**400]))), "numbers of pixels"),
+        (file(entry("ignore", face(A, [0, 0, 1, 1e39]))), "numbers of pixels"),
         (file() + f"x = {'9' * 5000}", "not valid TOML"),
         (file() + f"x = {'[' * 3000}", "not valid TOML"),
         (file(entry("person", face(A), name="a\\u202Eb")), "visible characters"),
