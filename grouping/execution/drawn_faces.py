@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SMALLEST_SIDE = 8.0  # px; nobody can be told from fewer
 LEAST_INSIDE = 0.5  # of a box, within the photo
+MOST_DRAWN = 200  # faces of one photo, each of which is looked at by itself
 BOX_DIGITS = 2  # of the boxes in a document, by which a face is found again
 
 OnStage = Callable[[str, int, int], None]  # a stage, how many are done, how many there are
@@ -127,7 +128,10 @@ class _Artist:
             if self._is_there(reference, box, outcome):
                 continue
             inside = np.round(clip_boxes(box, outcome.width, outcome.height), BOX_DIGITS)
-            if (reason := _flaw(box, inside)) is not None:
+            reason = _flaw(box, inside)
+            if reason is None and len(outcome.drawn) >= MOST_DRAWN:
+                reason = f"its photo has {MOST_DRAWN} drawn ones already"
+            if reason is not None:
                 self.refused[reference] = reason
                 continue
             try:

@@ -36,8 +36,8 @@ BOX_SIDE = 96.0  # px of the patch that the box has at most; O-Net looks at 48
 SIDES = (0.64, 0.8, 1.0, 1.25)
 SHIFTS = (-0.15, 0.0, 0.15)
 # Of O-Net, for its landmarks to be used. In the best of so many squares it gives 152 of 155 faces
-# made hard on purpose (bench_drawn) 0.99 and more; the others, to which it gives 0.9, are aligned no
-# better than by the box, and hair and collars reach 0.6.
+# made hard on purpose (bench_drawn) 0.99 and more; the others, to which it gives 0.9, are aligned
+# no better than by the box, and hair and hands reach 0.6.
 LEAST_SCORE = 0.99
 MOST_ROLL = 60.0  # degrees from the side that is looked from
 SAME_PLACE = 0.25  # intersection over union of the box drawn and the face seen

@@ -162,6 +162,15 @@ def test_a_photo_that_has_gone_or_changed_is_refused(models, missed, outcome, tm
         assert reason in drawn.refused[refer(missed)]
 
 
+def test_a_photo_full_of_boxes_does_not_take_for_ever(models, missed, outcome, monkeypatch):
+    monkeypatch.setattr("grouping.execution.drawn_faces.MOST_DRAWN", 2)
+    wanted = [refer(missed, (x, 750, x + 60, 830)) for x in (100, 200, 300, 400)]
+    drawn = draw_faces(models, [memory(missed)], [outcome], wanted)
+    assert drawn.outcomes[0].drawn == (0, 1)
+    assert list(drawn.refused) == wanted[2:]
+    assert "drawn ones already" in drawn.refused[wanted[2]]
+
+
 def test_all_copies_of_a_photo_have_the_face(models, missed, outcome):
     photos = [memory(missed), memory(missed, "b")]
     drawn = draw_faces(models, photos, [outcome, outcome], [refer(missed)])
