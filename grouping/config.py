@@ -86,6 +86,8 @@ class GroupingConfig:
         allow_cpu_fallback: go on on the CPU, with a warning, where a device fails.
         workers: processes that look at photos; 0 works in the calling process.
         attributes: also estimate age and gender, for the review; needs the extra ``attributes``.
+        read_xmp: take names and face regions that other programs wrote into the photos or into
+            sidecars beside them, as far as corrections do not say otherwise.
 
     Raises:
         ConfigError: a setting is out of its range.
@@ -109,11 +111,13 @@ class GroupingConfig:
     allow_cpu_fallback: bool = EmbeddingSettings.allow_cpu_fallback
     workers: int = 0
     attributes: bool = False
+    read_xmp: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.checkpoint, str):
             object.__setattr__(self, "checkpoint", Path(self.checkpoint))
-        for name in ("flip", "crowds", "one_face_per_photo", "allow_same_face", "attributes"):
+        flags = ("flip", "crowds", "one_face_per_photo", "allow_same_face")
+        for name in (*flags, "attributes", "read_xmp"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} must be True or False, got {getattr(self, name)!r}")
         if not isinstance(self.device, str):

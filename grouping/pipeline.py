@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grouping.config import AUTO, GroupingConfig
+from grouping.corrections.drawn import Told
 from grouping.execution.collector import OnPhoto, PhotoCollector
 from grouping.execution.face_attributes import (
     AttributeReader,
@@ -17,11 +18,11 @@ from grouping.execution.face_attributes import (
     attributes_of_run,
 )
 from grouping.execution.face_models import FaceModels, shared_models
-from grouping.execution.known_results import HoldBack
 from grouping.execution.outcomes import crops_of, faces_of
+from grouping.opting_out import clear_cache, may_be_of, without_people
 from grouping.records import FaceSet, Int64, PhotoFaces
+from grouping.results.pictures import pictures_of
 from grouping.results.run_result import GroupingResult
-from grouping.sources.file_kinds import is_raw_name, raw_companions
 from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
@@ -29,17 +30,12 @@ if TYPE_CHECKING:
     from grouping.corrections.apply import AppliedCorrections
     from grouping.corrections.entries import Entry
     from grouping.people.calibration import Calibration
-    from grouping.people.copies import Pictures
     from grouping.people.known_people import KnownFaces
     from grouping.people.opt_out import OptOut
     from grouping.people.rules import GroupingRules
     from grouping.references.known_people import KnownPeople
     from grouping.results.opted_out import OptedOut
-    from grouping.similarity.impostors import Impostors
     from grouping.storage.cache import Cache
-
-# Of a network of which nothing is known; those measured have 0.38 and 0.40.
-USUAL_THRESHOLD = 0.4
 
 
 class GroupingPipeline:
@@ -102,107 +98,59 @@ class GroupingPipeline:
             stop=self.stop,
             keep_crops=keep_crops,
             on_photo=on_photo,
-            hold_back=None if opt_out is None else self.may_be_of(opt_out),
+            hold_back=None if opt_out is None else may_be_of(opt_out, self.models),
         )
         collector.collect(photos, self.config.workers)
-        taken, outcomes = tuple(collector.photos), collector.results
+        seen = tuple(collector.photos)
+        told, outcomes = self._told(seen, collector.results, corrections, keep_crops, on_stage)
         opted_out = None
         if opt_out is not None:
-            whole = self._grouped(taken, outcomes, corrections, None)
-            outcomes, opted_out = self._without(whole, opt_out)
+            whole = self._grouped(seen, outcomes, told, None)
+            outcomes, opted_out = without_people(whole, opt_out, self.models)
             if self.cache is not None:
-                self.leave_out_of(self.cache, outcomes, opted_out, opt_out, store=True)
-        result = self._grouped(taken, outcomes, corrections, known, opted_out)
+                clear_cache(self.cache, self.models, outcomes, opted_out, opt_out, store=True)
+        result = self._grouped(seen, outcomes, told, known, opted_out)
         return self._with_attributes(result, on_stage)
 
-    @property
-    def impostors(self) -> Impostors:
-        """How alike strangers are, as far as it is known before an album has told."""
-        from grouping.similarity.impostors import Impostors
-
-        return Impostors.of_threshold(self.models.default_threshold or USUAL_THRESHOLD)
-
-    def may_be_of(self, opt_out: OptOut) -> HoldBack:
-        """Return what says whether a result holds a face that may be of one of these people."""
-        from grouping.people.opt_out import DOUBTFUL_UNKNOWN, doubtful_similarity
-
-        known = self.models.default_threshold is not None
-        lowest = doubtful_similarity(self.impostors) if known else DOUBTFUL_UNKNOWN
-        return lambda result: bool(
-            len(result.faces) and opt_out.similarity(result.faces.embeddings).max() >= lowest
-        )
-
-    def leave_out_of(
+    def _told(
         self,
-        cache: Cache,
-        outcomes: Sequence[PhotoFaces],
-        opted_out: OptedOut,
-        opt_out: OptOut,
-        *,
-        store: bool = False,
-    ) -> None:
-        """Take people who opted out of a cache.
+        photos: tuple[Photo, ...],
+        outcomes: tuple[PhotoFaces, ...],
+        entries: Sequence[Entry],
+        keep_crops: bool,
+        on_stage: OnStage | None,
+    ) -> tuple[Told, tuple[PhotoFaces, ...]]:
+        """Return what is told of the faces, and the photos with those that were drawn."""
+        from grouping.told_faces import told_faces
 
-        Args:
-            cache: of this run or of an earlier one.
-            outcomes: what the photos gave, but for those people.
-            opted_out: who was left out.
-            opt_out: the people.
-            store: keep results there that had to wait until it was known whose faces they hold.
-
-        Raises:
-            CacheError: another run uses the cache.
-        """
-        from grouping.execution.opted_out import leave_out_of_cache, store_held_back
-
-        known = self.models, outcomes, opted_out.contents, self.may_be_of(opt_out)
-        if store:
-            store_held_back(cache, *known)
-        leave_out_of_cache(cache, *known)
-
-    def _without(
-        self, result: GroupingResult, opt_out: OptOut
-    ) -> tuple[tuple[PhotoFaces, ...], OptedOut]:
-        """Return what the photos gave without those people, from a grouping with them."""
-        from grouping.people.copies import faces_of_originals
-        from grouping.people.opt_out import opted_out_faces
-        from grouping.results.opted_out import leave_out
-        from grouping.similarity.impostors import Impostors
-
-        faces, told = result.faces, result.corrections
-        pictures = pictures_of(result.photos, result.outcomes, faces)
-        same_as = faces_of_originals(pictures, result.copy_of)
-        copies = np.flatnonzero(same_as >= 0)
-        linked = [np.stack([copies, same_as[copies]], axis=1)]
-        if told is not None:
-            linked.append(told.constraints.must_link)
-        right = self.models.default_threshold or result.threshold
-        found = opted_out_faces(
-            faces,
-            result.grouping.labels,
-            opt_out,
-            Impostors.of_threshold(right),
-            np.concatenate(linked),
+        if not entries and not self.config.read_xmp:
+            return Told(), outcomes
+        return told_faces(
+            photos,
+            outcomes,
+            entries,
+            self.models,
+            read_xmp=self.config.read_xmp,
+            cache=self.cache,
+            keep_crops=keep_crops,
+            stop=self.stop,
+            on_stage=on_stage,
         )
-        return leave_out(result.outcomes, faces, found)
 
     def _grouped(
         self,
         photos: tuple[Photo, ...],
         outcomes: tuple[PhotoFaces, ...],
-        entries: Sequence[Entry],
+        told: Told,
         known: KnownPeople | None,
         opted_out: OptedOut | None = None,
     ) -> GroupingResult:
         """Group the faces of all photos, in the light of what a person corrected."""
-        from grouping.corrections.apply import apply_corrections
         from grouping.people.copies import faces_of_originals, find_copies, picture_of_faces
         from grouping.people.group_faces import group_faces
 
         faces = faces_of(outcomes)
-        contents = [outcome.sha256 for outcome in outcomes]
-        gone = None if opted_out is None else opted_out.holds
-        corrections = apply_corrections(entries, faces, contents, gone) if entries else None
+        corrections = _applied(told, faces, outcomes, opted_out)
         pictures = pictures_of(photos, outcomes, faces)
         copy_of = find_copies(pictures)
         picture = picture_of_faces(faces.photo_index, copy_of)
@@ -314,27 +262,15 @@ def known_faces(
     return KnownFaces(known.person, known.faces, named)
 
 
-def pictures_of(
-    photos: Sequence[Photo], outcomes: Sequence[PhotoFaces], faces: FaceSet
-) -> Pictures:
-    """Return what copies are told by; of like photos the one of the shortest name comes first.
+def _applied(
+    told: Told, faces: FaceSet, outcomes: Sequence[PhotoFaces], opted_out: OptedOut | None
+) -> AppliedCorrections | None:
+    """Return what is told of the faces as constraints and names; None where it is nothing."""
+    from grouping.corrections.apply import apply_corrections
 
-    A RAW file counts as a copy of the picture beside it, and comes after it.
-    """
-    from grouping.people.copies import Pictures
-
-    places = [photo.location for photo in photos]
+    if not any(told):
+        return None
     contents = [outcome.sha256 for outcome in outcomes]
-    for raw, picture in raw_companions(places).items():
-        if outcomes[picture].failure is None:
-            contents[raw] = contents[picture]
-    names = [(is_raw_name(p), len(p), p, position) for position, p in enumerate(places)]
-    rank = np.empty(len(names), np.int64)
-    rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
-    return Pictures(
-        contents,
-        [outcome.picture_hash for outcome in outcomes],
-        np.array([(o.width, o.height) for o in outcomes], np.int64).reshape(-1, 2),
-        rank,
-        faces,
-    )
+    gone = None if opted_out is None else opted_out.holds
+    applied = apply_corrections(told.entries, faces, contents, told.foreign, gone)
+    return replace(applied, warnings=(*told.notes, *applied.warnings))

@@ -265,6 +265,8 @@ class PhotoFaces:
             is not known.
         warnings: one-line remarks (a truncated file that was used as far as it goes).
         failure: set where the photo could not be used; there are no faces then.
+        drawn: rows of ``faces`` that no detector found: a person drew a box, or another program
+            wrote one. They come after all others.
     """
 
     width: int = 0
@@ -276,3 +278,4 @@ class PhotoFaces:
     failure: Failure | None = None
     rotation: int = 0
     picture_hash: bytes = b""
+    drawn: tuple[int, ...] = ()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from grouping.config import GroupingConfig
 from grouping.corrections.toml_file import load_corrections
 from grouping.errors import InputError
+from grouping.opting_out import usual_impostors
 from grouping.pipeline import GroupingPipeline
 from grouping.records import UInt8
 from grouping.results.person_ids import check_previous
@@ -128,5 +129,5 @@ def _references(
     known = None if people is None else load_known_people(people, pipeline.models, options)
     gone = None if opt_out is None else load_opt_out(Path(opt_out), pipeline.models, options)
     if gone is not None and known is not None:
-        check_apart(known, gone, pipeline.impostors)
+        check_apart(known, gone, usual_impostors(pipeline.models))
     return known, None if gone is None else references_of(gone)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from grouping.cli.logs import note
 from grouping.cli.progress import PhotoProgress
 from grouping.errors import ConfigError
+from grouping.opting_out import clear_cache, usual_impostors
 from grouping.sources.entries import SourceOptions
 from grouping.storage.cache import Cache
 from grouping.storage.destinations import Destination
@@ -93,7 +94,7 @@ def read_opt_out(
     for problem in people.problems:
         note("opt-out", problem=problem)
     if known is not None:
-        check_apart(known, people, pipeline.impostors)
+        check_apart(known, people, usual_impostors(pipeline.models))
     return references_of(people)
 
 
@@ -116,4 +117,4 @@ def clear_other_cache(
     if opt_out is None or result.opted_out is None or own or not beside.is_file():
         return
     with Cache.open(beside) as cache:
-        pipeline.leave_out_of(cache, result.outcomes, result.opted_out, opt_out)
+        clear_cache(cache, pipeline.models, result.outcomes, result.opted_out, opt_out)

@@ -28,11 +28,13 @@ def summary(result: GroupingResult, document: Document) -> str:
     failed = [image for image in images if "error" in image]
     without = sum(not image["faces"] for image in images) - len(failed)
     copies = sum("copy_of" in image for image in images)
+    drawn = sum(face.get("drawn", False) for image in images for face in image["faces"])
     lines = [
         f"network    {result.model['name']}, threshold {result.threshold:.2f}",
         f"photos     {len(images)} ({without} without a face, {len(failed)} failed"
         + (f", {copies} {'copy' if copies == 1 else 'copies'})" if copies else ")"),
-        f"faces      {len(result.faces)} ({int((result.grouping.labels >= 0).sum())} in groups)",
+        f"faces      {len(result.faces)} ({int((result.grouping.labels >= 0).sum())} in groups"
+        + (f", {drawn} drawn)" if drawn else ")"),
         f"people     {len(groups)}",
     ]
     lines += [*_known(document), *(_person(group) for group in groups[:LISTED_PEOPLE])]

@@ -15,6 +15,7 @@ import numpy as np
 from grouping.boxes import SAME_FACE_IOU, box_iou
 from grouping.clustering.constraints import Constraints
 from grouping.corrections.entries import TOGETHER, Entry, MeantFaces
+from grouping.corrections.foreign import agreeing
 from grouping.errors import CorrectionsError
 from grouping.records import FaceReference, FaceSet, Int64
 
@@ -41,6 +42,7 @@ def apply_corrections(
     entries: Sequence[Entry],
     faces: FaceSet,
     photo_sha256: Sequence[str | None],
+    foreign: Sequence[Entry] = (),
     opted_out: Callable[[FaceReference], bool] | None = None,
 ) -> AppliedCorrections:
     """Find the faces meant and turn the entries into constraints.
@@ -50,6 +52,7 @@ def apply_corrections(
         faces: all faces of the run.
         photo_sha256: of each photo, in the order that ``faces.photo_index`` refers to; None
             where a photo could not be read.
+        foreign: what other programs wrote, each about one face; it yields to the entries.
         opted_out: says of a face that is not there whether it was left out, since somebody asked
             for that.
 
@@ -57,14 +60,15 @@ def apply_corrections(
         CorrectionsError: two entries contradict each other about these faces.
     """
     rows = _rows_by_digest(faces, photo_sha256)
-    meant = [
-        MeantFaces(entry, [_faces_meant(ref, rows, faces) for ref in entry.faces])
-        for entry in entries
-    ]
+    meant = [_meant(entry, rows, faces) for entry in entries]
+    constraints, warnings = constraints_of(meant), [*_warnings(meant, rows, opted_out)]
+    if foreign:
+        found = [_meant(entry, rows, faces) for entry in foreign]
+        guests, notes = agreeing(found, meant, constraints, faces.photo_index)
+        meant, warnings = [*guests, *meant], [*warnings, *notes]
+        constraints = constraints_of(meant)
     names = {face: m.entry.name for m in meant if m.entry.name is not None for face in m.faces}
-    return AppliedCorrections(
-        constraints_of(meant), names, tuple(_warnings(meant, rows, opted_out))
-    )
+    return AppliedCorrections(constraints, names, tuple(warnings))
 
 
 def _rows_by_digest(faces: FaceSet, photo_sha256: Sequence[str | None]) -> dict[str, list[Int64]]:
@@ -76,6 +80,11 @@ def _rows_by_digest(faces: FaceSet, photo_sha256: Sequence[str | None]) -> dict[
         if digest is not None:
             rows.setdefault(digest, []).append(order[bounds[index] : bounds[index + 1]])
     return rows
+
+
+def _meant(entry: Entry, rows: Mapping[str, list[Int64]], faces: FaceSet) -> MeantFaces:
+    """Find the faces that an entry means; ``rows`` as in :func:`_faces_meant`."""
+    return MeantFaces(entry, [_faces_meant(ref, rows, faces) for ref in entry.faces])
 
 
 def _faces_meant(ref: FaceReference, rows: Mapping[str, list[Int64]], faces: FaceSet) -> list[int]:
@@ -103,7 +112,9 @@ def _warnings(
     """Yield a line for each reference that means no face; ``rows`` as in :func:`_faces_meant`."""
     for found in meant:
         for ref, copies in zip(found.entry.faces, found.copies_by_reference, strict=True):
-            if copies:
+            # The page takes a face that was drawn back by ignoring it: then it is there no more.
+            taken_back = found.entry.kind == "ignore" and found.entry.overrides
+            if copies or (taken_back and ref.photo in rows):
                 continue
             if opted_out is not None and opted_out(ref):  # says no more of the face than that
                 yield (
@@ -172,8 +183,8 @@ def _cannot_links(meant: Sequence[MeantFaces]) -> Iterator[CannotLink]:
 def _different_names(meant: Sequence[MeantFaces]) -> Iterator[CannotLink]:
     """One face of each name against one of each other name; must-links do the rest."""
     first: dict[str | None, tuple[int, Entry]] = {}
-    for found in _of_kind("person", meant):
-        if found.faces:
+    for found in meant:
+        if found.faces and found.entry.name is not None:
             first.setdefault(found.entry.name, (found.faces[0], found.entry))
     for (a, one), (b, other) in combinations(first.values(), 2):
         yield a, b, one, other
@@ -187,7 +198,7 @@ def _check_ignored(meant: Sequence[MeantFaces]) -> None:
     """
     wanted = {
         face: found.entry
-        for kind in TOGETHER
+        for kind in (*TOGETHER, "face")
         for found in _of_kind(kind, meant)
         for face in found.faces
     }

@@ -11,7 +11,7 @@ from grouping.boxes import SAME_FACE_IOU, box_iou, paired_overlap
 from grouping.records import FaceReference
 
 # The fewest faces of each kind of entry, and the kinds whose faces are one person.
-FEWEST_FACES = {"person": 1, "must_link": 2, "cannot_link": 2, "ignore": 1}
+FEWEST_FACES = {"person": 1, "must_link": 2, "cannot_link": 2, "ignore": 1, "face": 1}
 TOGETHER = ("person", "must_link")
 
 
@@ -20,10 +20,10 @@ class Entry:
     """One entry of the file.
 
     Attributes:
-        kind: ``"person"``, ``"must_link"``, ``"cannot_link"`` or ``"ignore"``.
-        line: the line its ``[[kind]]`` stands on, from 1.
+        kind: ``"person"``, ``"must_link"``, ``"cannot_link"``, ``"ignore"`` or ``"face"``.
+        line: the line its ``[[kind]]`` stands on, from 1; 0 for what another program wrote.
         faces: the faces it is about.
-        name: of a person.
+        name: of a person or a face.
         overrides, formerly: see :mod:`grouping.corrections.overrides`.
         file: the file's name, where several were read.
     """
@@ -39,6 +39,8 @@ class Entry:
     @property
     def place(self) -> str:
         """Where it stands, for messages."""
+        if not self.line:
+            return self.file
         return f"{self.file} line {self.line}" if self.file else f"line {self.line}"
 
 

@@ -46,6 +46,10 @@ def apply_overrides(entries: Sequence[Entry]) -> tuple[Entry, ...]:
 
 def _without(earlier: Entry, later: Entry) -> Entry:
     """The earlier entry without the faces that the later one takes from it."""
+    if earlier.kind == "face" and later.kind != "ignore":
+        # That there is a face is not taken back by who it is.
+        who = _without(replace(earlier, kind="person"), later)
+        return earlier if who.faces else replace(earlier, name=None)
     among = _among(later.faces)
     if later.kind == "cannot_link":
         taken = _among(later.faces[:1])

@@ -24,10 +24,16 @@ It holds what a person knows better than the network. It is TOML 1.0, UTF-8, usu
     reason = "stranger"                           # optional: "not a face" or "stranger"
     faces = [{ photo = "77ab…", box = [200, 8, 264, 80] }]
 
+    [[face]]                                      # here is a face, whether or not it was detected
+    photo = "5f2c…"
+    box = [400, 60, 480, 160]
+    name = "Grandpa"                              # optional
+
 Rules, in full:
 
-* Every entry starts with its own line ``[[person]]``, ``[[must_link]]``, ``[[cannot_link]]`` or
-  ``[[ignore]]`` (no inline arrays of entries): its line number is how messages refer to it.
+* Every entry starts with its own line ``[[person]]``, ``[[must_link]]``, ``[[cannot_link]]``,
+  ``[[ignore]]`` or ``[[face]]`` (no inline arrays of entries): its line number is how messages
+  refer to it.
   Entries may come in any order and number; other keys and tables are an error.
 * ``photo`` is the SHA-256 of the photo's bytes, 64 lower-case hex digits, as
   ``images[i]["sha256"]`` in ``groups.json``. ``box`` is ``[x1, y1, x2, y2]`` in pixels of the
@@ -38,6 +44,8 @@ Rules, in full:
 * ``faces`` holds at least 1 (``person``, ``ignore``) or 2 (``must_link``, ``cannot_link``) faces.
 * ``name`` is a non-empty string of one line. Two ``[[person]]`` entries of the same name are the
   same person; entries of different names are different people and never share a group.
+* Where a ``[[face]]`` is no detected one it is added to its photo. Its name is as in ``person``;
+  it may have a ``file`` too.
 * A photo that is in the album twice is meant in all its copies.
 * A face that is in the album no longer is a warning, not an error.
 * Two entries that contradict each other are an error that names both lines. The gallery page marks
@@ -74,12 +82,14 @@ KINDS: dict[str, frozenset[str]] = {
     "must_link": frozenset(),
     "cannot_link": frozenset(),
     "ignore": frozenset({"reason"}),
+    "face": frozenset({"name", "photo", "box", "file"}),
 }
 HEADER = re.compile(r"^[ \t]*\[\[[ \t]*(\w+)[ \t]*\]\]", re.MULTILINE)
 # A file of every face of a very large album has less.
 MOST_BYTES = 64 * 2**20
 # All of an entry are kept apart from each other: pairs grow with the square.
 MOST_APART = 1000
+LARGEST = 1e9  # px; areas of boxes stay numbers
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -172,12 +182,15 @@ def _lines(kind: str, text: str) -> list[int]:
 
 def _entry(kind: str, line: int, table: Mapping[str, Any]) -> Entry:
     allowed, fewest = KINDS[kind], FEWEST_FACES[kind]
-    unknown = sorted(set(table) - allowed - {"faces", "overrides"})
+    listed = frozenset() if kind == "face" else frozenset({"faces"})
+    unknown = sorted(set(table) - allowed - listed - {"overrides"})
     if unknown:
         raise CorrectionsError(f"unknown key {unknown[0]!r}")
     if table.get("reason", REASONS[0]) not in REASONS:
         raise CorrectionsError(f"reason must be one of {REASONS}")
     faces = table.get("faces")
+    if kind == "face":
+        faces = [{key: table[key] for key in ("photo", "box", "file") if key in table}]
     if not isinstance(faces, list) or len(faces) < fewest:
         raise CorrectionsError(f"faces must be a list of at least {fewest}")
     if kind == "cannot_link" and len(faces) > MOST_APART:
@@ -192,7 +205,7 @@ def _entry(kind: str, line: int, table: Mapping[str, Any]) -> Entry:
         kind,
         line,
         tuple(_reference(face) for face in faces),
-        _name(table.get("name")) if "name" in allowed else None,
+        _name(table.get("name")) if kind == "person" or "name" in table else None,
         overrides,
         tuple(map(_name, formerly)),
     )
@@ -225,4 +238,6 @@ def _reference(value: Any) -> FaceReference:
         raise CorrectionsError("box must be numbers of pixels") from error
     if not (np.isfinite([x1, y1, x2, y2]).all() and x1 < x2 and y1 < y2):
         raise CorrectionsError(f"box {box} must have x1 < x2 and y1 < y2")
+    if max(map(abs, (x1, y1, x2, y2))) > LARGEST:
+        raise CorrectionsError("box must be numbers of pixels")
     return FaceReference(photo, (x1, y1, x2, y2))

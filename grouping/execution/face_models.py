@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Sequence
 from dataclasses import astuple
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -28,10 +29,12 @@ from grouping.faces.loading import load_analyser
 
 if TYPE_CHECKING:
     from grouping.faces.photo_analyser import PhotoAnalyser
+    from grouping.records import Float32
 
 # Part of every cache key: raise it when a change of the code changes what a photo gives.
 DETECTION_VERSION = 5
 EMBEDDING_VERSION = 2
+DRAWN_VERSION = 1  # of what is seen in a box that was drawn
 # Found the same faces in photos that stand upright, but for faces at the border, and looked at them
 # from no other side.
 EARLIER_DETECTION_VERSION = 3
@@ -162,6 +165,12 @@ def measured_threshold(weights_digest: str) -> float | None:
     """Return the threshold measured for the file of this SHA-256, None where nobody has."""
     record = known_record(weights_digest)
     return None if record is None else record.threshold
+
+
+def drawn_key_of(box: Sequence[float] | Float32) -> str:
+    """Return the detector key of the face in a box (4,) that was drawn, as documents have it."""
+    numbers = [round(float(side), 2) for side in box]
+    return _digest(mtcnn_digest(), "drawn", DRAWN_VERSION, numbers)
 
 
 def _digest(*values: object) -> str:

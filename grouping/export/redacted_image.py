@@ -19,11 +19,11 @@ from grouping.export.redacted_metadata import (
     without_pictures,
     without_regions,
 )
-from grouping.export.xmp_sidecars import stored_area
 from grouping.faces.covering import Area, areas_around, cover
 from grouping.faces.decoding import DECODER_ERRORS, decode_photo, opened_photo, orientation_of
 from grouping.faces.file_formats.raw import is_raw
 from grouping.records import Float32
+from grouping.sources.stored_areas import stored_area
 
 XMP_TAG = 700  # of TIFF
 QUALITY = 95  # of what is compressed with a loss anew; a JPEG keeps its own tables

@@ -17,13 +17,13 @@ from grouping.export.safe_names import distinct_name, safe_name
 from grouping.faces.decoding import stored_orientation
 from grouping.results.album import Album, Face, OpenPhoto, one_line
 from grouping.results.schema import Document
+from grouping.sources.stored_areas import Area, stored_area
 from grouping.storage.atomic_files import make_folder, write_bytes
 from grouping.version import PRODUCT
 
 SUFFIX = ".xmp"
 ELSEWHERE = "elsewhere"
 LONGEST_NAME = 255  # bytes, of nearly all file systems
-Area = tuple[float, float, float, float]
 
 
 def write_sidecars(
@@ -103,22 +103,6 @@ def sidecar(album: Album, photo: int, orientation: int = 1) -> str:
 </x:xmpmeta>
 <?xpacket end="w"?>
 """
-
-
-def stored_area(upright: Area, orientation: int) -> Area:
-    """An area (middle x, middle y, width, height; all in [0, 1]) before orientation is applied."""
-    x, y, width, height = upright
-    middle = {
-        1: (x, y),
-        2: (1 - x, y),
-        3: (1 - x, 1 - y),
-        4: (x, 1 - y),
-        5: (y, x),
-        6: (y, 1 - x),
-        7: (1 - y, 1 - x),
-        8: (1 - y, x),
-    }[orientation]
-    return (*middle, height, width) if orientation >= 5 else (*middle, width, height)
 
 
 def _region(album: Album, face: Face, orientation: int) -> str:

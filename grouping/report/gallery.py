@@ -20,7 +20,7 @@ from grouping.results.album import Album, Face, one_line
 from grouping.results.schema import NOT_READ, Document, GroupEntry
 
 PAGE_FOLDER = Path(__file__).parent / "gallery_page"
-SCRIPTS = ("model", "corrections", "parts", "views", "viewer", "map", "main")
+SCRIPTS = ("model", "corrections", "parts", "views", "draw", "viewer", "map", "main")
 
 
 def gallery_page(album: Album, thumbnails: Thumbnails) -> str:
@@ -147,7 +147,8 @@ def _link(url: str) -> str | None:
 
 
 def _face_row(face: Face) -> list[Any]:
-    return [face.idx, face.photo, *map(round, face.box), face.group, face.similarity]
+    row = [face.idx, face.photo, *map(round, face.box), face.group, face.similarity]
+    return [*row, 1] if face.entry.get("drawn") else row
 
 
 def _map(document: Document) -> dict[str, list[Any]]:

@@ -92,7 +92,9 @@ def _without(outcome: PhotoFaces, kept: np.ndarray) -> PhotoFaces:
     if kept.all():
         return outcome
     crops = None if outcome.crops is None else outcome.crops[kept]
-    return replace(outcome, faces=outcome.faces[kept], crops=crops)
+    number = np.cumsum(kept) - 1  # of each face among those that are left
+    drawn = tuple(int(number[row]) for row in outcome.drawn if kept[row])
+    return replace(outcome, faces=outcome.faces[kept], crops=crops, drawn=drawn)
 
 
 def _references(

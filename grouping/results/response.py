@@ -156,7 +156,7 @@ def _faces(result: GroupingResult) -> list[FaceEntry]:
         rounded(grouping.evidence_similarity, 4),
         strict=True,
     )
-    return [
+    entries: list[Any] = [
         {
             "face_idx": row,
             **detected,
@@ -166,6 +166,11 @@ def _faces(result: GroupingResult) -> list[FaceEntry]:
         }
         for row, (detected, group, similarity, others, how) in enumerate(columns)
     ]
+    starts = np.searchsorted(faces.photo_index, np.arange(len(result.outcomes)))
+    for start, outcome in zip(starts.tolist(), result.outcomes, strict=True):
+        for row in outcome.drawn:
+            entries[start + row]["drawn"] = True
+    return entries
 
 
 def _group(

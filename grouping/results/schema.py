@@ -99,12 +99,16 @@ class FaceEntry(DetectedEntry):
         group_idx: its group, ``NO_GROUP`` for none.
         similarity: cosine to the mean of its group; None without a group.
         evidence: the faces of its group it resembles most, as ``[face_idx, similarity]``.
+        drawn: True for a face that no detector found: a person drew its box, or another program
+            wrote it. Its score is what the detector's last network makes of the box, 0 for nothing.
+            Absent for all others.
     """
 
     face_idx: int
     group_idx: int
     similarity: float | None
     evidence: list[list[float]]
+    drawn: NotRequired[bool]
 
 
 class ImageEntry(TypedDict):

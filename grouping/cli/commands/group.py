@@ -222,6 +222,13 @@ def _add_people(parser: argparse.ArgumentParser) -> None:
         "(name,photo[,id]), or results of an earlier run whose people have names",
     )
     add(
+        "--read-xmp",
+        action="store_true",
+        help="take names and face regions that other programs wrote (XMP in the photos, or "
+        "photo.jpg.xmp and photo.xmp beside them; MWG and Microsoft); corrections win. Every photo "
+        "is read for it, from elsewhere too",
+    )
+    add(
         "--previous",
         type=Path,
         metavar="FILE",

@@ -78,6 +78,23 @@ class Detector:
             found = self._refine(pyramids, found, [s.thresholds[1] for s in settings])
             return self._finish(pyramids, found, [s.thresholds[2] for s in settings])
 
+    def look_at(self, image: Image.Image, candidates: Float32, least: float) -> Detections:
+        """Ask R-Net and O-Net alone what is in some places of one image.
+
+        Args:
+            image: of mode RGB.
+            candidates: (n, 4) float32 squares in its pixels.
+            least: face probability that O-Net has to give.
+
+        Returns:
+            The faces, best score first, as :meth:`__call__` gives them.
+        """
+        with self._lock:
+            pyramids = [Pyramid(image)]
+            moved = self._refine(pyramids, [candidates], [0.0])
+            places = [np.concatenate([candidates, *moved])]
+            return self._finish(pyramids, places, [least])[0]
+
     def _propose(self, pyramid: Pyramid, settings: CascadeSettings) -> Float32:
         """P-Net over all levels: (n, 4) float32 square candidates in pixels of the image."""
         scales = pyramid_scales(pyramid.size, settings)

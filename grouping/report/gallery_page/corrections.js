@@ -29,11 +29,30 @@ function anchors(g, most) {
   return foldFaces(album.people[g].faces.map((idx) => faces.get(idx)).filter((face) => !isOut(face))).slice(0, most);
 }
 
+// Faces that were drawn, in this page or before, come first: what follows may be about them.
+function drawnEntries() {
+  const entry = (face, lines) => {
+    const { sha256, name } = album.photos[face.photo];
+    return ["[[face]]", `photo = "${sha256}"`, `box = [${face.box.join(", ")}]`, `file = ${tomlString(name)}`, ...lines, ""].join("\n");
+  };
+  const before = [...faces.values()].filter((face) => face.drawn && !(face.idx in edits.ignored)).map((face) => entry(face, []));
+  const now = edits.drawn.map((face) => {
+    const name = nameOfDrawn(face);
+    return entry(face, [...(name ? [`name = ${tomlString(name)}`] : []), OVERRIDES]);
+  });
+  // Whose group has no name is said by one of its faces.
+  const links = edits.drawn.filter((face) => face.group !== null && !nameOfDrawn(face)).flatMap((face) => {
+    const chosen = anchors(personOf(face.group).idx, 1);
+    return chosen.length ? [tomlEntry("must_link", [OVERRIDES], [...chosen, face])] : [];
+  });
+  return [...before, ...now, ...links];
+}
+
 function correctionsFile() {
   const parts = [
     "# Made by the gallery page. Put it into the folder of the results, or name it with --corrections, and run again.",
     "# Where there is a corrections.toml already, add to its end what stands below the next line.",
-    "version = 1", ""];
+    "version = 1", "", ...drawnEntries()];
   for (const person of everyone()) {
     const chosen = person.members.flatMap((g) => anchors(g, ANCHORS));
     if (person.name && chosen.length) parts.push(tomlEntry("person", [`name = ${tomlString(person.name)}`, ...formerly(person), OVERRIDES], chosen));

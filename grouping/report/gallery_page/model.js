@@ -5,8 +5,8 @@ const STRANGER = -1;
 const COLOURS = album.colours;
 
 // A face is a row of numbers in the data, an object here.
-const faces = new Map(album.faces.map(([idx, photo, x1, y1, x2, y2, group, similarity]) =>
-  [idx, { idx, photo, box: [x1, y1, x2, y2], group, similarity }]));
+const faces = new Map(album.faces.map(([idx, photo, x1, y1, x2, y2, group, similarity, drawn]) =>
+  [idx, { idx, photo, box: [x1, y1, x2, y2], group, similarity, drawn: Boolean(drawn) }]));
 const facesOfPhoto = album.photos.map(() => []);
 for (const face of faces.values()) facesOfPhoto[face.photo].push(face);
 
@@ -59,8 +59,9 @@ function foldFaces(some) {
 }
 
 // names: group id -> name; rejected: face -> group it is not in; ignored: face -> why it is left out
-// of every group; merged, apart: pairs of groups.
-const noEdits = () => ({ names: {}, rejected: {}, ignored: {}, merged: [], apart: [] });
+// of every group; merged, apart: pairs of groups; drawn: faces that were not found, with photo, box in
+// pixels, and the name or the group of whom they show.
+const noEdits = () => ({ names: {}, rejected: {}, ignored: {}, merged: [], apart: [], drawn: [] });
 const isOut = (face) => face.idx in edits.rejected || face.idx in edits.ignored;
 const storeKey = `people-edits:${album.created}:${album.faces.length}`;
 let edits = loadEdits();
@@ -87,7 +88,7 @@ function saveEdits() {
 
 function changeCount() {
   const pictured = (some) => foldFaces(Object.keys(some).map((idx) => faces.get(Number(idx)))).length;
-  return Object.keys(edits.names).length + pictured(edits.rejected) + pictured(edits.ignored) + edits.merged.length + edits.apart.length;
+  return Object.keys(edits.names).length + pictured(edits.rejected) + pictured(edits.ignored) + edits.merged.length + edits.apart.length + edits.drawn.length;
 }
 
 // People after the merges: the largest group of each stands for all.

@@ -21,15 +21,19 @@ function step(by) {
 function showPhoto() {
   const photo = viewed.list[viewed.at];
   const { name, link } = album.photos[photo];
-  const stage = h("div", { class: "stage" }, gone(photo)
+  const keys = drawing ? { tabindex: "0", role: "application", "aria-label": "Draw a face", "aria-describedby": "how-to-draw" } : {};
+  const stage = h("div", { class: drawing ? "stage drawing" : "stage", ...keys }, gone(photo)
     ? h("p", { class: "gone" }, gone(photo))
-    : [h("img", { src: preview(photo), alt: name, width: enlarged(photo) }), facesOfPhoto[photo].map((face) => faceBox(face))]);
+    : [h("img", { src: preview(photo), alt: name, width: enlarged(photo), draggable: "false" }),
+      facesOfPhoto[photo].map((face) => faceBox(face)), drawnIn(photo).map((face) => drawnBox(face))]);
+  if (drawing) drawOn(stage);
   const place = viewed.list.length > 1 ? `${viewed.at + 1} of ${viewed.list.length}` : "";
   viewer.replaceChildren(h("figure", {}, stage,
     h("figcaption", {}, name, copiesLine(photo), h("br"), place),
-    h("div", { class: "bar" },
+    drawing ? drawingBar() : h("div", { class: "bar" },
       h("button", { type: "button", disabled: viewed.at === 0, onclick: () => step(-1) }, "← Previous"),
       h("button", { type: "button", disabled: viewed.at === viewed.list.length - 1, onclick: () => step(1) }, "Next →"),
+      canDraw(photo) ? h("button", { type: "button", id: "draw", title: "A face that was not found ( d )", onclick: startDrawing }, "Draw a face") : null,
       link ? h("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, h("button", { type: "button", tabindex: "-1" }, "Original")) : null,
       h("button", { type: "button", class: "main", onclick: () => viewer.close() }, "Close"))));
 }
@@ -59,12 +63,17 @@ function faceBox(face) {
 }
 
 viewer.addEventListener("keydown", (event) => {
-  if (event.key === "ArrowLeft") step(-1);
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (drawing) { if (!drawingKey(event)) return; } else if (event.key === "d") startDrawing();
+  else if (event.key === "ArrowLeft") step(-1);
   else if (event.key === "ArrowRight") step(1);
   else return;
   event.preventDefault();
   event.stopPropagation();
 });
+
+viewer.addEventListener("cancel", (event) => { if (drawing) { event.preventDefault(); stopDrawing(); } });
+viewer.addEventListener("close", () => { drawing = null; });
 
 function openPicker(person) {
   const grid = h("div", { class: "cards" });
@@ -82,5 +91,5 @@ function openPicker(person) {
 }
 
 for (const dialog of [viewer, picker]) {
-  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener("click", (event) => { if (event.target === dialog && !drawing) dialog.close(); });
 }

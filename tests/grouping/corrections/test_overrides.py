@@ -21,6 +21,13 @@ def entry(kind: str, photos: str, *lines: str, name: str = "") -> str:
     return "\n".join([f"[[{kind}]]", *named, *lines, f"faces = [{faces}]", ""])
 
 
+def drawn(photo: str, *lines: str, name: str = "") -> str:
+    """A face that was drawn in a photo."""
+    named = [f'name = "{name}"'] if name else []
+    where = [f'photo = "{photo * 64}"', "box = [0, 0, 50, 50]"]
+    return "\n".join(["[[face]]", *named, *where, *lines, ""])
+
+
 def read(folder: Path, *rounds: list[str]) -> tuple[Entry, ...]:
     paths = []
     for number, entries in enumerate(rounds):
@@ -77,6 +84,31 @@ def kept(entries: tuple[Entry, ...]) -> list[tuple[str, str | None, str]]:
             entry("cannot_link", "ab") + entry("cannot_link", "ae"),
             entry("must_link", "abc", OVERRIDES),
             [("cannot_link", None, "ae"), ("must_link", None, "abc")],
+        ),
+        # A face that was drawn is there whoever it is,
+        (
+            drawn("a", name="Ann") + drawn("b", name="Ann"),
+            entry("person", "ac", OVERRIDES, name="Bea"),
+            [("face", None, "a"), ("face", "Ann", "b"), ("person", "Bea", "ac")],
+        ),
+        (
+            drawn("a", name="Ann"),
+            entry("cannot_link", "ac", OVERRIDES),
+            [("face", None, "a"), ("cannot_link", None, "ac")],
+        ),
+        (
+            drawn("a", name="Ann"),
+            entry("person", "cd", 'formerly = ["Ann"]', OVERRIDES, name="Anna")
+            + drawn("a", OVERRIDES),
+            [("face", "Anna", "a"), ("person", "Anna", "cd"), ("face", None, "a")],
+        ),
+        # until it is said to be none. What was none may be drawn again, with another name.
+        (
+            drawn("a", name="Ann") + entry("ignore", "b") + entry("person", "c", name="Ann"),
+            entry("ignore", "a", OVERRIDES)
+            + drawn("b", OVERRIDES)
+            + drawn("c", OVERRIDES, name="Bea"),
+            [("ignore", None, "a"), ("face", None, "b"), ("face", "Bea", "c")],
         ),
     ],
 )

@@ -27,6 +27,11 @@ def entry(kind: str, *faces: str, **more: str) -> str:
     return "\n".join([*lines, f"faces = [{', '.join(faces)}]", ""])
 
 
+def drawn(photo: str, box: list[float] | None = None, **more: str) -> str:
+    lines = [f'{key} = "{value}"' for key, value in {"photo": photo, **more}.items()]
+    return "\n".join(["[[face]]", *lines, f"box = {box or BOX}", ""])
+
+
 def file(*entries: str) -> str:
     return "version = 1\n" + "".join(entries)
 
@@ -38,9 +43,10 @@ def test_the_example_of_the_documentation_is_read() -> None:
     for short in ("5f2c…", "9d01…", "77ab…", "cc10…"):
         text = text.replace(short, short[:4] * 16)
     entries = parse_corrections(text)
-    assert [e.kind for e in entries] == ["person", "must_link", "cannot_link", "ignore"]
+    assert [e.kind for e in entries] == ["person", "must_link", "cannot_link", "ignore", "face"]
     assert entries[0].name == "Grandma"
     assert entries[0].faces[1].box == (310.5, 42.0, 402.5, 160.0)
+    assert (entries[4].name, entries[4].faces[0].box) == ("Grandpa", (400, 60, 480, 160))
     lines = text.splitlines()
     assert all(lines[e.line - 1].strip().startswith(f"[[{e.kind}]]") for e in entries)
 
@@ -66,9 +72,15 @@ def test_the_example_of_the_documentation_is_read() -> None:
         (file(entry("ignore", face(A, [0, 0, 5]))), "four numbers"),
         (file(entry("ignore", '{ photo = "x" }')), "each face"),
         (file(entry("ignore", face(A, [0, 0, 1, 10**400]))), "numbers of pixels"),
+        (file(entry("ignore", face(A, [0, 0, 1, 1e39]))), "numbers of pixels"),
         (file() + f"x = {'9' * 5000}", "not valid TOML"),
         (file() + f"x = {'[' * 3000}", "not valid TOML"),
         (file(entry("person", face(A), name="a\\u202Eb")), "visible characters"),
+        (file(drawn(A) + "faces = []\n"), "unknown key 'faces'"),
+        (file(drawn(A, [5, 5, 5, 9])), r"line 2, \[\[face\]\]: box.*x1 < x2"),
+        (file(drawn(A, name="")), "name"),
+        (file("[[face]]\nbox = [0, 0, 5, 5]\n"), "each face must be"),
+        (file(drawn(A) + "reason = 'not a face'\n"), "unknown key 'reason'"),
         (file(entry("ignore", f'{{ photo = "{A}", box = [0, 0, nan, 5] }}')), "x1 < x2"),
     ],
 )
@@ -157,6 +169,29 @@ def test_entries_reach_the_groups(people: np.ndarray) -> None:
     labels = group_faces(faces, GroupingRules(threshold=0.4), applied.constraints).labels
     assert labels[0] == labels[1] == labels[2] == 0
     assert labels[3:].tolist() == [-1, -1, -1]
+
+
+def test_drawn_faces_have_names_as_people_do(people: np.ndarray) -> None:
+    faces = face_set(people, boxes=np.tile([0, 0, 50, 50], (6, 1)))
+    shas = [letter * 64 for letter in "012345"]
+    text = file(
+        entry("person", face(shas[0]), name="Anna"),
+        drawn(shas[2], [4, 4, 54, 54], name="Anna"),
+        drawn(shas[4], name="Bea"),
+        drawn(shas[5]),
+    )
+    applied = apply_corrections(parse_corrections(text), faces, shas)
+    assert applied.names == {0: "Anna", 2: "Anna", 4: "Bea"}
+    assert applied.constraints.must_link.tolist() == [[0, 2]]
+    assert applied.constraints.cannot_link.tolist() == [[0, 4]]
+    labels = group_faces(faces, GroupingRules(threshold=0.4), applied.constraints).labels
+    assert labels[0] == labels[2] != labels[4]
+
+
+def test_a_drawn_face_that_the_page_took_back_is_nothing_to_speak_of(people: np.ndarray) -> None:
+    faces = face_set(people, boxes=np.tile([0, 0, 50, 50], (6, 1)))
+    text = file(entry("ignore", face(A, [200, 200, 240, 240])) + "overrides = true\n")
+    assert apply_corrections(parse_corrections(text), faces, [A, *"bcdef"]).warnings == ()
 
 
 def test_what_is_gone_is_a_warning_with_its_line(people: np.ndarray) -> None:

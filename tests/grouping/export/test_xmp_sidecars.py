@@ -12,13 +12,10 @@ import pytest
 from PIL import Image, ImageOps
 
 from grouping.errors import FetchError
-from grouping.export.xmp_sidecars import (
-    sidecar,
-    stored_area,
-    write_sidecars,
-)
+from grouping.export.xmp_sidecars import sidecar, write_sidecars
 from grouping.faces.decoding import stored_orientation
 from grouping.results.album import Album
+from grouping.sources.stored_areas import stored_area
 from grouping.version import PRODUCT
 from tests.helpers.album import album
 
