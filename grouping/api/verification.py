@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from grouping.api.extract import ExtractedFace
 from grouping.api.represent import FaceEmbedding
+from grouping.people.album_impostors import Rate
 from grouping.people.same_person import Verdict, VerdictRule
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Verification:
         network: which one compared them.
         a, b: the photos.
         pairs: all pairs of their faces, the most similar first.
+        album_rate: how many pairs of faces of one photo, who are strangers, are at least as alike
+            as the pair that decided, in an album; None where none was asked.
     """
 
     verdict: Verdict
@@ -97,6 +100,7 @@ class Verification:
     a: ComparedPhoto
     b: ComparedPhoto
     pairs: tuple[FacePair, ...]
+    album_rate: Rate | None = None
 
     @property
     def similarity(self) -> float:
@@ -134,6 +138,12 @@ class Verification:
             share = _how_many(self.false_match_rate, self.rule.rarest)
             lines.append(f"{share} pairs of strangers are so alike")
             lines.append(f"measured on {self.measured_on}")
+        if self.album_rate is not None:
+            rate = self.album_rate
+            lines.append(
+                f"{rate.count} of {rate.of} pairs of faces of one photo in the album are so alike "
+                f"({100 * rate.low:.2g} to {100 * rate.high:.2g} %)"
+            )
         if len(self.pairs) > 1:
             lines.append(f"{len(self.pairs)} pairs of faces were compared")
         return [*lines, f"network {self.network}"]
@@ -169,6 +179,7 @@ class Verification:
             "different_below": _short(self.different_below),
             "false_match_rate": self.false_match_rate,
             "measured_on": self.measured_on,
+            "album_rate": None if self.album_rate is None else asdict(self.album_rate),
             "network": self.network,
             "pair": self.pair.as_dict(),
             "pairs": [pair.as_dict() for pair in self.pairs],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,10 @@ from grouping.api.verification import ComparedPhoto, FacePair, Verification
 from grouping.config import GroupingConfig
 from grouping.errors import NoFaceError
 from grouping.execution.face_models import FaceModels
+from grouping.lookup.album_index import AlbumIndex
+from grouping.lookup.ask import check_allowed
 from grouping.people.same_person import Verdict, VerdictRule
+from grouping.results.album import one_line
 from grouping.similarity.impostors import Impostors
 from grouping.sources.entries import SourceOptions
 
@@ -29,6 +34,8 @@ def verify(
     b: Any,
     *,
     rule: VerdictRule | None = None,
+    album: AlbumIndex | Path | str | None = None,
+    false_matches: float | None = None,
     config: GroupingConfig | None = None,
     allow_local: bool = False,
     options: SourceOptions | None = None,
@@ -40,13 +47,25 @@ def verify(
         a, b: two photos, each as for :func:`grouping.api.extract.extract_faces`.
         rule: when two faces are one person; None for what is known of the network. Of a network
             that nobody has measured nothing is known unless ``config.threshold`` is a number.
+        album: results of a run with a cache: how alike strangers are is taken from its people, and
+            how often two of one photo are as alike is said. The photos are seen with its settings.
+        false_matches: the share of comparisons of strangers that may be "same", from 1e-9 to 0.5;
+            None for ``SAME_RATE`` of :mod:`grouping.people.same_person`.
         config, allow_local, options, settings: as for ``extract_faces``.
 
     Raises:
         NoFaceError: one of the photos shows no face.
+        ConfigError: ``false_matches`` is out of its range.
         GroupingError: as for ``extract_faces``.
     """
     config = (config or GroupingConfig()).with_settings(**settings)
+    if false_matches is not None:
+        check_allowed(false_matches)
+    index = None
+    if album is not None:
+        index = album if isinstance(album, AlbumIndex) else AlbumIndex.open(album)
+        index.models(config)
+        rule, config = rule or _rule_of_album(index), index.config_for(config)
     seen = [
         see_photo(photo, name=name, config=config, allow_local=allow_local, options=options)
         for name, photo in (("a", a), ("b", b))
@@ -56,7 +75,24 @@ def verify(
             raise NoFaceError(f"no face in {photo.location}")
     models = seen[0].models
     first, second = map(_photo_of, seen)
-    return _compared(first, second, rule or rule_of(models, config), models)
+    rule = rule or rule_of(models, config)
+    if rule is not None and false_matches is not None:
+        rule = replace(rule, same_rate=false_matches)
+    found = _compared(first, second, rule, models)
+    if index is None:
+        return found
+    return replace(found, album_rate=index.strangers.rate(found.similarity))
+
+
+def _rule_of_album(index: AlbumIndex) -> VerdictRule | None:
+    """When two faces are one person, from the people of an album; None where nothing tells."""
+    if not index.told_by and index.measured is None:
+        return None
+    return VerdictRule(
+        index.impostors,
+        measured_on=f"{index.told_by} people of {one_line(str(index.folder))}, drawn towards what "
+        "is known of the network",
+    )
 
 
 def rule_of(models: FaceModels, config: GroupingConfig) -> VerdictRule | None:

@@ -120,6 +120,11 @@ class AlbumIndex:
         return everybody.without(self.told.ignored)
 
     @property
+    def impostors(self) -> Impostors:
+        """How alike strangers are in this album."""
+        return self._impostors[0]
+
+    @property
     def told_by(self) -> int:
         """Of how many people the album says itself how alike strangers are; 0: the network does."""
         return self._impostors[1]
@@ -167,25 +172,32 @@ class AlbumIndex:
         """The networks that a photo has to be seen with to be compared with the album.
 
         Args:
-            wanted: names the weight file, where it lies elsewhere now, and the device; all else
-                is as in the run.
+            wanted: as for :meth:`config_for`.
 
         Raises:
             InputError: they are not those of the album.
             ModelError: the weight file cannot be read.
         """
+        models = shared_models(self.config_for(wanted))
+        self.check_network(models)
+        return models
+
+    def config_for(self, wanted: GroupingConfig | None = None) -> GroupingConfig:
+        """The settings that a photo has to be seen with to be compared with the album.
+
+        Args:
+            wanted: names the weight file, where it lies elsewhere now, and the device; all else
+                is as in the run.
+        """
         wanted = wanted or GroupingConfig()
         known = self.config.checkpoint
         checkpoint = wanted.checkpoint or (known if known and Path(known).is_file() else None)
-        config = self.config.with_settings(
+        return self.config.with_settings(
             checkpoint=checkpoint,
             device=wanted.device,
             precision=wanted.precision,
             allow_cpu_fallback=wanted.allow_cpu_fallback,
         )
-        models = shared_models(config)
-        self.check_network(models)
-        return models
 
     def check_network(self, models: FaceModels) -> None:
         """Make sure that vectors of a network may be compared with those of the album.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from grouping.execution.face_models import drawn_key_of
 from grouping.records import FaceSet, Float32, Int64
 from grouping.results.album import Album, Face
 from grouping.storage.cache_reader import read_faces
@@ -46,7 +47,31 @@ def cached_faces(cache: Path, album: Album, detector: str, model: str) -> tuple[
     every = np.array_equal(chosen, np.arange(len(known.faces)))
     faces = known.faces if every else known.faces[chosen]
     photo_index = np.array(seen, np.int32)[faces.photo_index]
-    return replace(faces, photo_index=photo_index), numbers[row >= 0]
+    detected = replace(faces, photo_index=photo_index), numbers[row >= 0]
+    return _with_drawn(detected, cache, album, model)
+
+
+def _with_drawn(
+    detected: tuple[FaceSet, Int64], cache: Path, album: Album, model: str
+) -> tuple[FaceSet, Int64]:
+    """Return the faces that a cache has, those drawn by hand among them, in their order.
+
+    A face that was drawn has a row of its own, under a key that tells its box.
+    """
+    faces, number = [detected[0]], [detected[1]]
+    for face in album.faces.values():
+        content = album.images[face.photo].get("sha256")
+        if not face.entry.get("drawn") or content is None:
+            continue
+        known = read_faces(cache, [content], drawn_key_of(face.box), model).faces
+        if len(known) == 1:
+            faces.append(replace(known, photo_index=np.array([face.photo], np.int32)))
+            number.append(np.array([face.idx]))
+    if len(faces) == 1:
+        return detected
+    every, numbers = FaceSet.concatenate(faces), np.concatenate(number)
+    order = np.argsort(numbers, kind="stable")
+    return every[order], numbers[order]
 
 
 def _rows_of(entries: Sequence[Face], boxes: Float32) -> Int64:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from grouping.execution.face_models import FaceModels
 from grouping.execution.outcomes import outcomes_of
-from grouping.people.only_face import only_face, weakness
+from grouping.faces.flaws import flaws_of
+from grouping.people.only_face import only_face
 from grouping.records import Float32, PhotoFaces
 from grouping.results.album import one_line
 from grouping.sources.photo import Photo
@@ -60,6 +61,6 @@ def _selfie(location: str, seen: PhotoFaces) -> Selfie:
         place,
         vector=seen.faces.embeddings[meant.row],
         quality=float(seen.faces.quality[meant.row]),
-        weakness=weakness(seen.faces, meant.row),
+        weakness=", ".join(*flaws_of(seen.faces[[meant.row]])),
         remark=meant.remark,
     )

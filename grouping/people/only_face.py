@@ -12,14 +12,11 @@ import numpy as np
 
 from grouping.people.rules import PAIR_QUALITY
 from grouping.people.same_photo import same_photo_pairs
-from grouping.records import QUALITY_MEASURES, FaceSet
+from grouping.records import FaceSet
 
 # How many times as wide as the next face one has to be to be the one that is meant: four times the
 # area. In 371 of 381 news and press photos of several people the largest is less.
 DOMINANT = 2.0
-SMALL = 32.0  # px; a face that narrow says little
-TURNED = 60.0  # degrees off frontal
-CUT = 0.6  # share of the face that is in the photo
 NO_FACE = "no face"
 
 
@@ -64,25 +61,6 @@ def only_face(faces: FaceSet) -> OnlyFace:
     return OnlyFace(
         first, remark=f"of {len(faces)} faces the clear one, by far the largest, at {x}, {y}"
     )
-
-
-def weakness(faces: FaceSet, row: int) -> str:
-    """Return why a face is too poor to tell who it is; empty for one that is not.
-
-    Args:
-        faces: of any photos.
-        row: one of them.
-    """
-    if faces.quality[row] >= PAIR_QUALITY:
-        return ""
-    measures = dict(zip(QUALITY_MEASURES, faces.measures[row].tolist(), strict=True))
-    if measures["size"] < SMALL:
-        return f"too small, {measures['size']:.0f} pixels wide"
-    if measures["visible"] < CUT:
-        return "cut off by the edge of the photo"
-    if max(abs(measures["yaw"]), abs(measures["pitch"])) > TURNED:
-        return "turned away too far"
-    return "too blurred"
 
 
 def _sides(faces: FaceSet) -> np.ndarray:

@@ -10,7 +10,8 @@ import numpy as np
 from grouping.errors import InputError
 from grouping.execution.collector import PhotoCollector
 from grouping.execution.face_models import FaceModels
-from grouping.people.only_face import only_face, weakness
+from grouping.faces.flaws import flaws_of
+from grouping.people.only_face import only_face
 from grouping.records import FaceSet, Int64, PhotoFaces
 from grouping.references.people_list import ReferencePerson
 from grouping.results.album import one_line
@@ -87,9 +88,9 @@ def _meant(outcome: PhotoFaces) -> tuple[int | None, str]:
     meant = only_face(outcome.faces)
     if meant.row is None:
         return None, f"not used, {meant.problem}"
-    weak = weakness(outcome.faces, meant.row)
-    if weak:
-        return None, f"not used, the face is {weak}"
+    (flaws,) = flaws_of(outcome.faces[[meant.row]])
+    if flaws:
+        return None, f"not used, the face is too poor: {', '.join(flaws)}"
     return meant.row, meant.remark
 
 

@@ -35,6 +35,19 @@ def add_verify_options(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="cosine similarity at which the network groups faces, where nobody has measured it",
     )
+    add(
+        "--in",
+        dest="album",
+        type=Path,
+        metavar="DIR",
+        help="results of a run: how alike strangers are is taken from its people",
+    )
+    add(
+        "--max-false-matches",
+        type=float,
+        metavar="SHARE",
+        help="of comparisons of strangers that may be 'same' (default 0.00001)",
+    )
     add_common(parser)
     add_model(parser)
     add_detection(parser, workers=False)
@@ -53,7 +66,15 @@ def run_verify(arguments: argparse.Namespace) -> None:
     if arguments.picture is not None:
         check_place(arguments.picture)
     config, options = config_from(arguments), source_options_from(arguments)
-    found = verify(arguments.a, arguments.b, config=config, allow_local=True, options=options)
+    found = verify(
+        arguments.a,
+        arguments.b,
+        album=arguments.album,
+        false_matches=arguments.max_false_matches,
+        config=config,
+        allow_local=True,
+        options=options,
+    )
     if arguments.picture is not None:
         write_image(arguments.picture, found.picture())
     if arguments.json:

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from grouping.people.only_face import only_face, weakness
-from grouping.records import QUALITY_MEASURES
+from grouping.people.only_face import only_face
 from tests.helpers.vectors import face_set, unit
 
 
@@ -55,22 +54,3 @@ def test_one_face_twice_in_a_mirror_is_one():
 
 def test_one_face_found_twice_at_its_place_is_one():
     assert only_face(faces([100, 90], places=[0.0, 5.0])).row == 0
-
-
-@pytest.mark.parametrize(
-    ("measure", "value", "said"),
-    [
-        ("size", 14, "too small, 14 pixels wide"),
-        ("visible", 0.3, "cut off by the edge"),
-        ("yaw", -75, "turned away"),
-        ("sharpness", 1, "too blurred"),
-    ],
-)
-def test_why_a_face_is_too_poor(measure, value, said):
-    found = faces([100], [0.1])
-    usual = {"size": 100, "sharpness": 200, "visible": 1}
-    for name, number in (usual | {measure: value}).items():
-        found.measures[0, QUALITY_MEASURES.index(name)] = number
-    assert said in weakness(found, 0)
-    found.quality[0] = 0.9
-    assert weakness(found, 0) == ""

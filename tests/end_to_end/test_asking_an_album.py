@@ -1,0 +1,78 @@
+"""Questions of an album that was grouped: faces drawn by hand are in it, and it tells of strangers."""
+
+import json
+import shutil
+from hashlib import sha256
+
+import numpy as np
+import pytest
+
+from grouping import AlbumIndex, verify
+from grouping.cli.main import main
+from grouping.errors import ConfigError
+from grouping.similarity.impostors import Impostors
+from tests.helpers.drawn import BOX, missed_face_photo
+from tests.helpers.paths import PHOTOS
+
+OBAMA = [PHOTOS / f"president_obama_{number}.jpg" for number in (1, 2, 3)]
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory):
+    """The sample photos, grouped."""
+    out = tmp_path_factory.mktemp("album") / "out"
+    assert main([str(PHOTOS), "--out", str(out), "--no-plots"]) == 0
+    return out
+
+
+def test_a_face_that_was_drawn_is_found_with_the_others(tmp_path):
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    missed = missed_face_photo("president_obama_1.jpg")
+    (photos / "missed.jpg").write_bytes(missed)
+    for photo in OBAMA[1:]:
+        shutil.copy(photo, photos)
+    out.mkdir()
+    (out / "corrections.toml").write_text(
+        f'version = 1\n[[face]]\nfaces = [{{ photo = "{sha256(missed).hexdigest()}", '
+        f"box = {list(BOX)} }}]\n"
+    )
+    words = [str(photos), "--out", str(out), "--no-plots", "--min-face", "180", "--no-crowds"]
+    assert main(words) == 0
+    document = json.loads((out / "groups.json").read_text())
+    drawn = [face for image in document["images"] for face in image["faces"] if face.get("drawn")]
+    assert len(drawn) == 1
+    index = AlbumIndex.open(out)
+    assert not len(index.without_vectors)
+    assert index.face_idx.tolist() == list(range(3))
+    row = index.row_of[drawn[0]["face_idx"]]
+    assert index.faces.embeddings[row] @ index.faces.embeddings[(row + 1) % 3] > 0.3
+
+
+def test_two_photos_are_compared_by_how_alike_the_people_of_an_album_are(album):
+    index = AlbumIndex.open(album)
+    found = verify(OBAMA[0], OBAMA[1], album=album, false_matches=1e-3)
+    assert found.verdict == "same"
+    assert str(album) in found.measured_on
+    expected = Impostors(index.impostors.mean, index.impostors.spread).similarity(1e-3)
+    assert found.same_from == pytest.approx(expected)
+    assert found.same_from < verify(OBAMA[0], OBAMA[1], album=index).same_from
+    pairs = index.strangers.similarity
+    assert found.album_rate.of == len(pairs) == 1  # the two presidents
+    assert found.album_rate.count == int(np.sum(pairs >= found.similarity))
+    assert found.as_dict()["album_rate"]["of"] == 1
+    assert any("pairs of faces of one photo in the album" in line for line in found.in_words())
+
+
+@pytest.mark.parametrize("share", [0, 1, -1, float("nan")])
+def test_shares_of_false_matches_that_make_no_sense_are_refused(album, share):
+    with pytest.raises(ConfigError):
+        verify(OBAMA[0], OBAMA[1], album=album, false_matches=share)
+
+
+def test_the_command_asks_an_album_too(album, capsys):
+    words = ["verify", str(OBAMA[0]), str(OBAMA[1]), "--in", str(album)]
+    assert main([*words, "--max-false-matches", "0.001", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["album_rate"]["of"] == 1
+    assert main([*words[:-1], str(album / "nothing")]) == 1
+    assert "no folder of results" in capsys.readouterr().err
