@@ -4,6 +4,8 @@
 
     groups, images = face_recognition([{"id": 1, "url": "https://example.org/a.jpg"}, ...])
 
+:func:`extract_faces`, :func:`represent` and :func:`verify` ask about one photo or two.
+
 Who calls whom: the command line (:mod:`grouping.cli`) and :mod:`grouping.api` build a
 :class:`GroupingPipeline`, which wires the stages together. A photo travels ``sources -> faces
 (within execution) -> people (similarity, clustering) -> results -> report, export``; what a

@@ -1,5 +1,6 @@
 """What the pages for people name is there."""
 
+import argparse
 import re
 
 import pytest
@@ -34,7 +35,14 @@ def test_files_and_benchmarks_exist(page):
     assert [path for path in files if not (ROOT / path).exists()] == []
 
 
+def all_help() -> str:
+    """The help of the program and of each command."""
+    parser = build_parser()
+    (commands,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return "\n".join(p.format_help() for p in (parser, *commands.choices.values()))
+
+
 def test_options_exist(page):
     options = set(OPTION.findall(page.read_text())) - OF_OTHERS
-    known = build_parser().format_help()
+    known = all_help()
     assert sorted(option for option in options if option not in known) == []

@@ -10,6 +10,7 @@ from grouping.errors import DecodeError, FetchError, PhotoError
 from grouping.execution.face_models import FaceModels, shared_models
 from grouping.execution.outcomes import outcomes_of
 from grouping.records import Failure, PhotoFaces, UInt8
+from grouping.results.album import one_line
 from grouping.sources.entries import SourceOptions, photo_from
 from grouping.sources.photo import MemoryPhoto, Photo
 
@@ -21,7 +22,7 @@ class SeenPhoto:
     """A photo and what was found in it.
 
     Attributes:
-        location: for people to read.
+        location: for people to read, on one line.
         content: the bytes of its file, or (h, w, 3) uint8 RGB where it was given as pixels.
         outcome: its faces with their aligned crops.
         models: the networks that found them.
@@ -70,7 +71,7 @@ def see_photo(
         raise _named(photo, outcome.failure)
     content = held.data if held.data is not None else held.array
     assert content is not None  # one of the two is all that _in_memory leaves
-    return SeenPhoto(photo.location, content, outcome, models)
+    return SeenPhoto(one_line(photo.location), content, outcome, models)
 
 
 def _in_memory(photo: Photo) -> MemoryPhoto:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from grouping.api.extract import ExtractedFace
 from grouping.api.represent import FaceEmbedding
-from grouping.people.same_person import RAREST_MEASURED, Verdict
+from grouping.people.same_person import Verdict, VerdictRule
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from grouping.report.pair_picture import PairRow
 
-LISTED_PAIRS = 6  # in words and in the picture; ``pairs`` has them all
+# In words and in the picture; ``pairs`` and ``reasons`` have them all.
+LISTED_PAIRS, LISTED_REASONS = 6, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,11 @@ class ComparedPhoto:
     location: str
     sha256: str
     faces: tuple[FaceEmbedding, ...]
+
+    @property
+    def name(self) -> str:
+        """Its location without the folders."""
+        return self.location.rstrip("/").rpartition("/")[2]
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON values; the vectors are left to ``represent``."""
@@ -77,10 +83,7 @@ class Verification:
         verdict: "same" where some pair of faces is, "different" where every pair is, else "unsure".
         reasons: why nobody can tell, one line each.
         pair: the pair of faces that decided.
-        same_from: similarity from which two faces are the same, given how many pairs there are;
-            None where nobody has measured the network.
-        different_below: similarity below which they are different; None likewise.
-        measured_on: the photos that both thresholds and the rates were measured on.
+        rule: by which; None where nobody has measured the network.
         network: which one compared them.
         a, b: the photos.
         pairs: all pairs of their faces, the most similar first.
@@ -89,9 +92,7 @@ class Verification:
     verdict: Verdict
     reasons: tuple[str, ...]
     pair: FacePair
-    same_from: float | None
-    different_below: float | None
-    measured_on: str | None
+    rule: VerdictRule | None
     network: str
     a: ComparedPhoto
     b: ComparedPhoto
@@ -103,17 +104,35 @@ class Verification:
         return self.pair.similarity
 
     @property
+    def same_from(self) -> float | None:
+        """Similarity from which two faces are the same, given how many pairs there are."""
+        return None if self.rule is None else self.rule.same_from(len(self.pairs))
+
+    @property
+    def different_below(self) -> float | None:
+        """Similarity below which two faces are different."""
+        return None if self.rule is None else self.rule.different_below
+
+    @property
+    def measured_on(self) -> str | None:
+        """What the thresholds and the rates were measured on."""
+        return None if self.rule is None else self.rule.measured_on
+
+    @property
     def false_match_rate(self) -> float | None:
         """Share of pairs of strangers who are at least as alike as that pair."""
         return self.pair.false_match_rate
 
     def in_words(self) -> list[str]:
         """Return what a person reads below the verdict, one line each."""
-        lines = [f"similarity {self.similarity:.3f}", *self.reasons]
-        if self.same_from is not None and self.false_match_rate is not None:
+        lines = [f"similarity {self.similarity:.3f}", *self.reasons[:LISTED_REASONS]]
+        if len(self.reasons) > LISTED_REASONS:
+            lines.append(f"and {len(self.reasons) - LISTED_REASONS} more reasons like these")
+        if self.rule is not None and self.false_match_rate is not None:
             lines[0] += f" (same from {self.same_from:.3f}, "
             lines[0] += f"different below {self.different_below:.3f})"
-            lines.append(f"{_how_many(self.false_match_rate)} pairs of strangers are so alike")
+            share = _how_many(self.false_match_rate, self.rule.rarest)
+            lines.append(f"{share} pairs of strangers are so alike")
             lines.append(f"measured on {self.measured_on}")
         if len(self.pairs) > 1:
             lines.append(f"{len(self.pairs)} pairs of faces were compared")
@@ -126,7 +145,7 @@ class Verification:
         listed = [self.pair, *(pair for pair in self.pairs if pair != self.pair)]
         rows = [self._row(pair) for pair in listed[:LISTED_PAIRS]]
         left = len(listed) - len(rows)
-        more = [f"{left} less similar pairs are not drawn"] if left else []
+        more = [f"{left} more pairs are not drawn"] if left else []
         return draw_pairs(self.verdict.value, [*self.in_words(), *more], rows)
 
     def _row(self, pair: FacePair) -> PairRow:
@@ -161,14 +180,13 @@ class Verification:
 def _caption(photo: ComparedPhoto, number: int) -> str:
     face = photo.faces[number]
     flaws = f", {', '.join(face.flaws)}" if face.flaws else ""
-    name = photo.location.rstrip("/").rpartition("/")[2]
-    return f"{name}, face {number}, quality {face.quality:.2f}{flaws}"
+    return f"{photo.name}, face {number}, quality {face.quality:.2f}{flaws}"
 
 
-def _how_many(rate: float) -> str:
+def _how_many(rate: float, rarest: float) -> str:
     """A share as people say it; the smallest that is known is an upper limit."""
-    if rate <= RAREST_MEASURED:
-        return f"fewer than 1 in {1 / RAREST_MEASURED:,.0f}"
+    if rate <= rarest:
+        return f"fewer than 1 in {1 / rarest:,.0f}"
     return f"1 in {1 / rate:,.1f}" if rate > 0.1 else f"1 in {1 / rate:,.0f}"
 
 

@@ -79,7 +79,6 @@ def _photo_of(seen: SeenPhoto) -> ComparedPhoto:
 def _compared(
     a: ComparedPhoto, b: ComparedPhoto, rule: VerdictRule | None, models: FaceModels
 ) -> Verification:
-    count = len(a.faces) * len(b.faces)
     pairs = tuple(sorted(_pairs(a, b, rule), key=lambda pair: -pair.similarity))
     verdict = _overall([pair.verdict for pair in pairs])
     deciding = [pair for pair in pairs if pair.verdict == verdict]
@@ -88,9 +87,7 @@ def _compared(
         verdict=verdict,
         reasons=tuple(reasons),
         pair=deciding[0],
-        same_from=None if rule is None else rule.same_from(count),
-        different_below=None if rule is None else rule.different_below,
-        measured_on=None if rule is None else rule.measured_on,
+        rule=rule,
         network=models.model["name"],
         a=a,
         b=b,
@@ -119,7 +116,8 @@ def _pairs(a: ComparedPhoto, b: ComparedPhoto, rule: VerdictRule | None) -> Iter
         if flaws:
             yield FacePair(i, j, alike, Verdict.UNSURE, flaws, rate)
         else:
-            between = _between(alike, rule, similarity.size)
+            which = f"faces {i} and {j}: " if similarity.size > 1 else ""
+            between = which + _between(alike, rule, similarity.size)
             reasons = (between,) if verdict == Verdict.UNSURE else ()
             yield FacePair(i, j, alike, verdict, reasons, rate)
 
@@ -127,9 +125,9 @@ def _pairs(a: ComparedPhoto, b: ComparedPhoto, rule: VerdictRule | None) -> Iter
 def _poor(photo: ComparedPhoto, number: int) -> tuple[str, ...]:
     """One line that says why a face is too poor; nothing where it is good enough."""
     flaws = photo.faces[number].flaws
-    which = f"the face in {photo.location}"
+    which = f"the face in {photo.name}"
     if len(photo.faces) > 1:
-        which = f"face {number} of {photo.location}"
+        which = f"face {number} of {photo.name}"
     return (f"{which} is too poor: {', '.join(flaws)}",) if flaws else ()
 
 

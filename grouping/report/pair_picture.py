@@ -10,6 +10,7 @@ from PIL import Image
 from grouping.records import UInt8
 from grouping.report.style import FAINT, INK
 from grouping.report.text import draw_text, fit_text
+from grouping.results.album import one_line
 
 # Blue and orange are told apart by colour-blind eyes; the word stands beside them.
 COLOURS = {"same": "#1B6CA8", "different": "#B5531C", "unsure": FAINT}
@@ -45,7 +46,7 @@ def draw_pairs(verdict: str, lines: Sequence[str], rows: Sequence[PairRow]) -> I
     draw_text(image, (MARGIN, MARGIN + 30), verdict, TITLE, COLOURS[verdict], bold=True)
     for number, line in enumerate(lines):
         place = (MARGIN, MARGIN + TITLE + LINE * (number + 0.8))
-        draw_text(image, place, fit_text(line, TEXT, WIDTH - 2 * MARGIN), TEXT, INK)
+        draw_text(image, place, fit_text(one_line(line), TEXT, WIDTH - 2 * MARGIN), TEXT, INK)
     for number, row in enumerate(rows):
         _draw_row(image, row, head + step * number)
     return image
@@ -69,4 +70,4 @@ def _draw_row(image: Image.Image, row: PairRow, top: int) -> None:
     draw_text(image, (centre, height + 30), row.verdict, TEXT + 4, colour, centred=True)
     for caption, left in zip(row.captions, (MARGIN, right), strict=True):
         place = (left, top + LOOSE + 18)
-        draw_text(image, place, fit_text(caption, CAPTION, side), CAPTION, FAINT)
+        draw_text(image, place, fit_text(one_line(caption), CAPTION, side), CAPTION, FAINT)

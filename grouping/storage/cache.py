@@ -9,7 +9,8 @@ are kept for a detector, embeddings for a detector and a model, so that a change
 again without detecting again. Detector and model are named by digests that cover their weights
 and every setting on which their results depend.
 
-Every row carries a checksum: a row that was damaged on disk counts as absent.
+Every row carries a checksum: a row that was damaged on disk counts as absent. Other programs read
+the views of :mod:`grouping.storage.cache_views`.
 """
 
 from __future__ import annotations

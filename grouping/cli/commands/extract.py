@@ -25,6 +25,7 @@ from grouping.errors import InputError, PhotoError
 from grouping.records import Failure, PhotoFaces
 from grouping.sources.entries import SourceOptions
 from grouping.sources.listing import list_sources
+from grouping.storage.atomic_files import make_private_folder, write_private
 from grouping.storage.locations import scheme_of
 
 if TYPE_CHECKING:
@@ -59,8 +60,14 @@ def run_extract(arguments: argparse.Namespace) -> None:
     config, options = config_from(arguments), source_options_from(arguments)
     listed = partial(list_sources, arguments.photos, out=arguments.out, options=options)
     photos = listed()
-    with PhotoProgress(listed) as progress:
-        entries = list(_extracted(photos, arguments.out, config, options, progress))
+    entries: list[dict[str, Any]] = []
+    folder = make_private_folder(Path(arguments.out)) if arguments.out else None
+    try:
+        with PhotoProgress(listed) as progress:
+            entries.extend(_extracted(photos, folder, config, options, progress))
+    finally:  # also of what was done before a Ctrl-C
+        if folder is not None and entries:
+            write_private(folder / FACES_FILE, lambda file: file.write(_lines(entries)))
     if arguments.json:
         print(json.dumps(entries))
     else:
@@ -71,7 +78,7 @@ def run_extract(arguments: argparse.Namespace) -> None:
 
 def _extracted(
     photos: Iterator[Photo],
-    out: str | None,
+    folder: Path | None,
     config: GroupingConfig,
     options: SourceOptions,
     progress: PhotoProgress,
@@ -79,27 +86,21 @@ def _extracted(
     """One entry a photo; its pictures are written before the next photo is read."""
     from grouping.api.extract import extracted
     from grouping.api.photo_input import see_photo
-    from grouping.storage.atomic_files import make_private_folder, write_private
 
-    folder = None if out is None else make_private_folder(Path(out))
     taken: set[str] = set()
-    done = []
     for photo in photos:
         try:
             seen = see_photo(photo, config=config, options=options)
             faces = extracted(seen)
         except PhotoError as error:
             progress(photo, PhotoFaces(failure=Failure.of(error)))
-            entry = {"photo": photo.location, "faces": [], "error": str(error)}
-        else:
-            progress(photo, seen.outcome)
-            entry = _entry(photo, seen.outcome, faces)
-            if folder is not None:
-                _save(folder, photo, faces, taken, entry)
-        done.append(entry)
+            yield {"photo": photo.location, "faces": [], "error": str(error)}
+            continue
+        progress(photo, seen.outcome)
+        entry = _entry(photo, seen.outcome, faces)
+        if folder is not None:
+            _save(folder, photo, faces, taken, entry)
         yield entry
-    if folder is not None:
-        write_private(folder / FACES_FILE, lambda file: file.write(_lines(done)))
 
 
 def _entry(photo: Photo, outcome: PhotoFaces, faces: list[ExtractedFace]) -> dict[str, Any]:
@@ -143,7 +144,7 @@ def _print_summary(entries: list[dict[str, Any]], out: str) -> None:
         if "error" in entry:
             print(f"failed     {entry['error']}")
         elif not entry["faces"]:
-            print(f"no face    {entry['photo']}")
+            print(f"no face    {entry['photo']!r}")
         for face in entry["faces"]:
             poor = f"  too poor: {', '.join(face['flaws'])}" if face["flaws"] else ""
             print(f"face       {face['crop']}  quality {face['quality']:.2f}{poor}")

@@ -58,6 +58,9 @@ def test_help_of_the_program_and_of_each_command(capsys):
         (["group", "--help"], ["--threshold", "SOURCE"]),
         (["report", "--help"], ["--folders", "groups.json"]),
         (["forget", "--help"], ["PHOTO", "--cache"]),
+        (["extract", "--help"], ["PHOTO", "--out", "--json"]),
+        (["represent", "--help"], ["SOURCE", ".parquet", "--cache", "--workers"]),
+        (["verify", "--help"], ["--picture", "unsure"]),
         (["erase", "--help"], ["--cache"]),
     ):
         with pytest.raises(SystemExit) as end:
