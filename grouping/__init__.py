@@ -18,13 +18,19 @@ or must-link faces, *clusters* grow from them, *groups* are what is handed out: 
 """
 
 from grouping.api import (
+    AlbumIndex,
     AnalyzedFace,
     ExtractedFace,
     FaceEmbedding,
+    FalseMatches,
+    FoundPerson,
+    FoundPhoto,
+    LookUp,
     Verification,
     analyze,
     extract_faces,
     face_recognition,
+    find,
     represent,
     verify,
 )
@@ -48,11 +54,15 @@ from grouping.storage.s3_client import S3Options
 from grouping.version import __version__
 
 __all__ = [
+    "AlbumIndex",
     "AnalyzedFace",
     "ConfigError",
     "CorrectionsError",
     "ExtractedFace",
     "FaceEmbedding",
+    "FalseMatches",
+    "FoundPerson",
+    "FoundPhoto",
     "GroupingConfig",
     "GroupingError",
     "GroupingPipeline",
@@ -60,6 +70,7 @@ __all__ = [
     "HttpOptions",
     "InputError",
     "Interrupted",
+    "LookUp",
     "ModelError",
     "NoFaceError",
     "OutputError",
@@ -71,6 +82,7 @@ __all__ = [
     "analyze",
     "extract_faces",
     "face_recognition",
+    "find",
     "represent",
     "verify",
 ]

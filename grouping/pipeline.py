@@ -17,18 +17,29 @@ from grouping.execution.face_attributes import (
     attributes_of_run,
 )
 from grouping.execution.face_models import FaceModels, shared_models
+from grouping.execution.known_results import HoldBack
 from grouping.execution.outcomes import crops_of, faces_of
 from grouping.records import FaceSet, Int64, PhotoFaces
 from grouping.results.run_result import GroupingResult
+from grouping.sources.file_kinds import is_raw_name, raw_companions
 from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
     from grouping.clustering.constraints import Constraints
+    from grouping.corrections.apply import AppliedCorrections
     from grouping.corrections.entries import Entry
     from grouping.people.calibration import Calibration
     from grouping.people.copies import Pictures
-    from grouping.people.group_faces import GroupingRules
+    from grouping.people.known_people import KnownFaces
+    from grouping.people.opt_out import OptOut
+    from grouping.people.rules import GroupingRules
+    from grouping.references.known_people import KnownPeople
+    from grouping.results.opted_out import OptedOut
+    from grouping.similarity.impostors import Impostors
     from grouping.storage.cache import Cache
+
+# Of a network of which nothing is known; those measured have 0.38 and 0.40.
+USUAL_THRESHOLD = 0.4
 
 
 class GroupingPipeline:
@@ -64,7 +75,9 @@ class GroupingPipeline:
         keep_crops: bool = False,
         on_photo: OnPhoto | None = None,
         corrections: Sequence[Entry] = (),
+        known: KnownPeople | None = None,
         on_stage: OnStage | None = None,
+        opt_out: OptOut | None = None,
     ) -> GroupingResult:
         """Analyse photos and group their faces.
 
@@ -73,25 +86,113 @@ class GroupingPipeline:
             keep_crops: keep the aligned crops (38 kB a face).
             on_photo: called as each photo is done, in no particular order.
             corrections: what a person knows better, see :mod:`grouping.corrections.toml_file`.
+            known: people known beforehand, see :mod:`grouping.references.known_people`.
             on_stage: called with a stage after the photos, how much is done and how much there is.
+            opt_out: people whose faces are left out, of the result and of the cache.
 
         Raises:
             ModelError: a checkpoint or device cannot be used.
+            CacheError: another run uses the cache while somebody has to be taken out of it.
             CorrectionsError: corrections contradict each other.
             Interrupted: ``stop`` was set.
         """
         collector = PhotoCollector(
-            self.models, self.cache, stop=self.stop, keep_crops=keep_crops, on_photo=on_photo
+            self.models,
+            self.cache,
+            stop=self.stop,
+            keep_crops=keep_crops,
+            on_photo=on_photo,
+            hold_back=None if opt_out is None else self.may_be_of(opt_out),
         )
         collector.collect(photos, self.config.workers)
-        result = self._grouped(tuple(collector.photos), collector.results, corrections)
+        taken, outcomes = tuple(collector.photos), collector.results
+        opted_out = None
+        if opt_out is not None:
+            whole = self._grouped(taken, outcomes, corrections, None)
+            outcomes, opted_out = self._without(whole, opt_out)
+            if self.cache is not None:
+                self.leave_out_of(self.cache, outcomes, opted_out, opt_out, store=True)
+        result = self._grouped(taken, outcomes, corrections, known, opted_out)
         return self._with_attributes(result, on_stage)
+
+    @property
+    def impostors(self) -> Impostors:
+        """How alike strangers are, as far as it is known before an album has told."""
+        from grouping.similarity.impostors import Impostors
+
+        return Impostors.of_threshold(self.models.default_threshold or USUAL_THRESHOLD)
+
+    def may_be_of(self, opt_out: OptOut) -> HoldBack:
+        """Return what says whether a result holds a face that may be of one of these people."""
+        from grouping.people.opt_out import DOUBTFUL_UNKNOWN, doubtful_similarity
+
+        known = self.models.default_threshold is not None
+        lowest = doubtful_similarity(self.impostors) if known else DOUBTFUL_UNKNOWN
+        return lambda result: bool(
+            len(result.faces) and opt_out.similarity(result.faces.embeddings).max() >= lowest
+        )
+
+    def leave_out_of(
+        self,
+        cache: Cache,
+        outcomes: Sequence[PhotoFaces],
+        opted_out: OptedOut,
+        opt_out: OptOut,
+        *,
+        store: bool = False,
+    ) -> None:
+        """Take people who opted out of a cache.
+
+        Args:
+            cache: of this run or of an earlier one.
+            outcomes: what the photos gave, but for those people.
+            opted_out: who was left out.
+            opt_out: the people.
+            store: keep results there that had to wait until it was known whose faces they hold.
+
+        Raises:
+            CacheError: another run uses the cache.
+        """
+        from grouping.execution.opted_out import leave_out_of_cache, store_held_back
+
+        known = self.models, outcomes, opted_out.contents, self.may_be_of(opt_out)
+        if store:
+            store_held_back(cache, *known)
+        leave_out_of_cache(cache, *known)
+
+    def _without(
+        self, result: GroupingResult, opt_out: OptOut
+    ) -> tuple[tuple[PhotoFaces, ...], OptedOut]:
+        """Return what the photos gave without those people, from a grouping with them."""
+        from grouping.people.copies import faces_of_originals
+        from grouping.people.opt_out import opted_out_faces
+        from grouping.results.opted_out import leave_out
+        from grouping.similarity.impostors import Impostors
+
+        faces, told = result.faces, result.corrections
+        pictures = pictures_of(result.photos, result.outcomes, faces)
+        same_as = faces_of_originals(pictures, result.copy_of)
+        copies = np.flatnonzero(same_as >= 0)
+        linked = [np.stack([copies, same_as[copies]], axis=1)]
+        if told is not None:
+            linked.append(told.constraints.must_link)
+        right = self.models.default_threshold or result.threshold
+        found = opted_out_faces(
+            faces,
+            result.grouping.labels,
+            opt_out,
+            Impostors.of_threshold(right),
+            np.concatenate(linked),
+        )
+        return leave_out(result.outcomes, faces, found)
 
     def _grouped(
         self,
         photos: tuple[Photo, ...],
         outcomes: tuple[PhotoFaces, ...],
         entries: Sequence[Entry],
+        known: KnownPeople | None,
+        opted_out: OptedOut | None = None,
     ) -> GroupingResult:
         """Group the faces of all photos, in the light of what a person corrected."""
         from grouping.corrections.apply import apply_corrections
@@ -99,9 +200,9 @@ class GroupingPipeline:
         from grouping.people.group_faces import group_faces
 
         faces = faces_of(outcomes)
-        corrections = (
-            apply_corrections(entries, faces, [o.sha256 for o in outcomes]) if entries else None
-        )
+        contents = [outcome.sha256 for outcome in outcomes]
+        gone = None if opted_out is None else opted_out.holds
+        corrections = apply_corrections(entries, faces, contents, gone) if entries else None
         pictures = pictures_of(photos, outcomes, faces)
         copy_of = find_copies(pictures)
         picture = picture_of_faces(faces.photo_index, copy_of)
@@ -109,9 +210,9 @@ class GroupingPipeline:
         constraints = corrections.constraints if corrections else None
         calibration = self._calibration(faces, constraints, picture, same_as)
         threshold = self._threshold(calibration)
-        grouping = group_faces(
-            faces, self._rules(threshold, calibration is not None), constraints, picture, same_as
-        )
+        rules = self._rules(threshold, calibration is not None)
+        references = None if known is None else known_faces(known, corrections, len(faces))
+        grouping = group_faces(faces, rules, constraints, picture, same_as, references)
         return GroupingResult(
             photos=photos,
             outcomes=outcomes,
@@ -124,6 +225,8 @@ class GroupingPipeline:
             config=self.config,
             calibration=calibration,
             corrections=corrections,
+            known=known,
+            opted_out=opted_out,
         )
 
     def _attribute_reader(self) -> AttributeReader | None:
@@ -156,7 +259,7 @@ class GroupingPipeline:
 
     def _rules(self, threshold: float, calibrated: bool) -> GroupingRules:
         """Return the settings that concern people; the threshold may come from the album."""
-        from grouping.people.group_faces import GroupingRules
+        from grouping.people.rules import GroupingRules
 
         return GroupingRules(
             method=self.config.cluster,
@@ -192,17 +295,44 @@ class GroupingPipeline:
         return threshold
 
 
+def known_faces(
+    known: KnownPeople, corrections: AppliedCorrections | None, count: int
+) -> KnownFaces:
+    """Return what grouping takes of people known beforehand: faces, and who has been named here.
+
+    Args:
+        known: r references.
+        corrections: names given in this album; they win.
+        count: faces of the album.
+    """
+    from grouping.people.known_people import KnownFaces
+
+    number = {name: place for place, name in enumerate(known.names)}
+    named = np.full(count, -1)
+    for face, name in sorted(corrections.names.items()) if corrections else ():
+        named[face] = number.setdefault(name, len(number))
+    return KnownFaces(known.person, known.faces, named)
+
+
 def pictures_of(
     photos: Sequence[Photo], outcomes: Sequence[PhotoFaces], faces: FaceSet
 ) -> Pictures:
-    """Return what copies are told by; of like photos the one of the shortest name comes first."""
+    """Return what copies are told by; of like photos the one of the shortest name comes first.
+
+    A RAW file counts as a copy of the picture beside it, and comes after it.
+    """
     from grouping.people.copies import Pictures
 
-    names = [(len(photo.location), photo.location, place) for place, photo in enumerate(photos)]
+    places = [photo.location for photo in photos]
+    contents = [outcome.sha256 for outcome in outcomes]
+    for raw, picture in raw_companions(places).items():
+        if outcomes[picture].failure is None:
+            contents[raw] = contents[picture]
+    names = [(is_raw_name(p), len(p), p, position) for position, p in enumerate(places)]
     rank = np.empty(len(names), np.int64)
     rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
     return Pictures(
-        [outcome.sha256 for outcome in outcomes],
+        contents,
         [outcome.picture_hash for outcome in outcomes],
         np.array([(o.width, o.height) for o in outcomes], np.int64).reshape(-1, 2),
         rank,

@@ -25,6 +25,9 @@ UInt8 = npt.NDArray[np.uint8]
 
 UNIT_LENGTH_TOLERANCE = 1e-3
 
+# Zero-width non-joiner and joiner: Persian and Indic names and emoji families need them.
+JOINERS = "\u200c\u200d"
+
 QUALITY_MEASURES = ("size", "sharpness", "yaw", "pitch", "roll", "alignment_error", "visible")
 # What the face network itself tells of a crop, see :mod:`grouping.faces.recognisability`: length of
 # its raw embedding, cosine with the mirror image's, the two as a factor of the quality, and cosines

@@ -9,11 +9,15 @@ import grouping
 from tests.helpers.paths import ROOT
 
 PUBLIC = [
+    "AlbumIndex",
     "AnalyzedFace",
     "ConfigError",
     "CorrectionsError",
     "ExtractedFace",
     "FaceEmbedding",
+    "FalseMatches",
+    "FoundPerson",
+    "FoundPhoto",
     "GroupingConfig",
     "GroupingError",
     "GroupingPipeline",
@@ -21,6 +25,7 @@ PUBLIC = [
     "HttpOptions",
     "InputError",
     "Interrupted",
+    "LookUp",
     "ModelError",
     "NoFaceError",
     "OutputError",
@@ -32,6 +37,7 @@ PUBLIC = [
     "analyze",
     "extract_faces",
     "face_recognition",
+    "find",
     "represent",
     "verify",
 ]

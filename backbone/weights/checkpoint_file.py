@@ -214,6 +214,8 @@ def _clean(name: str, weights: Tensor) -> Tensor:
             f"weights of {name} are {weights.dtype} ({weights.layout}), not dense floating point; "
             "quantised files are not supported"
         )
+    if weights.is_meta:
+        raise CheckpointError(f"weights of {name} have no values (meta tensor); save them again")
     weights = weights.detach().to(torch.float32)
     if not bool(torch.isfinite(weights).all()):
         raise CheckpointError(f"weights of {name} are not finite numbers; fetch the file again")

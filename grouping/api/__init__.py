@@ -3,18 +3,27 @@
 from grouping.api.album import face_recognition
 from grouping.api.analyze import AnalyzedFace, analyze
 from grouping.api.extract import ExtractedFace, extract_faces
+from grouping.api.find import find
 from grouping.api.represent import FaceEmbedding, represent
 from grouping.api.verification import Verification
 from grouping.api.verify import verify
+from grouping.lookup.album_index import AlbumIndex
+from grouping.lookup.answers import FalseMatches, FoundPerson, FoundPhoto, LookUp
 
 __all__ = [
+    "AlbumIndex",
     "AnalyzedFace",
     "ExtractedFace",
     "FaceEmbedding",
+    "FalseMatches",
+    "FoundPerson",
+    "FoundPhoto",
+    "LookUp",
     "Verification",
     "analyze",
     "extract_faces",
     "face_recognition",
+    "find",
     "represent",
     "verify",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import traceback
@@ -12,16 +13,28 @@ from pathlib import Path
 
 from backbone.runtime.memory import keep_freed_memory
 from grouping.cli.command import Command
-from grouping.cli.commands import analyze, clear_cache, extract, group, report, represent, verify
-from grouping.cli.logs import set_up_logging
+from grouping.cli.commands import (
+    analyze,
+    clear_cache,
+    extract,
+    find,
+    group,
+    report,
+    represent,
+    verify,
+)
+from grouping.cli.interruption import stop_as_ctrl_c
+from grouping.cli.logs import set_up_logging, terminal_line
 from grouping.cli.options import VERSION
 from grouping.errors import FailureRateError, GroupingError, Interrupted
+from grouping.storage.atomic_files import share_results
 
 DONE, KNOWN_ERROR, USAGE, TOO_MANY_FAILURES, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 # The first is done where none is named.
 COMMANDS = (
     group.COMMAND,
+    find.COMMAND,
     report.COMMAND,
     extract.COMMAND,
     represent.COMMAND,
@@ -39,6 +52,7 @@ examples:
   {program} s3://bucket/event --out s3://bucket/people --cache event.sqlite
   {program} album --out result --corrections corrections.toml
   {program} report result --folders link
+  {program} find me.jpg --in result --copy-to mine
   {program} verify a.jpg b.jpg --picture pair.png
   {program} represent album --out vectors.npz
   {program} analyze photo.jpg --json
@@ -52,12 +66,24 @@ failed than --max-failures (results are saved), 4 a bug of ours, 130 interrupted
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    try:
+        return _main(argv)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(_with_command(sys.argv[1:] if argv is None else argv))
     try:
         name = command_of(arguments)
     except ValueError as error:
         arguments.usage_error(str(error))
-    keep_freed_memory()  # this process is ours; a program that imports the package is not
+    # This process is ours; a program that imports the package is not.
+    keep_freed_memory()
+    _show_everything()
+    stop_as_ctrl_c()
+    share_results(share=arguments.share)
     run = next(command.run for command in COMMANDS if command.name == name)
     return _guarded(run, arguments)
 
@@ -135,6 +161,13 @@ def _with_command(words: Sequence[str]) -> list[str]:
     return [*words] if words and words[0] in named else [COMMANDS[0].name, *words]
 
 
+def _show_everything() -> None:
+    """Have letters that the terminal does not know written as escapes; they end no run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _keeps(arguments: argparse.Namespace) -> bool:
     """Whether what was done is in a cache: ``group`` has one unless told, others where named."""
     return not getattr(arguments, "no_cache", getattr(arguments, "cache", None) is None)
@@ -157,7 +190,7 @@ def _guarded(run: Callable[[argparse.Namespace], None], arguments: argparse.Name
     except GroupingError as error:
         if arguments.verbose:
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        print(terminal_line(f"error: {error}"), file=sys.stderr)
         return TOO_MANY_FAILURES if isinstance(error, FailureRateError) else KNOWN_ERROR
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

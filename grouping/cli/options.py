@@ -47,6 +47,7 @@ def output_options_from(arguments: argparse.Namespace) -> OutputOptions:
     return OutputOptions(
         plots=not arguments.no_plots,
         export=ExportOptions(arguments.folders, arguments.zip, arguments.xmp),
+        redact=getattr(arguments, "redact", None),  # not of a report, which knows no boxes of them
     )
 
 
@@ -65,6 +66,11 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("-v", "--verbose", action="store_true", help="tell more; show where an error came from")
     add("--log-json", action="store_true", help="log one JSON object a line instead of bars")
+    add(
+        "--share",
+        action="store_true",
+        help="let others of this machine read the results, as the umask says (default: only you)",
+    )
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

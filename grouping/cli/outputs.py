@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from grouping.cli.logs import note, terminal_line
 from grouping.cli.progress import StageProgress
 from grouping.export.export import ExportOptions
 from grouping.storage.atomic_files import write_bytes
-from grouping.storage.result_folder import GROUPS_FILE
+from grouping.storage.result_folder import GROUPS_FILE, OPT_OUT_TABLE
 
 if TYPE_CHECKING:
+    from grouping.records import Float32
     from grouping.results.album import OpenPhoto
     from grouping.results.run_result import GroupingResult
     from grouping.results.schema import Document
@@ -25,10 +28,12 @@ class OutputOptions:
     Attributes:
         plots: pictures, contact sheets and the gallery page.
         export: folders, archive and sidecars; by default none of them.
+        redact: where copies of photos go in which people who opted out are covered.
     """
 
     plots: bool = True
     export: ExportOptions = field(default_factory=ExportOptions)
+    redact: Path | None = None
 
 
 def write_results(
@@ -53,37 +58,76 @@ def write_results(
         from grouping.report.plots.plot_data import plot_data
 
         document["plots"] = plot_data(result.faces, result.grouping.labels, result.threshold)
+    covered = _write_left_out(result, document, folder)
     write_failures(result, folder)
     write_bytes(folder / GROUPS_FILE, encode_document(document))
-    problems = write_extras(document, folder, options, lambda i: result.photos[i].read())
+    problems = write_extras(document, folder, options, lambda i: result.photos[i].read(), covered)
     return document, problems
 
 
+def _write_left_out(
+    result: GroupingResult, document: Document, folder: Path
+) -> Mapping[int, Float32]:
+    """Say who was left out, and remove what earlier runs have shown of them.
+
+    Returns:
+        For photos that show them, (k, 4) float32 xyxy: where.
+
+    Raises:
+        OutputError: a file cannot be written or removed.
+    """
+    if result.opted_out is None:
+        if (folder / OPT_OUT_TABLE).exists():
+            (folder / OPT_OUT_TABLE).unlink()
+            message = "the run before left people out, this one does not; should it? add --opt-out"
+            note(message, logging.WARNING)
+        return {}
+    from grouping.export.earlier_exports import remove_exports
+    from grouping.export.tables import write_opt_out
+    from grouping.report.earlier_pictures import remove_pictures
+
+    remove_exports(folder)
+    remove_pictures(document, folder)
+    write_opt_out(result, result.opted_out, folder)
+    return result.opted_out.boxes_of
+
+
 def write_extras(
-    document: Document, folder: Path, options: OutputOptions, open_photo: OpenPhoto
+    document: Document,
+    folder: Path,
+    options: OutputOptions,
+    open_photo: OpenPhoto,
+    covered: Mapping[int, Float32] | None = None,
 ) -> list[str]:
     """Write pictures, page and exports; return a line for each photo not handed on.
 
+    In images named by ``covered`` the boxes (k, 4) float32 of people who opted out are covered.
     Pillow and matplotlib are imported only where something is drawn or handed on.
     """
     with StageProgress() as progress:
         if options.plots:
             from grouping.report.report import write_report
 
-            write_report(document, folder, open_photo, progress)
+            write_report(document, folder, open_photo, progress, covered=covered)
+        problems: list[str] = []
+        if options.redact is not None:
+            from grouping.export.redacted import write_redacted
+
+            copies = write_redacted(document, covered or {}, options.redact, open_photo, progress)
+            problems = copies.problems
         if options.export == ExportOptions():
             from grouping.export.tables import write_tables
 
             write_tables(document, folder)
-            return []
+            return problems
         from grouping.export.export import export
 
         exported = export(document, folder, open_photo, options.export, progress=progress)
-    return exported.problems
+    return problems + exported.problems
 
 
 def print_end(problems: Sequence[str], place: str) -> None:
     """Say what went wrong on the way, and where the results are."""
     for problem in problems:
-        print(f"note       {problem}")
-    print(f"results    {place}")
+        print(terminal_line(f"note       {problem}"))
+    print(terminal_line(f"results    {place}"))

@@ -7,11 +7,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from grouping.cli.logs import logs_json, note
-from grouping.errors import FailureRateError
+from grouping.errors import FailureRateError, GroupingError
 from grouping.records import PhotoFaces
 from grouping.sources.photo import Photo
 
@@ -24,18 +25,22 @@ class PhotoProgress:
     On a terminal it draws a bar, elsewhere it logs a line now and then.
 
     Args:
-        count: lists the photos once more, to know how many there are; runs in a thread.
+        count: lists the photos once more, to know how many there are; runs in a thread. None where
+            nobody can tell.
+        what: is counted.
     """
 
-    def __init__(self, count: Callable[[], Iterable[Photo]]) -> None:
+    def __init__(self, count: Callable[[], Iterable[Photo]] | None, what: str = "photos") -> None:
         from tqdm import tqdm
 
         self.done = self.faces = self.failed = 0
         self._started = self._logged = time.monotonic()
         self._total: int | None = None
         self._hidden = _no_bars()
-        self._bar = tqdm(desc="photos", unit="photo", smoothing=0.05, disable=self._hidden)
-        threading.Thread(target=self._count, args=(count,), daemon=True).start()
+        self._bar = tqdm(desc=what, unit="photo", smoothing=0.05, disable=self._hidden)
+        self._what = what
+        if count is not None:
+            threading.Thread(target=self._count, args=(count,), daemon=True).start()
 
     def __enter__(self) -> Self:
         return self
@@ -67,19 +72,15 @@ class PhotoProgress:
     def _say(self) -> None:
         self._logged = time.monotonic()
         rate = self.done / max(self._logged - self._started, 1e-9)
-        left = None if self._total is None else round((self._total - self.done) / max(rate, 1e-9))
-        note(
-            "photos",
-            done=self.done,
-            total=self._total,
-            faces=self.faces,
-            failed=self.failed,
-            photos_per_second=round(rate, 2),
-            seconds_left=left,
-        )
+        counted = {"done": self.done, "faces": self.faces, "failed": self.failed}
+        if self._total is not None:
+            left = round((self._total - self.done) / max(rate, 1e-9))
+            counted |= {"total": self._total, "seconds_left": left}
+        note(self._what, **counted, photos_per_second=round(rate, 2))
 
     def _count(self, count: Callable[[], Iterable[Photo]]) -> None:
-        self._total = self._bar.total = sum(1 for _ in count())
+        with suppress(GroupingError):  # the run lists them too, and says what is wrong
+            self._total = self._bar.total = sum(1 for _ in count())
 
 
 def check_failures(progress: PhotoProgress, limit: float, where: str) -> None:

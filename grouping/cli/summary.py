@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from grouping.cli.logs import terminal_line
 from grouping.people.ages import CHILD_YEARS
-from grouping.storage.result_folder import FAILURES_FILE, GROUPS_FILE, PAGE_FILE
+from grouping.storage.result_folder import (
+    FAILURES_FILE,
+    GROUPS_FILE,
+    OPT_OUT_TABLE,
+    PAGE_FILE,
+    PEOPLE_TABLE,
+)
 
 if TYPE_CHECKING:
     from grouping.results.run_result import GroupingResult
@@ -28,13 +35,17 @@ def summary(result: GroupingResult, document: Document) -> str:
         f"faces      {len(result.faces)} ({int((result.grouping.labels >= 0).sum())} in groups)",
         f"people     {len(groups)}",
     ]
-    lines += [_person(group) for group in groups[:LISTED_PEOPLE]]
+    lines += [*_known(document), *(_person(group) for group in groups[:LISTED_PEOPLE])]
     lines += _more(len(groups) - LISTED_PEOPLE, "  ...")
     lines += [f"failed     {i['url']!r}: {i['error']}" for i in failed[:LISTED_FAILURES]]
     lines += _more(len(failed) - LISTED_FAILURES, f"failed     see {FAILURES_FILE} for")
-    lines += [f"note       {warning}" for warning in document["corrections"]]
-    lines += [f"note       {problem}" for problem in _unseen(result)]
-    return "\n".join([*lines, *_review(document), *_children(document), *_changes(document)])
+    if result.left_out.files:
+        lines.append(f"left out   {result.left_out}, see {FAILURES_FILE}")
+    lines += _opted_out(result)
+    notes = [*document["corrections"], *document.get("reference_problems", ()), *_unseen(result)]
+    lines += [f"note       {warning}" for warning in notes]
+    lines += [*_review(document), *_children(document), *_changes(document)]
+    return "\n".join(map(terminal_line, lines))
 
 
 def _person(group: GroupEntry) -> str:
@@ -45,8 +56,35 @@ def _person(group: GroupEntry) -> str:
     )
 
 
+def _known(document: Document) -> list[str]:
+    """Who of those known beforehand was found, and who was not."""
+    if (known := document.get("known_people")) is None:
+        return []
+    missing = [person["name"] for person in known if person["group_idx"] < 0]
+    unclaimed = sum(group["name"] is None for group in document["groups"])
+    lines = [
+        f"known      {len(known) - len(missing)} of {len(known)} found, "
+        f"{unclaimed} people are nobody of them"
+    ]
+    shown = ", ".join(missing[:LISTED_PEOPLE])
+    more = f" and {len(missing) - LISTED_PEOPLE} more, see {PEOPLE_TABLE}"
+    if missing:
+        lines.append(f"not found  {shown}{more if len(missing) > LISTED_PEOPLE else ''}")
+    return lines
+
+
 def _more(count: int, what: str) -> list[str]:
     return [f"{what} {count} more"] if count > 0 else []
+
+
+def _opted_out(result: GroupingResult) -> list[str]:
+    if result.opted_out is None:
+        return []
+    photos, lines = len(result.opted_out.boxes_of), len(result.opted_out.borderline)
+    return [
+        f"opt-out    {len(result.opted_out.photo)} faces left out of {photos} photos, {lines} "
+        f"borderline {'face' if lines == 1 else 'faces'} to look at: see {OPT_OUT_TABLE}"
+    ]
 
 
 def _review(document: Document) -> list[str]:

@@ -6,7 +6,7 @@ The format is described in :mod:`grouping.corrections.toml_file`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
@@ -38,7 +38,10 @@ class AppliedCorrections:
 
 
 def apply_corrections(
-    entries: Sequence[Entry], faces: FaceSet, photo_sha256: Sequence[str | None]
+    entries: Sequence[Entry],
+    faces: FaceSet,
+    photo_sha256: Sequence[str | None],
+    opted_out: Callable[[FaceReference], bool] | None = None,
 ) -> AppliedCorrections:
     """Find the faces meant and turn the entries into constraints.
 
@@ -47,6 +50,8 @@ def apply_corrections(
         faces: all faces of the run.
         photo_sha256: of each photo, in the order that ``faces.photo_index`` refers to; None
             where a photo could not be read.
+        opted_out: says of a face that is not there whether it was left out, since somebody asked
+            for that.
 
     Raises:
         CorrectionsError: two entries contradict each other about these faces.
@@ -57,7 +62,9 @@ def apply_corrections(
         for entry in entries
     ]
     names = {face: m.entry.name for m in meant if m.entry.name is not None for face in m.faces}
-    return AppliedCorrections(constraints_of(meant), names, tuple(_warnings(meant, rows)))
+    return AppliedCorrections(
+        constraints_of(meant), names, tuple(_warnings(meant, rows, opted_out))
+    )
 
 
 def _rows_by_digest(faces: FaceSet, photo_sha256: Sequence[str | None]) -> dict[str, list[Int64]]:
@@ -88,11 +95,22 @@ def _faces_meant(ref: FaceReference, rows: Mapping[str, list[Int64]], faces: Fac
     return found
 
 
-def _warnings(meant: Sequence[MeantFaces], rows: Mapping[str, list[Int64]]) -> Iterator[str]:
+def _warnings(
+    meant: Sequence[MeantFaces],
+    rows: Mapping[str, list[Int64]],
+    opted_out: Callable[[FaceReference], bool] | None,
+) -> Iterator[str]:
     """Yield a line for each reference that means no face; ``rows`` as in :func:`_faces_meant`."""
     for found in meant:
         for ref, copies in zip(found.entry.faces, found.copies_by_reference, strict=True):
-            if not copies:
+            if copies:
+                continue
+            if opted_out is not None and opted_out(ref):  # says no more of the face than that
+                yield (
+                    f"corrections {found.entry.place}: the face is of somebody who opted out and "
+                    "is left out; the file still holds it, delete it there too"
+                )
+            else:
                 yield (
                     f"corrections {found.entry.place}: the "
                     f"{'face' if ref.photo in rows else 'photo'} is not in the album any more "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grouping.boxes import SAME_FACE_IOU, paired_overlap
+from grouping.boxes import SAME_FACE_IOU, box_iou, paired_overlap
 from grouping.records import FaceReference
 
 # The fewest faces of each kind of entry, and the kinds whose faces are one person.
@@ -74,17 +74,36 @@ def numbered_references(entries: Sequence[Entry]) -> list[MeantFaces]:
 
     So entries can be checked against each other before any photo is at hand.
     """
-    known: dict[str, list[tuple[int, FaceReference]]] = {}
+    known: dict[str, _PhotoBoxes] = {}
     count = 0
     meant = []
     for entry in entries:
         numbers = []
         for reference in entry.faces:
-            others = known.setdefault(reference.photo, [])
-            number = next((k for k, other in others if same_face(reference, other)), count)
-            if number == count:
-                others.append((count, reference))
-                count += 1
+            boxes = known.setdefault(reference.photo, _PhotoBoxes())
+            number = boxes.number_of(reference, count)
+            count += number == count
             numbers.append([number])
         meant.append(MeantFaces(entry, numbers))
     return meant
+
+
+class _PhotoBoxes:
+    """The references to one photo, by box: a hostile file may have very many."""
+
+    def __init__(self) -> None:
+        self._boxes = np.zeros((4, 4), np.float32)  # room for more than there are
+        self._numbers: list[int] = []
+
+    def number_of(self, reference: FaceReference, new: int) -> int:
+        """Return the number of the first reference to the same face, ``new`` where none is."""
+        n = len(self._numbers)
+        box = np.array([reference.box], np.float32)
+        same = np.flatnonzero(box_iou(box, self._boxes[:n])[0] >= SAME_FACE_IOU)
+        if len(same):
+            return self._numbers[int(same[0])]
+        if n == len(self._boxes):
+            self._boxes = np.concatenate([self._boxes, np.zeros_like(self._boxes)])
+        self._boxes[n] = box[0]
+        self._numbers.append(new)
+        return new

@@ -61,8 +61,9 @@ import numpy as np
 from grouping.corrections.apply import constraints_of
 from grouping.corrections.entries import FEWEST_FACES, Entry, numbered_references
 from grouping.corrections.overrides import apply_overrides
-from grouping.errors import CorrectionsError
-from grouping.records import FaceReference
+from grouping.errors import CorrectionsError, InputError
+from grouping.records import JOINERS, FaceReference
+from grouping.storage.regular_files import read_regular_file
 
 VERSION = 1
 REASONS = ("not a face", "stranger")
@@ -75,8 +76,10 @@ KINDS: dict[str, frozenset[str]] = {
     "ignore": frozenset({"reason"}),
 }
 HEADER = re.compile(r"^[ \t]*\[\[[ \t]*(\w+)[ \t]*\]\]", re.MULTILINE)
-# Zero-width non-joiner and joiner: Persian and Indic names and emoji families need them.
-JOINERS = "\u200c\u200d"
+# A file of every face of a very large album has less.
+MOST_BYTES = 64 * 2**20
+# All of an entry are kept apart from each other: pairs grow with the square.
+MOST_APART = 1000
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -87,7 +90,9 @@ def load_corrections(path: Path) -> tuple[Entry, ...]:
         CorrectionsError: it cannot be read, is broken, or contradicts itself.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_regular_file(path, MOST_BYTES).decode("utf-8-sig")
+    except InputError as error:
+        raise CorrectionsError(str(error)) from error
     except OSError as error:
         raise CorrectionsError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -144,7 +149,7 @@ def load_all_corrections(paths: Sequence[Path]) -> tuple[Entry, ...]:
 
 
 def _entries(kind: str, tables: Any, text: str) -> Iterator[Entry]:
-    lines = [text.count("\n", 0, m.start(1)) + 1 for m in HEADER.finditer(text) if m[1] == kind]
+    lines = _lines(kind, text)
     if not isinstance(tables, list) or len(lines) != len(tables):
         raise CorrectionsError(f"write each entry of {kind} on its own, below a line [[{kind}]]")
     for line, entry in zip(lines, tables, strict=True):
@@ -152,6 +157,17 @@ def _entries(kind: str, tables: Any, text: str) -> Iterator[Entry]:
             yield _entry(kind, line, entry)
         except CorrectionsError as error:
             raise CorrectionsError(f"line {line}, [[{kind}]]: {error}") from error
+
+
+def _lines(kind: str, text: str) -> list[int]:
+    """The line of each header of a kind."""
+    lines, line, start = [], 1, 0
+    for match in HEADER.finditer(text):
+        line += text.count("\n", start, match.start(1))
+        start = match.start(1)
+        if match[1] == kind:
+            lines.append(line)
+    return lines
 
 
 def _entry(kind: str, line: int, table: Mapping[str, Any]) -> Entry:
@@ -164,6 +180,11 @@ def _entry(kind: str, line: int, table: Mapping[str, Any]) -> Entry:
     faces = table.get("faces")
     if not isinstance(faces, list) or len(faces) < fewest:
         raise CorrectionsError(f"faces must be a list of at least {fewest}")
+    if kind == "cannot_link" and len(faces) > MOST_APART:
+        raise CorrectionsError(
+            f"{len(faces)} faces that are all kept apart are more than {MOST_APART}; name a face "
+            "of each person with [[person]] instead"
+        )
     overrides, formerly = table.get("overrides", False), table.get("formerly", [])
     if not isinstance(overrides, bool) or not isinstance(formerly, list):
         raise CorrectionsError("overrides must be true or false, formerly a list of names")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from grouping.errors import Interrupted, PhotoError
 from grouping.execution.backends import Chunk, PhotoWork, analyse_photos
-from grouping.execution.known_results import KnownResults, Lookup
+from grouping.execution.known_results import HoldBack, KnownResults, Lookup
 from grouping.execution.read_ahead import read_ahead
 from grouping.records import Failure, PhotoFaces
 from grouping.sources.photo import Photo
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CHUNK = 4  # photos a worker takes at once
 AHEAD = 32  # photos read but not yet worked on
+AHEAD_BYTES = 512 * 2**20  # that they take together, one larger photo apart
 READERS = 8  # threads that read
 FEW_PHOTOS = 8  # up to this many, starting processes takes longer than it saves
 
@@ -44,6 +45,7 @@ class PhotoCollector:
         stop: set it to end the run early; photos in flight are finished.
         keep_crops: keep the aligned crops. A cache has none, so that it is not used.
         on_photo: called as each photo is done, in no particular order.
+        hold_back: says which results are not to be kept in the cache.
 
     Attributes:
         photos: those taken so far, in the order given.
@@ -57,10 +59,11 @@ class PhotoCollector:
         stop: threading.Event | None = None,
         keep_crops: bool = False,
         on_photo: OnPhoto | None = None,
+        hold_back: HoldBack | None = None,
     ) -> None:
         self.photos: list[Photo] = []
         self._models = models
-        self._known = KnownResults(models, None if keep_crops else cache)
+        self._known = KnownResults(models, None if keep_crops else cache, hold_back)
         self._stop = stop or threading.Event()
         self._keep_crops = keep_crops
         self._on_photo = on_photo
@@ -102,7 +105,13 @@ class PhotoCollector:
         """Read ahead, finish what is known on the way, and yield the rest in chunks."""
         chunk: Chunk = []
         reads = read_ahead(
-            photos, self._known.lookup, ahead=AHEAD, readers=READERS, stop=self._stop
+            photos,
+            self._known.lookup,
+            ahead=AHEAD,
+            readers=READERS,
+            budget=AHEAD_BYTES,
+            weigh=lambda lookup: lookup.held_bytes,
+            stop=self._stop,
         )
         with closing(reads):
             for position, photo, found in reads:

@@ -73,9 +73,7 @@ class FaceModels:
         Raises:
             ModelError: the checkpoint cannot be read.
         """
-        settings = self.embedding
-        preprocessing = (settings.channel_order, settings.mean, settings.scale)
-        return _digest(self.weights_digest, EMBEDDING_VERSION, settings.flip, *preprocessing)
+        return model_key_of(self.weights_digest, self.embedding)
 
     @cached_property
     def weights_digest(self) -> str:
@@ -147,6 +145,23 @@ def _models(detection: DetectionSettings, embedding: EmbeddingSettings) -> FaceM
 def shared_models(config: GroupingConfig) -> FaceModels:
     """Return the networks of this process that fit a configuration, made once."""
     return _models(config.detection, config.embedding)
+
+
+def model_key_of(weights_digest: str, settings: EmbeddingSettings) -> str:
+    """Return :attr:`FaceModels.model_key` for a file of which no more than its digest is at hand.
+
+    Args:
+        weights_digest: SHA-256 of the face network's file, hex.
+        settings: of the embedding.
+    """
+    preprocessing = (settings.channel_order, settings.mean, settings.scale)
+    return _digest(weights_digest, EMBEDDING_VERSION, settings.flip, *preprocessing)
+
+
+def measured_threshold(weights_digest: str) -> float | None:
+    """Return the threshold measured for the file of this SHA-256, None where nobody has."""
+    record = known_record(weights_digest)
+    return None if record is None else record.threshold
 
 
 def _digest(*values: object) -> str:

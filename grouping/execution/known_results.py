@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from grouping.execution.face_models import FaceModels
     from grouping.storage.cache import Cache
     from grouping.storage.cache_rows import DetectedPhoto
+
+HoldBack = Callable[[PhotoFaces], bool]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,16 +34,32 @@ class Lookup:
     result: PhotoFaces | None = None
     work: PhotoWork | None = None
 
+    @property
+    def held_bytes(self) -> int:
+        """Memory that the photo takes while it waits to be worked on."""
+        if self.work is None:
+            return 0
+        photo = self.work.photo
+        return len(photo) if isinstance(photo, bytes) else photo.nbytes
+
 
 class KnownResults:
     """Results of earlier runs with the same networks; without a cache nothing is known.
 
     Any thread may use it.
+
+    Args:
+        models: the networks.
+        cache: results of earlier runs, or None.
+        hold_back: says which results are not to be kept, for now or for good.
     """
 
-    def __init__(self, models: FaceModels, cache: Cache | None) -> None:
+    def __init__(
+        self, models: FaceModels, cache: Cache | None, hold_back: HoldBack | None = None
+    ) -> None:
         self._models = models
         self._cache = cache
+        self._hold_back = hold_back
 
     def lookup(self, photo: Photo) -> Lookup:
         """Find the result of a photo, or read it. An unchanged photo in the cache is not read.
@@ -65,6 +84,8 @@ class KnownResults:
 
     def store(self, result: PhotoFaces) -> None:
         """Keep a fresh result for later runs; one without bytes cannot be found again."""
+        if self._hold_back is not None and self._hold_back(result):
+            return
         if self._cache is not None and result.sha256 is not None:
             self._cache.store(result, self._models.detector_key, self._models.model_key)
 

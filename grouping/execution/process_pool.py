@@ -15,7 +15,9 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, TypeVar
@@ -133,7 +135,8 @@ class ProcessPool(Generic[In, Out]):
         """Start one process; it loads nothing before its first task."""
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs, self._start), daemon=True)
-        process.start()
+        with _signals_held_back():
+            process.start()
         theirs.close()
         return _Worker(process, ours)
 
@@ -213,6 +216,25 @@ class ProcessPool(Generic[In, Out]):
         worker.pipe.close()
         worker.process.join()
         self._workers[self._workers.index(worker)] = self._launch()
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Have processes that are started meanwhile never see Ctrl-C or SIGTERM.
+
+    Both go to all processes of a terminal or a service; they are the parent's to handle, which gets
+    them as soon as the process is started. A process inherits what is blocked, so that it is deaf
+    from its first instruction on.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # else the first start does, and unblocks both after it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(pipe: Connection, start: Callable[[], Work[Any, Any]]) -> None:

@@ -7,15 +7,16 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import closing
-from itertools import islice
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
-from grouping.errors import ConfigError, PhotoError
+from grouping.errors import ConfigError, GroupingError, PhotoError, one_line
 from grouping.sources.photo import Photo
 
 NAME = "read-ahead"  # of the threads
 STOP_SECONDS = 0.2  # the longest that a stop goes unnoticed
+BUDGET_BYTES = 512 * 2**20
+UNKNOWN_BYTES = 64 * 2**20  # set aside for a photo that does not say how large it is
 
 T = TypeVar("T")
 Task = tuple[Photo, "Future[T | PhotoError]"]
@@ -27,53 +28,122 @@ def read_ahead(
     *,
     ahead: int = 32,
     readers: int = 8,
+    budget: int = BUDGET_BYTES,
+    weigh: Callable[[T], int] | None = None,
     stop: threading.Event | None = None,
 ) -> Generator[tuple[int, Photo, T | PhotoError], None, None]:
-    """Yield (position, photo, ``read(photo)``) in order, with up to ``ahead`` results waiting.
+    """Yield (position, photo, ``read(photo)``) in order, with results waiting within bounds.
 
     ``photos`` is asked for one photo at a time and by the caller's thread alone, so it may be
-    a listing of millions. A PhotoError of ``read`` takes the place of its result; any other
-    error of ``read`` or ``photos`` is raised here. Closing the generator, an error or Ctrl-C
-    drops what waits; reads that have begun end in the background and do not hold up the exit
-    of the program.
+    a listing of millions. A PhotoError of ``read`` takes the place of its result, and so does
+    whatever nobody foresaw; other errors of this package (a cache out of reach), and all of
+    ``photos``, are raised here. Closing the generator, an error or Ctrl-C drops what waits; reads
+    that have begun end in the background and do not hold up the exit of the program.
 
     Args:
         photos: what to read.
         read: called in threads, ``readers`` at a time.
-        ahead: bound on the results held, and so on memory.
+        ahead: bound on the number of results that wait or are being read.
         readers: threads, and so reads at a time.
+        budget: bytes that those results may take together. One is always read, however large. A
+            photo that does not tell its size counts as the largest seen so far.
+        weigh: bytes that a result takes; by default its length.
         stop: once set, the iteration ends, also where a read is waited for.
 
     Raises:
-        ConfigError: ``ahead`` or ``readers`` is below 1.
+        ConfigError: ``ahead``, ``readers`` or ``budget`` is below 1.
     """
-    if ahead < 1 or readers < 1:
-        raise ConfigError(f"ahead and readers must be at least 1, got {ahead} and {readers}")
+    if min(ahead, readers, budget) < 1:
+        raise ConfigError(
+            f"ahead, readers and budget must be at least 1, got {ahead}, {readers} and {budget}"
+        )
     stop = stop or threading.Event()
-    return _read_ahead(iter(photos), read, ahead, min(readers, ahead), stop)
+    return _read_ahead(iter(photos), read, min(readers, ahead), _Bounds(ahead, budget, weigh), stop)
 
 
 def _read_ahead(
     photos: Iterator[Photo],
     read: Callable[[Photo], T],
-    ahead: int,
     readers: int,
+    bounds: _Bounds[T],
     stop: threading.Event,
 ) -> Generator[tuple[int, Photo, T | PhotoError], None, None]:
     with closing(_ReadingThreads(read, readers)) as threads:
-        waiting = deque(threads.begin(photo) for photo in islice(photos, ahead))
+        tasks = _Tasks(photos, threads, bounds)
         position = 0
-        while waiting:
-            photo, future = waiting.popleft()
+        while (task := tasks.next()) is not None:
+            photo, future = task
             while not future.done() and not stop.is_set():
                 wait([future], timeout=STOP_SECONDS)
             if stop.is_set():
                 return
             result = future.result()
-            # The next read begins before the caller works on this one.
-            waiting.extend(threads.begin(following) for following in islice(photos, 1))
+            tasks.begin()  # the next reads begin before the caller works on this one
             yield position, photo, result
             position += 1
+
+
+class _Tasks(Generic[T]):
+    """Photos that are read or have been, in order; no more than the bounds allow."""
+
+    def __init__(
+        self, photos: Iterator[Photo], threads: _ReadingThreads[T], bounds: _Bounds[T]
+    ) -> None:
+        self._photos = photos
+        self._following: Photo | None = None  # taken from the listing, too large to begin yet
+        self._threads = threads
+        self._bounds = bounds
+        self._waiting: deque[Task[T]] = deque()
+
+    def next(self) -> Task[T] | None:
+        """The task whose result is due; None where there are no more photos."""
+        self.begin()
+        return self._waiting.popleft() if self._waiting else None
+
+    def begin(self) -> None:
+        """Begin to read what there is room for."""
+        while len(self._waiting) < self._bounds.ahead:
+            photo = self._following or next(self._photos, None)
+            if photo is None:
+                return
+            self._following = photo
+            if not self._bounds.leave_room_for(photo, self._waiting):
+                return
+            self._waiting.append(self._threads.begin(photo))
+            self._following = None
+
+
+class _Bounds(Generic[T]):
+    """How many results may wait, and how many bytes they may take."""
+
+    def __init__(self, ahead: int, budget: int, weigh: Callable[[T], int] | None) -> None:
+        self.ahead = ahead
+        self._budget = budget
+        self._weigh = weigh or _length
+        self._largest = UNKNOWN_BYTES
+
+    def leave_room_for(self, photo: Photo, waiting: deque[Task[T]]) -> bool:
+        """Whether a photo may be read while others wait; one may always."""
+        held = sum(self._bytes_of(task) for task in waiting)
+        return not waiting or held + self._expected(photo) <= self._budget
+
+    def _bytes_of(self, task: Task[T]) -> int:
+        photo, future = task
+        if not future.done():
+            return self._expected(photo)
+        if future.exception() is not None or isinstance(result := future.result(), PhotoError):
+            return 0
+        weight = self._weigh(result)
+        self._largest = max(self._largest, weight)
+        return weight
+
+    def _expected(self, photo: Photo) -> int:
+        expected = photo.expected_bytes
+        return self._largest if expected is None else expected
+
+
+def _length(result: object) -> int:
+    return len(result) if isinstance(result, bytes) else 0
 
 
 class _ReadingThreads(Generic[T]):
@@ -105,5 +175,9 @@ class _ReadingThreads(Generic[T]):
                 future.set_result(read(photo))
             except PhotoError as error:
                 future.set_result(error)
+            except GroupingError as error:
+                future.set_exception(error)
+            except Exception as error:  # noqa: BLE001 - one photo never ends a run
+                future.set_result(PhotoError(f"cannot be read ({one_line(error)})", retryable=True))
             except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
                 future.set_exception(error)

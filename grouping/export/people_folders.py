@@ -6,17 +6,17 @@ The originals are only read and linked to, never written.
 from __future__ import annotations
 
 import os
-import shutil
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grouping.errors import FetchError
+from grouping.errors import DecodeError, FetchError
 from grouping.export.safe_names import distinct_name, safe_name
 from grouping.results.album import Album, OpenPhoto, Progress, one_line
 from grouping.results.schema import Document
-from grouping.storage.atomic_files import make_folder, write_bytes, write_error
+from grouping.storage.atomic_files import make_folder, new_file, write_bytes, write_error
 from grouping.storage.result_folder import PEOPLE_ARCHIVE, PEOPLE_FOLDER
 
 FOLDER_MODES = ("none", "link", "copy")  # how photos are put into a folder a person
@@ -57,7 +57,7 @@ def write_folders(
     """
     album = Album(document)
     people = make_folder(out / PEOPLE_FOLDER)
-    _remove_earlier(people)
+    remove_earlier_folders(people)
     done = Exported()
     total = len(album.images)
     for photo, targets in enumerate(_targets(album)):
@@ -90,7 +90,10 @@ def write_archive(
     done = Exported(files=[path])
     try:
         # Photos are compressed already.
-        with zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED) as archive:
+        with (
+            open(aside, "wb", opener=new_file) as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive,
+        ):
             for photo, targets in enumerate(_targets(album)):
                 _pack(archive, album, photo, targets, open_photo, done)
                 if progress:
@@ -114,7 +117,7 @@ def _pack(
     if not targets:
         return
     try:
-        data = open_photo(photo)
+        data = _photo_bytes(album, photo, open_photo)
     except FetchError as error:
         done.problems.append(f"{album.photo_name(photo)}: {one_line(str(error))}")
         return
@@ -142,16 +145,34 @@ def person_folder(album: Album, group_idx: int) -> str:
 
 def _place(album: Album, photo: int, target: Path, open_photo: OpenPhoto, *, copy: bool) -> Path:
     target = _free(make_folder(target.parent) / target.name)
+    data = _photo_bytes(album, photo, open_photo)
     original = album.local_path(photo)
-    if original is None or not original.is_file():
-        return write_bytes(target, open_photo(photo))
+    # Not Path.is_file, which raises where no file can be called so.
+    if original is None or not os.path.isfile(original):
+        return write_bytes(target, data)
     if not copy and _linked(original.resolve(), target):
         return target
-    try:
-        shutil.copy2(original, target)
-    except OSError as error:
-        raise write_error(target, error) from error
+    write_bytes(target, data)
+    with suppress(OSError):  # the copy has its time where the file system allows
+        status = original.stat()
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
     return target
+
+
+def _photo_bytes(album: Album, photo: int, open_photo: OpenPhoto) -> bytes:
+    """The bytes of a photo that was grouped: the document may come from somebody else.
+
+    Raises:
+        FetchError: they are not to be had, are not what was grouped, or are no image.
+    """
+    from grouping.faces.decoding import photo_size
+
+    data = album.read_unchanged(photo, open_photo)
+    try:
+        photo_size(data)
+    except DecodeError as error:
+        raise FetchError(f"not handed on: {error}") from error
+    return data
 
 
 def _free(target: Path) -> Path:
@@ -172,17 +193,25 @@ def _linked(original: Path, target: Path) -> bool:
     return False
 
 
-def _remove_earlier(people: Path) -> None:
+def remove_earlier_folders(people: Path) -> None:
     """Take away what ``CONTENTS`` lists, as far as it lies inside, and folders left empty."""
     listed = people / CONTENTS
-    if not listed.is_file():
+    if not listed.is_file() or listed.is_symlink():
         return
     for line in listed.read_text("utf-8", "replace").splitlines():
-        path = people / line
-        inside = len(Path(line).parts) == 2 and ".." not in Path(line).parts
-        if inside and (path.is_symlink() or path.is_file()):
+        path = _listed_file(people, line)
+        if path is not None and (path.is_symlink() or path.is_file()):
             path.unlink()
     for folder in people.iterdir():
         if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
             folder.rmdir()
     listed.unlink()
+
+
+def _listed_file(people: Path, line: str) -> Path | None:
+    """Return the file ``people/FOLDER/NAME`` that a line means; None where it is elsewhere."""
+    named = Path(line)
+    if named.anchor or len(named.parts) != 2 or ".." in named.parts:
+        return None
+    folder = people / named.parts[0]
+    return None if folder.is_symlink() else folder / named.parts[1]

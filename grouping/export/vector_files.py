@@ -12,7 +12,7 @@ import numpy as np
 
 from grouping.errors import InputError
 from grouping.records import FaceSet, Int32
-from grouping.storage.atomic_files import check_place, write_private
+from grouping.storage.atomic_files import check_place, write_file
 from grouping.storage.locations import scheme_of
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def write_vectors(path: Path, table: VectorTable) -> Path:
         OutputError: it cannot be written; an earlier file stays whole.
     """
     path = check_vector_file(str(path))
-    return write_private(path, lambda file: WRITERS[path.suffix.lower()](file, table))
+    return write_file(path, lambda file: WRITERS[path.suffix.lower()](file, table))
 
 
 def _write_npz(file: BinaryIO, table: VectorTable) -> None:

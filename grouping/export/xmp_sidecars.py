@@ -49,7 +49,7 @@ def write_sidecars(
     album = Album(document)
     written: list[Path] = []
     problems: list[str] = []
-    places = {} if folder is None else _places(album)
+    places = {} if folder is None else sidecar_places(album)
     for photo in range(len(album.images)):
         if not album.faces_in(photo):
             continue
@@ -156,7 +156,7 @@ def _beside(album: Album, photo: int) -> Path:
     return path
 
 
-def _places(album: Album) -> dict[int, Path]:
+def sidecar_places(album: Album, suffix: str = SUFFIX) -> dict[int, Path]:
     """Where each sidecar lies inside a folder: as the photos lie below their common folder.
 
     Photos that are not on this machine have a folder of their own.
@@ -170,8 +170,8 @@ def _places(album: Album) -> dict[int, Path]:
     for photo in originals:
         path = local.get(photo)
         if path is not None and one_disk:
-            places[photo] = path.parent.relative_to(common) / (path.name + SUFFIX)
+            places[photo] = path.parent.relative_to(common) / (path.name + suffix)
         else:
-            name = safe_name(album.photo_name(photo)) + SUFFIX
+            name = safe_name(album.photo_name(photo)) + suffix
             places[photo] = Path(ELSEWHERE, distinct_name(name, taken))
     return places

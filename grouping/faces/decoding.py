@@ -3,36 +3,41 @@
 The header is read first; JPEG is then decoded at a reduced DCT scale where fewer pixels are
 wanted, which saves most of the time of a 12-megapixel photo. Only raster formats that cameras,
 phones and the web write are opened: formats that start other programs (PostScript) or draw
-vectors are refused. Pillow's limit against decompression bombs stays on and is an error here,
-not a warning.
+vectors are refused. A RAW file is read by its preview. What would take too much memory is refused
+by its header, see :mod:`grouping.faces.file_formats.opening`.
 """
 
 from __future__ import annotations
 
-import io
+import math
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from grouping.errors import DecodeError
+from grouping.faces.file_formats.opening import (
+    JPEG_FORMATS,
+    MAX_PIXELS,
+    max_pixels,
+    open_image,
+    too_large,
+)
+from grouping.faces.file_formats.pixels import reduced_heif, reduced_image, to_rgb
+from grouping.faces.file_formats.raw import is_raw, raw_preview
 from grouping.records import UInt8
 
-# In the order tried: TGA last, which has no signature and takes other files for its own.
-FORMATS = (
-    *("JPEG", "MPO", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "GIF", "BMP", "DIB"),
-    *("JPEG2000", "PPM", "ICO", "PCX", "SGI", "SUN", "TGA"),
-)
 MIN_SIDE = 1
-JPEG_FORMATS = ("JPEG", "MPO")
 JPEG_END = b"\xff\xd9"  # the marker "end of image"
 LEAST_SALVAGED = 0.01  # share of a truncated photo that must have been decoded to be used
-PAPER = (255, 255, 255)  # what shows through transparent pixels
+
+# Above it, a photo is reduced in bands before it is turned, so that it is not in memory twice.
+LARGE_PIXELS = 50e6
+MAX_USED_PIXELS = MAX_PIXELS  # more are never handed on, whatever side is wanted
 
 # Everything that Pillow's decoders were seen to raise on damaged files.
 DECODER_ERRORS = (
@@ -75,13 +80,16 @@ def decode_photo(data: bytes, max_side: int | None = None) -> DecodedPhoto:
         data: the bytes of the file.
         max_side: the long side wanted, in pixels; a larger photo is decoded at the smallest
             scale its format offers that is not below, then reduced by area averaging. None
-            decodes all there is.
+            decodes all there is, up to 89 megapixels.
 
     Raises:
         DecodeError: the bytes are not an image of a known format, are damaged beyond use, or
-            hold more pixels than Pillow's limit against decompression bombs.
+            would take too much time or memory.
     """
     with _damage_reported():
+        if is_raw(data):
+            preview, orientation = raw_preview(data)
+            return _decode(preview, max_side, orientation)
         return _decode(data, max_side)
 
 
@@ -95,7 +103,7 @@ def _damage_reported() -> Iterator[None]:
     except UnidentifiedImageError:
         raise DecodeError("not an image of a known format, or damaged at its start") from None
     except Image.DecompressionBombError:
-        raise DecodeError(_too_large("the image")) from None
+        raise DecodeError("the image is larger within than its header says") from None
     except DECODER_ERRORS as error:
         raise DecodeError(f"the image is damaged: {error or type(error).__name__}") from error
 
@@ -107,13 +115,23 @@ def photo_size(data: bytes) -> tuple[int, int]:
         DecodeError: as :func:`decode_photo`.
     """
     with _damage_reported():
-        return _opened(data).size
+        return open_image(raw_preview(data)[0] if is_raw(data) else data).size
+
+
+def opened_photo(data: bytes) -> Image.Image:
+    """Return a photo of which no more than the header is read, as it is stored: not turned upright.
+
+    Raises:
+        DecodeError: as :func:`decode_photo`.
+    """
+    with _damage_reported():
+        return open_image(data)
 
 
 def stored_orientation(data: bytes) -> int:
     """Exif orientation 1..8 of a photo's bytes; 1 where there is none or it cannot be read."""
     try:
-        return _orientation(_opened(data))
+        return raw_preview(data)[1] if is_raw(data) else orientation_of(open_image(data))
     except (DecodeError, *DECODER_ERRORS):
         return 1
 
@@ -133,8 +151,9 @@ def upright_pixels(image: Image.Image) -> UInt8:
         DecodeError: as :func:`decode_photo`.
     """
     with _damage_reported():
-        _refuse_too_large(image)
-        return np.asarray(_to_rgb(_upright(image)))
+        if image.width * image.height > MAX_PIXELS:
+            raise too_large(image.width, image.height, MAX_PIXELS)
+        return np.asarray(to_rgb(_upright(image, orientation_of(image))))
 
 
 def reduce_to(photo: DecodedPhoto, max_side: int) -> DecodedPhoto:
@@ -146,49 +165,68 @@ def reduce_to(photo: DecodedPhoto, max_side: int) -> DecodedPhoto:
     return DecodedPhoto(image, photo.width, photo.height, photo.warnings)
 
 
-def _opened(data: bytes) -> Image.Image:
-    """Read the header only, and refuse what is too large before anything is allocated."""
-    if not data:
-        raise DecodeError("the file is empty")
-    image: Image.Image = Image.open(io.BytesIO(data), formats=_formats())
-    _refuse_too_large(image)
-    return image
-
-
-def _refuse_too_large(image: Image.Image) -> None:
+def _decode(data: bytes, max_side: int | None, orientation: int | None = None) -> DecodedPhoto:
+    """See :func:`decode_photo`; ``orientation`` where the file itself does not say it."""
+    image = open_image(data)
     width, height = image.size
-    if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:
-        raise DecodeError(_too_large(f"{width}x{height} px"))
-
-
-def _decode(data: bytes, max_side: int | None) -> DecodedPhoto:
-    image = _opened(data)
-    width, height = image.size
+    max_side = _affordable(image.size, max_side)
     _draft(image, max_side)
+    # Of a JPEG this is the size that it will be decoded to.
+    large = (max_side or max(image.size)) if image.width * image.height > LARGE_PIXELS else None
     notes: tuple[str, ...] = ()
+    if not (large and image.format == "HEIF"):
+        image, notes = _loaded(image, data, max_side)
+        if image.format not in JPEG_FORMATS:
+            width, height = image.size  # headers may say something else than what is decoded
+    if orientation is None:
+        orientation = orientation_of(image)  # once loaded: Pillow turns some TIFF files itself
+    if large:
+        size = fitted_size(image.size, large)
+        image = reduced_heif(data, size) if image.format == "HEIF" else reduced_image(image, size)
+    image = to_rgb(_upright(image, orientation))
+    if orientation >= 5:
+        width, height = height, width
+    photo = DecodedPhoto(image, width, height, notes)
+    return reduce_to(photo, max_side) if max_side else photo
+
+
+def _loaded(
+    image: Image.Image, data: bytes, max_side: int | None
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """Decode all of an image, or what there is of it; with remarks."""
     try:
         image.load()
     except OSError as error:
         if "truncated" not in str(error):
             raise
-        image = _salvaged(image, data, max_side)
-        notes = ("the file is truncated; used as far as it goes",)
-    if _orientation(image) >= 5:
-        width, height = height, width
-    photo = DecodedPhoto(_to_rgb(_upright(image)), width, height, notes)
-    return reduce_to(photo, max_side) if max_side else photo
+        salvaged = _salvaged(image, data, max_side)
+        return salvaged, ("the file is truncated; used as far as it goes",)
+    return image, ()
+
+
+def _affordable(size: tuple[int, int], max_side: int | None) -> int | None:
+    """The long side wanted, or less where that would be too many pixels."""
+    pixels = size[0] * size[1]
+    if pixels <= MAX_USED_PIXELS:
+        return max_side
+    most = math.floor(max(size) * math.sqrt(MAX_USED_PIXELS / pixels))
+    return min(most, max_side or most)
 
 
 def _draft(image: Image.Image, max_side: int | None) -> None:
     """Tell a JPEG that is not read yet which reduced DCT scale will do."""
     if max_side and image.format in JPEG_FORMATS:
-        image.draft(None, fitted_size(image.size, max_side))
+        most = max_pixels("PNG", image.mode)  # of a picture in memory
+        steps = (2**power for power in range(8))
+        step = next(step for step in steps if image.width * image.height / step**2 <= most)
+        width, height = fitted_size(image.size, max_side)
+        image.draft(None, (min(width, image.width // step), min(height, image.height // step)))
 
 
 def _salvaged(image: Image.Image, data: bytes, max_side: int | None) -> Image.Image:
     """What could be decoded of a truncated file."""
     if image.format in JPEG_FORMATS:
-        image = _opened(data + JPEG_END)  # with an end, libjpeg gives all it has
+        image = open_image(data + JPEG_END)  # with an end, libjpeg gives all it has
         _draft(image, max_side)
         image.load()
     elif isinstance(image, ImageFile.ImageFile) and image._im is not None:
@@ -200,8 +238,8 @@ def _salvaged(image: Image.Image, data: bytes, max_side: int | None) -> Image.Im
     return image
 
 
-def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1..8; anything unreadable or out of range counts as upright."""
+def orientation_of(image: Image.Image) -> int:
+    """Return the Exif orientation, 1..8; what cannot be read or is out of range is upright."""
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
     except DECODER_ERRORS:
@@ -209,7 +247,7 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
     transpose = Image.Transpose
     steps = {
         2: (transpose.FLIP_LEFT_RIGHT,),
@@ -220,43 +258,9 @@ def _upright(image: Image.Image) -> Image.Image:
         7: (transpose.TRANSVERSE,),
         8: (transpose.ROTATE_90,),
     }
-    for step in steps.get(_orientation(image), ()):
+    for step in steps.get(orientation, ()):
         image = image.transpose(step)
     return image
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB; transparency becomes white paper, deeper greys are scaled to 8 bits."""
-    if image.mode == "RGB":
-        return image
-    if image.mode in ("L", "CMYK", "YCbCr", "HSV", "1", "LAB"):
-        return _convert_lab(image) if image.mode == "LAB" else image.convert("RGB")
-    if image.mode.startswith("I;16"):
-        return _scaled_grey(np.asarray(image, dtype=np.float32), 65535.0)
-    if image.mode in ("I", "F"):
-        deep = np.nan_to_num(np.asarray(image, dtype=np.float32))
-        return _scaled_grey(deep, 65535.0 if deep.max(initial=0) > 255 else 255.0)
-    rgba = image.convert("RGBA")
-    paper = Image.new("RGBA", rgba.size, (*PAPER, 255))
-    return Image.alpha_composite(paper, rgba).convert("RGB")
-
-
-def _convert_lab(image: Image.Image) -> Image.Image:
-    from PIL import ImageCms
-
-    transform = ImageCms.buildTransform(
-        ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
-    )
-    converted = ImageCms.applyTransform(image, transform)
-    if converted is None:
-        raise DecodeError("the image is damaged: its Lab colours cannot be converted")
-    return converted
-
-
-def _scaled_grey(values: np.ndarray, white: float) -> Image.Image:
-    """Make RGB of grey values (h, w) float32; ``white`` and above become white."""
-    grey = np.clip(values * (255.0 / white), 0, 255).astype(np.uint8)
-    return Image.fromarray(grey).convert("RGB")
 
 
 def fitted_size(size: tuple[int, int], max_side: int) -> tuple[int, int]:
@@ -264,18 +268,3 @@ def fitted_size(size: tuple[int, int], max_side: int) -> tuple[int, int]:
     share = min(1.0, max_side / max(size))
     width, height = (max(MIN_SIDE, round(side * share)) for side in size)
     return width, height
-
-
-def _too_large(what: str) -> str:
-    limit = (Image.MAX_IMAGE_PIXELS or 0) / 1e6
-    return f"{what} exceeds the limit of {limit:.0f} megapixels; reduce the photo first"
-
-
-@lru_cache(maxsize=1)
-def _formats() -> tuple[str, ...]:
-    """Load Pillow's plugins once, HEIF among them; name those this build of Pillow has."""
-    import pillow_heif
-
-    Image.init()
-    pillow_heif.register_heif_opener()
-    return tuple(name for name in FORMATS if name in Image.OPEN)

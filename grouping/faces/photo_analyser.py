@@ -144,10 +144,12 @@ class PhotoAnalyser:
 
     def _with_tiles(self, photo: PhotoInput, image: DecodedPhoto, found: Found) -> Detections:
         """The faces found and those of a crowd's second pass, from the side that is up."""
-        whole = (image if image.scale == 1 else _larger(photo, image, 1)).image
-        upright = turned(whole, found.rotation)
+        whole = image if image.scale == 1 else _larger(photo, image, 1)
+        upright = turned(whole.image, found.rotation)
         extra = search_tiles(self.detector, upright, self.settings.min_score)
-        extra = turned_back(extra, found.rotation, whole.size)
+        extra = turned_back(extra, found.rotation, whole.image.size)
+        if whole.scale < 1:  # of more than 89 megapixels, no more than those are decoded
+            extra = scaled(extra, 1 / whole.scale)
         cover = box_iou(extra.boxes, found.faces.boxes, of_smaller=True).max(1, initial=0)
         return concatenated(found.faces, extra[cover < SAME_FACE_COVER])
 

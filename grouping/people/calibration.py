@@ -22,7 +22,8 @@ from statistics import NormalDist
 import numpy as np
 
 from grouping.clustering.constraints import Constraints
-from grouping.people.group_faces import CORE_QUALITY, GroupingRules, group_labels
+from grouping.people.group_faces import group_labels
+from grouping.people.rules import CORE_QUALITY, GroupingRules
 from grouping.records import FaceSet, Float32, Int64
 from grouping.similarity.content_rank import content_rank
 from grouping.similarity.group_sums import GroupSums

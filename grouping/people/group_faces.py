@@ -1,4 +1,4 @@
-"""Faces to people, and the rules by which.
+"""Faces to people.
 
 :func:`group_faces` is the one entry: faces in, :class:`Grouping` out. No I/O, and torch only for
 more vectors than an album has (see :mod:`grouping.similarity.inner_products`).
@@ -6,17 +6,17 @@ more vectors than an album has (see :mod:`grouping.similarity.inner_products`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from grouping.clustering.clusterers import CLUSTERERS, by_size
 from grouping.clustering.constraints import Constraints, extend_cannot_links
 from grouping.clustering.micro_clusters import MicroClusters, micro_clusters_of
-from grouping.errors import InputError
+from grouping.people.description import Grouping, described
+from grouping.people.known_people import KnownFaces, settle_names, with_known
 from grouping.people.person_groups import SHARED_PICTURES, Candidates
-from grouping.people.purity import expected_purity
-from grouping.people.review import MergeSuggestion, evidence, merge_suggestions
+from grouping.people.rules import FIRST_LIKENESS, GroupingRules
 from grouping.people.same_photo import (
     first_of_each,
     pictures_apart,
@@ -25,81 +25,14 @@ from grouping.people.same_photo import (
 )
 from grouping.people.second_look import second_look
 from grouping.people.unclear_pairs import dissolve_unclear_pairs
-from grouping.people.weak_faces import attach_weak_faces
+from grouping.people.weak_faces import attach_weak_faces, doubtful_faces
 from grouping.records import RECOGNITION_SIGNS, FaceSet, Float32, Int64
 from grouping.similarity.content_rank import content_rank
-from grouping.similarity.group_sums import GroupSums, group_count
+from grouping.similarity.group_sums import group_count
 from grouping.similarity.impostors import Impostors
 from grouping.similarity.pair_sets import distinct_pairs
 
-# Faces of lower quality make no groups and are only attached to them: they are blurred, tiny
-# or seen from behind, and resemble each other more than the people they belong to.
-CORE_QUALITY = 0.5
-# Faces of lower quality still are not attached to a single face: the two would be a person whom
-# nobody can recognise.
-PAIR_QUALITY = 0.2
-FIRST_LIKENESS = RECOGNITION_SIGNS.index("like_grey")  # from here on: likeness to no face
-
-
-@dataclass(frozen=True, eq=False)
-class Grouping:
-    """Who is who.
-
-    Attributes:
-        labels: (n,) int64, 0..K-1, or -1 for a face without a group. Group 0 is in the most
-            photos; among equals the one of more faces comes first.
-        similarity: (n,) float32, cosine similarity to the mean of its group, NaN for none.
-        cohesion: (K,) float32, mean of ``similarity`` over each group.
-        purity: (K,) float32, expected share of the faces that are the right person.
-        representative: (K,) int64, the face that shows each group best.
-        evidence: (n, 3) int64, the faces of its group that a face resembles most, -1 for none.
-        evidence_similarity: (n, 3) float32, how much, NaN for none.
-        merge_suggestions: groups that may be one person, the likeliest first.
-    """
-
-    labels: Int64
-    similarity: Float32
-    cohesion: Float32
-    purity: Float32
-    representative: Int64
-    evidence: Int64
-    evidence_similarity: Float32
-    merge_suggestions: tuple[MergeSuggestion, ...]
-
-    def __len__(self) -> int:
-        return len(self.cohesion)
-
-
-@dataclass(frozen=True, kw_only=True)
-class GroupingRules:
-    """When faces are one person, and which people are kept.
-
-    Attributes:
-        threshold: smallest average cosine similarity of two clusters that are merged.
-        method: ``"agglomerative"`` (average linkage) or ``"hdbscan"``.
-        min_photos: a group needs faces in this many different pictures.
-        one_face_per_photo: two faces of one photo never share a group.
-        allow_same_face: unless they are one face seen twice.
-        core_quality: faces of lower quality make no groups and are only attached to them.
-        measured: the threshold that is right for the network, where ``threshold`` is another:
-            purity and merge suggestions are judged by it. None where it is the same.
-
-    Raises:
-        InputError: an unknown method.
-    """
-
-    threshold: float
-    method: str = "agglomerative"
-    min_photos: int = 2
-    one_face_per_photo: bool = True
-    allow_same_face: bool = True
-    core_quality: float = CORE_QUALITY
-    measured: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.method not in CLUSTERERS:
-            known = ", ".join(CLUSTERERS)
-            raise InputError(f"method must be one of {known}, got {self.method!r}")
+RECOGNISABLE = RECOGNITION_SIGNS.index("recognisable")
 
 
 def group_faces(
@@ -108,6 +41,7 @@ def group_faces(
     constraints: Constraints | None = None,
     picture: Int64 | None = None,
     same_as: Int64 | None = None,
+    known: KnownFaces | None = None,
 ) -> Grouping:
     """Group faces by person.
 
@@ -121,13 +55,15 @@ def group_faces(
             picture; by default each photo is a picture of its own.
         same_as: (n,) int64, for a face of a copy that face in the original, -1 for others: it
             goes where that one goes, and is no evidence of its own.
+        known: faces of people known beforehand, whose groups they help to find and name. They are
+            counted nowhere; of such a person one picture is enough.
 
     Raises:
         InputError: embeddings that are zero or not finite.
     """
-    known, rank = constraints or Constraints(), content_rank(faces.embeddings)
-    labels = group_labels(faces, rules, known, picture, same_as, rank)
-    return _described(faces, labels, rank, rules, known.cannot_link)
+    told, rank = constraints or Constraints(), content_rank(faces.embeddings)
+    labels, person = _people(faces, rules, told, picture, same_as, rank, known)
+    return described(faces, labels, person, rank, rules, told.cannot_link)
 
 
 def group_labels(
@@ -136,30 +72,63 @@ def group_labels(
     constraints: Constraints | None = None,
     picture: Int64 | None = None,
     same_as: Int64 | None = None,
-    rank: Int64 | None = None,
 ) -> Int64:
-    """Return (n,) int64, the labels of :func:`group_faces` alone.
+    """Return (n,) int64, the labels of :func:`group_faces` alone; the arguments are its own."""
+    rank = content_rank(faces.embeddings)
+    return _people(faces, rules, constraints or Constraints(), picture, same_as, rank, None)[0]
+
+
+def _people(
+    faces: FaceSet,
+    rules: GroupingRules,
+    told: Constraints,
+    picture: Int64 | None,
+    same_as: Int64 | None,
+    rank: Int64,
+    known: KnownFaces | None,
+) -> tuple[Int64, Int64]:
+    """Return (n,) int64 labels 0..K-1, -1 for none, and (K,) int64, the known person of each.
 
     Args:
-        faces, rules, constraints, picture, same_as: as there.
-        rank: (n,) int64, their :func:`content_rank`, where it is known.
+        faces, rules, picture, same_as, known: as for :func:`group_faces`.
+        told: what a person said about the faces.
+        rank: (n,) int64, their :func:`content_rank`.
     """
-    known = constraints or Constraints()
     picture = faces.photo_index.astype(np.int64) if picture is None else picture
-    copies = _copies(same_as, known, len(faces))
-    used = np.setdiff1d(np.arange(len(faces)), np.concatenate([known.ignore, copies]))
+    copies = _copies(same_as, told, len(faces))
+    used = np.setdiff1d(np.arange(len(faces)), np.concatenate([told.ignore, copies]))
     chosen = faces[used] if len(used) < len(faces) else faces  # a copy of a million is large
-    told = known.among(used, len(faces))
     labels = np.full(len(faces), -1, np.int64)
-    labels[used] = _labels(chosen, picture[used], told, rules)
+    among = told.among(used, len(faces))
+    if known is None:
+        labels[used] = _labels(chosen, picture[used], among, rules)
+        person = np.full(group_count(labels), -1)
+    else:
+        of_used = replace(known, named=known.named[used])
+        labels[used], person = _labels_with_known(chosen, picture[used], among, rules, of_used)
     if same_as is not None and len(copies):
         labels[copies] = labels[same_as[copies]]
         if rules.one_face_per_photo:
-            linked = np.unique(np.concatenate([known.must_link, known.cannot_link]))
+            linked = np.unique(np.concatenate([told.must_link, told.cannot_link]))
             twice = twice_in_photo(faces, labels, same_as, copies, linked, rules.allow_same_face)
             labels[twice] = -1
-    rank = content_rank(faces.embeddings) if rank is None else rank
-    return _numbered(picture, labels, rank, rules.min_photos)
+    return _numbered(picture, labels, person, rank, rules.min_photos)
+
+
+def _labels_with_known(
+    faces: FaceSet, picture: Int64, told: Constraints, rules: GroupingRules, known: KnownFaces
+) -> tuple[Int64, Int64]:
+    """Return (n,) int64 labels of n faces and (l,) int64, the known person of each label.
+
+    Args:
+        faces, picture, told, rules: as for :func:`_labels`.
+        known: faces of people known beforehand.
+    """
+    impostors = Impostors.of_threshold(rules.threshold)
+    whole, links = with_known(faces, told, known, impostors)
+    own_pictures = int(picture.max(initial=-1)) + 1 + np.arange(len(known))
+    labels = _labels(whole, np.concatenate([picture, own_pictures]), links, rules)
+    return settle_names(whole, labels, known, impostors)
 
 
 def _copies(same_as: Int64 | None, known: Constraints, n: int) -> Int64:
@@ -187,11 +156,12 @@ def _labels(faces: FaceSet, picture: Int64, told: Constraints, rules: GroupingRu
     clusters, member = micro_clusters_of(
         faces.embeddings, _with_pairs_of_photos(told, faces, rules)
     )
-    quality = np.zeros(len(clusters), np.float32)
+    quality, recognisable = np.zeros((2, len(clusters)), np.float32)
     np.maximum.at(quality, member, faces.quality)
+    np.maximum.at(recognisable, member, faces.signs[:, RECOGNISABLE])
     quality[clusters.must_link] = 1  # a person vouches for these faces
     first = first_of_each(faces, picture, member)  # identical faces are in copies of a picture
-    labels = _cluster(clusters, quality, rules)
+    labels = _cluster(clusters, quality, recognisable, rules)
     alike = Candidates(
         vectors=clusters.means(),
         picture=_picture_of(clusters, picture[first], labels, rules),
@@ -242,12 +212,14 @@ def _kept_apart(
     return np.concatenate([apart, shared])
 
 
-def _cluster(clusters: MicroClusters, quality: Float32, rules: GroupingRules) -> Int64:
+def _cluster(
+    clusters: MicroClusters, quality: Float32, recognisable: Float32, rules: GroupingRules
+) -> Int64:
     """Return labels of a first look: clusters of the core, the rest attached to them.
 
     Args:
         clusters: m of them, identical faces as one.
-        quality: (m,) float32, of the best of each.
+        quality, recognisable: (m,) float32, of the best of each.
         rules: when faces are one person.
 
     Returns:
@@ -259,76 +231,32 @@ def _cluster(clusters: MicroClusters, quality: Float32, rules: GroupingRules) ->
     labels = np.full(len(clusters), -1, np.int64)
     labels[core] = clusterer.label(clusters.take(core))
     weak = np.arange(len(clusters)) if clusterer.leaves_noise else np.flatnonzero(~is_core)
-    low_quality = quality < PAIR_QUALITY
-    attached = attach_weak_faces(clusters, labels, weak, rules.threshold, low_quality)
+    doubtful = doubtful_faces(quality, recognisable)
+    attached = attach_weak_faces(clusters, labels, weak, rules.threshold, doubtful)
     return dissolve_unclear_pairs(clusters, attached, rules.threshold)
 
 
-def _numbered(picture: Int64, labels: Int64, rank: Int64, min_photos: int) -> Int64:
+def _numbered(
+    picture: Int64, labels: Int64, person: Int64, rank: Int64, min_photos: int
+) -> tuple[Int64, Int64]:
     """Return labels without the groups of too few pictures, numbered from the largest.
 
     Args:
         picture: (n,) int64, the picture of each face.
         labels: (n,) int64 from 0, -1 for none.
+        person: (l,) int64, the known person of each label, -1 for none.
         rank: (n,) int64, breaks ties.
-        min_photos: a group needs this many different pictures.
+        min_photos: a group needs this many different pictures, that of a known person one.
 
     Returns:
-        (n,) int64, 0..K-1, -1 for none.
+        (n,) int64, 0..K-1, -1 for none, and (K,) int64, the known person of each.
     """
     inside = np.flatnonzero(labels >= 0)
     seen = np.unique(np.stack([labels[inside], picture[inside]]), axis=1)
-    photos = np.bincount(seen[0], minlength=group_count(labels))
-    kept = np.append(photos >= min_photos, False)[labels]
-    return by_size(np.where(kept, labels, -1), rank, photos, smallest=1)
-
-
-def _described(
-    faces: FaceSet, labels: Int64, rank: Int64, rules: GroupingRules, cannot_link: Int64
-) -> Grouping:
-    """Return the groups with all that is said about them.
-
-    Args:
-        faces: n of them.
-        labels: (n,) int64, finished groups 0..K-1, -1 for none.
-        rank: (n,) int64, breaks ties.
-        rules: by which the groups were made.
-        cannot_link: (c, 2) int64, pairs of faces that a person keeps apart.
-    """
-    groups = GroupSums(faces.embeddings, labels)
-    similarity = groups.products_with_own(groups.directions())
-    cohesion = groups.totals(similarity[groups.inside]) / groups.sizes
-    near, near_similarity = evidence(groups)
-    right = rules.threshold if rules.measured is None else rules.measured
-    impostors = Impostors.of_threshold(right)
-    alone = (labels < 0) & (faces.quality >= rules.core_quality)
-    people = len(groups) + int(alone.sum())
-    return Grouping(
-        labels=labels,
-        similarity=similarity,
-        cohesion=cohesion.astype(np.float32),
-        purity=expected_purity(groups, impostors, people),
-        representative=_representatives(groups, faces.quality, rank, similarity),
-        evidence=near,
-        evidence_similarity=near_similarity,
-        merge_suggestions=merge_suggestions(groups, faces.photo_index, impostors, cannot_link),
-    )
-
-
-def _representatives(
-    groups: GroupSums, quality: Float32, rank: Int64, similarity: Float32
-) -> Int64:
-    """Return the face of each group that is both typical of it and of good quality.
-
-    Args:
-        groups: K of them, of n faces.
-        quality, similarity: (n,) float32, the second to the mean of its group.
-        rank: (n,) int64, breaks ties.
-
-    Returns:
-        (K,) int64, faces.
-    """
-    inside, labels = groups.inside, groups.labels
-    shows = similarity[inside] * quality[inside]
-    order = inside[np.lexsort((rank[inside], -shows, labels[inside]))]
-    return order[np.flatnonzero(np.diff(labels[order], prepend=-1))]
+    photos = np.bincount(seen[0], minlength=len(person))
+    needed = np.where(person >= 0, 1, min_photos)
+    kept = np.append(photos >= needed, False)[labels]
+    numbers = by_size(np.where(kept, labels, -1), rank, photos, smallest=1)
+    _, first = np.unique(numbers, return_index=True)
+    first = first[numbers[first] >= 0]
+    return numbers, person[labels[first]]

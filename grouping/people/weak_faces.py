@@ -3,8 +3,8 @@
 A face is attached where its average similarity to a group reaches the threshold and leads that
 to the next group by a margin: a face that fits two groups equally stays out. A single good face
 has to be met more closely, for nothing else speaks for the two, and not by a face that shows next
-to nothing. No face joins a group that it cannot be in, and of two faces that cannot be together
-the more similar goes in.
+to nothing (:func:`doubtful_faces`). No face joins a group that it cannot be in, and of two faces
+that cannot be together the more similar goes in.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from grouping.clustering.constraints import Constraints
 from grouping.clustering.micro_clusters import MicroClusters
-from grouping.records import Int64
+from grouping.people.rules import PAIR_QUALITY
+from grouping.records import Float32, Int64
 from grouping.similarity.nearest import nearest_rows
 
 # How much more similar a face must be to its group than to the next one.
@@ -23,12 +24,27 @@ MARGIN = 0.05
 ALONE = 0.10
 
 
+def doubtful_faces(quality: Float32, recognisable: Float32) -> npt.NDArray[np.bool_]:
+    """Return (m,) bool, which faces make no person with a single other one.
+
+    Size, sharpness and pose only suggest what the network itself tells: a small or turned face
+    that it wholly recognises is somebody. Where it recognises every face of an album it does
+    not tell one from another, and the quality alone counts.
+
+    Args:
+        quality: (m,) float32 in [0, 1].
+        recognisable: (m,) float32 in [0, 1], see :mod:`grouping.faces.recognisability`.
+    """
+    not_wholly = recognisable < 1
+    return (quality < PAIR_QUALITY) & (not_wholly | ~not_wholly.any())
+
+
 def attach_weak_faces(
     faces: MicroClusters,
     labels: Int64,
     candidates: Int64,
     threshold: float,
-    low_quality: npt.NDArray[np.bool_],
+    doubtful: npt.NDArray[np.bool_],
 ) -> Int64:
     """Return labels with those candidates attached that clearly belong to one group.
 
@@ -37,7 +53,7 @@ def attach_weak_faces(
         labels: (m,) int64 from 0, -1 for none.
         candidates: (c,) int64, faces to attach; those that have a label keep it.
         threshold: smallest average similarity to a group.
-        low_quality: (m,) bool, faces that do not join a group of one face.
+        doubtful: (m,) bool, faces that do not join a group of one face.
 
     Returns:
         (m,) int64.
@@ -52,7 +68,7 @@ def attach_weak_faces(
     alone = groups.sizes[best] == 1
     needed = threshold + np.where(alone, np.float32(ALONE), 0)
     clear = (best_similarity >= needed) & (lead >= MARGIN)
-    fits = np.flatnonzero(clear & ~(alone & low_quality[waiting]))
+    fits = np.flatnonzero(clear & ~(alone & doubtful[waiting]))
     order = fits[np.argsort(-best_similarity[fits], kind="stable")]
     return _placed(labels, waiting[order], best[order], faces.cannot_link)
 

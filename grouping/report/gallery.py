@@ -51,6 +51,12 @@ def gallery_data(album: Album, thumbnails: Thumbnails) -> dict[str, Any]:
         "photos": [_photo(album, thumbnails, photo) for photo in range(len(album.images))],
         "faces": [_face_row(face) for face in album.faces.values()],
         "merges": _merges(album),
+        "anyKnown": "known_people" in album.document,
+        "notFound": [
+            one_line(known["name"])
+            for known in album.document.get("known_people", ())
+            if known["group_idx"] < 0
+        ],
         "map": _map(album.document),
     }
 

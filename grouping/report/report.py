@@ -7,11 +7,12 @@ kept in the document.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grouping.records import Float32
 from grouping.report.contact_sheets import iter_sheets
 from grouping.report.gallery import gallery_page
 from grouping.report.plots.face_mosaic import faces_picture
@@ -40,6 +41,7 @@ def write_report(
     open_photo: OpenPhoto,
     progress: Progress | None = None,
     plots: bool = True,
+    covered: Mapping[int, Float32] | None = None,
 ) -> list[Path]:
     """Write every picture of a result into a folder.
 
@@ -53,6 +55,7 @@ def write_report(
             are done and how many there are.
         plots: False leaves out ``tsne.png``, ``similarity.png`` and ``faces.png``; so does a
             result without plot data.
+        covered: for images that show somebody who opted out, (k, 4) float32 xyxy: where.
 
     Returns:
         The files written, thumbnails not counted.
@@ -62,7 +65,7 @@ def write_report(
     """
     album = Album(document)
     make_folder(out)
-    thumbnails = Thumbnails(album, open_photo, out / THUMBNAILS_FOLDER)
+    thumbnails = Thumbnails(album, open_photo, out / THUMBNAILS_FOLDER, covered)
     thumbnails.prepare(progress)
     written = list(_write_sheets(album, out, thumbnails, progress))
     if plots and document.get("plots"):
@@ -70,9 +73,24 @@ def write_report(
         written.append(_write_figure(out / SIMILARITY_PICTURE, similarity_figure(document)))
         mosaic = faces_picture(document, thumbnails.crop)
         written.append(write_image(out / FACES_PICTURE, mosaic))
-    page = gallery_page(album, thumbnails).encode("utf-8")
-    written.append(write_bytes(out / PAGE_FILE, page))
+    written.append(_write_page(album, out, thumbnails))
     return written
+
+
+def write_page(
+    document: Document, out: Path, open_photo: OpenPhoto, progress: Progress | None = None
+) -> Path:
+    """Write the gallery page and its thumbnails alone; arguments as of :func:`write_report`."""
+    album = Album(document)
+    make_folder(out)
+    thumbnails = Thumbnails(album, open_photo, out / THUMBNAILS_FOLDER)
+    thumbnails.prepare(progress)
+    return _write_page(album, out, thumbnails)
+
+
+def _write_page(album: Album, out: Path, thumbnails: Thumbnails) -> Path:
+    page = gallery_page(album, thumbnails).encode("utf-8")
+    return write_bytes(out / PAGE_FILE, page)
 
 
 def _write_sheets(

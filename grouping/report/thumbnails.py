@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,8 +19,10 @@ from PIL import Image
 
 from grouping.errors import PhotoError
 from grouping.faces.alignment import CROP_SIDE, align_faces
+from grouping.faces.covering import areas_around, cover
 from grouping.faces.decoding import decode_photo, fitted_size
 from grouping.faces.loose_crops import square_around
+from grouping.records import Float32
 from grouping.results.album import Album, Face, OpenPhoto, Progress, one_line
 from grouping.storage.atomic_files import make_folder, write_image
 
@@ -32,21 +35,38 @@ ENOUGH = 0.75
 # Decoded photos held at a time; decoding leaves Python to other threads.
 MOST_WORKERS = 4
 _EMPTY = "#d9d9de"
+OPTED_OUT = "not shown: somebody in it opted out; group the album again with --opt-out to see it"
 
 
 class Thumbnails:
     """The small pictures of an album.
+
+    Of a photo that shows somebody who opted out, all of them are made with that face covered. Where
+    it is not known any more where the face is, what is there is used and nothing is made.
+
+    Args:
+        album: of the document.
+        open_photo: gives the bytes of an image of the document.
+        folder: where they are.
+        covered: for photos that show somebody who opted out, (k, 4) float32 xyxy: where.
 
     Attributes:
         folder: where they are.
         problems: for each photo that could not be shown, one line that says why.
     """
 
-    def __init__(self, album: Album, open_photo: OpenPhoto, folder: Path) -> None:
+    def __init__(
+        self,
+        album: Album,
+        open_photo: OpenPhoto,
+        folder: Path,
+        covered: Mapping[int, Float32] | None = None,
+    ) -> None:
         self.folder = make_folder(folder)
         self.problems: dict[int, str] = {}
         self._album = album
         self._open = open_photo
+        self._covered = covered or {}
         self._portraits = {group["representative_face_idx"] for group in album.groups}
         self._ready: set[int] = set()
 
@@ -94,21 +114,28 @@ class Thumbnails:
         self._make(photo)
         if photo in self.problems:
             return None
-        with Image.open(file) as picture:
-            return picture.convert("RGB")
+        try:
+            return _opened(file)
+        except (OSError, SyntaxError, ValueError):  # whole at both ends, damaged between them
+            self._make_again(photo)
+        return None if photo in self.problems else _opened(file)
 
     def _make(self, photo: int) -> None:
         if photo in self._ready:
             return
         self._ready.add(photo)
-        if all((self.folder / name).exists() for name in self._names(photo)):
-            return
+        whole = all(_is_whole(self.folder / name) for name in self.names(photo))
+        if photo in self._covered or not whole:
+            self._make_again(photo)
+
+    def _make_again(self, photo: int) -> None:
         try:
             self._cut(photo, self._fetch(photo))
         except PhotoError as error:
             self.problems[photo] = one_line(str(error))
 
-    def _names(self, photo: int) -> list[str]:
+    def names(self, photo: int) -> list[str]:
+        """File names of all small pictures of a photo."""
         faces = self._album.faces_in(photo)
         portraits = [self.portrait_name(face) for face in faces if face.idx in self._portraits]
         return [self.preview_name(photo), *map(self.crop_name, faces), *portraits]
@@ -117,11 +144,16 @@ class Thumbnails:
         image = self._album.images[photo]
         if image.get("error"):
             raise PhotoError(image["error"])
+        if image.get("opted_out") and photo not in self._covered:
+            raise PhotoError(OPTED_OUT)
         return self._album.read_unchanged(photo, self._open)
 
     def _cut(self, photo: int, data: bytes) -> None:
         faces = self._album.faces_in(photo)
         decoded = decode_photo(data, max_side=self._useful_side(photo))
+        if photo in self._covered:
+            size = decoded.width, decoded.height
+            cover(decoded.image, areas_around(self._covered[photo], *size), decoded.scale)
         if faces:
             landmarks = np.array([face.landmarks for face in faces], np.float32) * decoded.scale
             crops = align_faces(decoded.image, landmarks.astype(np.float32))
@@ -135,7 +167,7 @@ class Thumbnails:
         self._save(_preview(decoded.image), self.preview_name(photo))
 
     def _save(self, picture: Image.Image, name: str) -> None:
-        write_image(self.folder / name, picture, quality=88)
+        write_image(self.folder / name, picture, quality=88, durable=False)
 
     def _useful_side(self, photo: int) -> int:
         """The long side to decode at: a half, a quarter ... of the photo's, which JPEG gives
@@ -150,6 +182,22 @@ class Thumbnails:
             wanted.append(ENOUGH * side / max(_side(face), 1.0))
         halvings = math.floor(math.log2(max(1.0, 1 / max(wanted))))
         return math.ceil(long_side / (1 << halvings))
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a JPEG is there from its first bytes to its last: a power cut leaves others."""
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(2)
+            stream.seek(-2, os.SEEK_END)
+            return (start, stream.read()) == (b"\xff\xd8", b"\xff\xd9")
+    except OSError:  # there is none, or none with two bytes
+        return False
+
+
+def _opened(file: Path) -> Image.Image:
+    with Image.open(file) as picture:
+        return picture.convert("RGB")
 
 
 def _side(face: Face) -> float:

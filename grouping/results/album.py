@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from grouping.errors import FetchError
 from grouping.results.schema import NO_GROUP, Document, FaceEntry, ImageEntry
-from grouping.storage.locations import local_path, scheme_of
+from grouping.storage.locations import local_path, path_of, scheme_of
 
 OpenPhoto = Callable[[int], bytes]  # the bytes of ``document["images"][i]``; raises FetchError
 Progress = Callable[[str, int, int], None]  # a stage, how many are done, how many there are
@@ -108,7 +108,7 @@ class Album:
         """The file name of a photo where it has one, else its id."""
         image = self.images[photo]
         url = str(image.get("url") or "")
-        path = unquote(urlsplit(url).path) if "://" in url else url
+        path = unquote(path_of(url)) if "://" in url else url
         return one_line(path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or str(image["id"]))
 
     def local_path(self, photo: int) -> Path | None:
@@ -116,7 +116,10 @@ class Album:
         url = str(self.images[photo].get("url") or "")
         if not url or scheme_of(url) not in ("", "file"):
             return None
-        return Path(os.path.abspath(local_path(url)))
+        try:
+            return Path(os.path.abspath(local_path(url)))
+        except FetchError:
+            return None
 
     def read_unchanged(self, photo: int, open_photo: OpenPhoto) -> bytes:
         """The bytes of a photo that is still what it was when it was grouped.
@@ -124,9 +127,11 @@ class Album:
         Raises:
             FetchError: it cannot be had, or has changed.
         """
-        data = open_photo(photo)
         known = self.images[photo].get("sha256")
-        if known and sha256(data).hexdigest() != known:
+        if known is None:
+            raise FetchError("the photo was not read when the album was grouped")
+        data = open_photo(photo)
+        if sha256(data).hexdigest() != known:
             raise FetchError("the photo has changed since it was grouped")
         return data
 

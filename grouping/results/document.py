@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from grouping.errors import InputError
+from grouping.results.check_document import check_document
 from grouping.results.response import build_response
-from grouping.results.schema import Document, SuggestionEntry
+from grouping.results.schema import (
+    NO_GROUP,
+    Document,
+    GroupEntry,
+    KnownEntry,
+    SuggestionEntry,
+)
+from grouping.storage.regular_files import read_regular_file
 from grouping.version import __version__
 
 if TYPE_CHECKING:
+    from grouping.references.known_people import KnownPeople
     from grouping.results.run_result import GroupingResult
+
+MOST_BYTES = 4 * 2**30  # of a groups.json; a million photos have about a gigabyte
 
 
 def build_document(result: GroupingResult, previous: Mapping[str, Any] | None = None) -> Document:
@@ -40,13 +51,25 @@ def build_document(result: GroupingResult, previous: Mapping[str, Any] | None = 
         "settings": settings,
         "groups": [{**group, "face_list": []} for group in groups],
         "images": images,
+        "left_out": result.left_out.counts,
         "merge_suggestions": suggestions,
         "changes": None if previous is None else asdict(changes),
         "corrections": list(result.corrections.warnings) if result.corrections else [],
     }
+    if result.known is not None:
+        document["known_people"] = _known_people(result.known, groups)
+        document["reference_problems"] = list(result.known.problems)
     if result.attributes is not None:
         document["attributes"] = dict(result.attributes.networks)
     return document
+
+
+def _known_people(known: KnownPeople, groups: Sequence[GroupEntry]) -> list[KnownEntry]:
+    group_of = {group["name"]: group["group_idx"] for group in groups}
+    return [
+        {"name": name, "id": known_id, "group_idx": group_of.get(name, NO_GROUP)}
+        for name, known_id in zip(known.names, known.ids, strict=True)
+    ]
 
 
 def encode_document(document: Document) -> bytes:
@@ -61,17 +84,26 @@ def encode_document(document: Document) -> bytes:
 
 
 def read_document(path: Path) -> Document:
-    """Read a ``groups.json``.
+    """Read a ``groups.json``, and see to it that it is one from end to end.
 
     Raises:
-        InputError: it is not there or not one of ours.
+        InputError: it is not there or not one of ours; says what is wrong with it.
     """
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_regular_file(path, MOST_BYTES), parse_constant=_refuse)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path} is not a groups.json: it is damaged or something else") from None
-    if not (isinstance(document, dict) and {"groups", "images"} <= set(document)):
-        raise InputError(f"{path} is not a groups.json of this program")
+    try:
+        check_document(document)
+    except InputError as error:
+        raise InputError(f"{path} is damaged, or of another program: {error}") from None
     return cast(Document, document)
+
+
+def _refuse(word: str) -> None:
+    """Raise ValueError: JSON knows neither NaN nor Infinity."""
+    raise ValueError(word)

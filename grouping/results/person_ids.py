@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -64,7 +64,10 @@ class Identities:
 
 
 def assign_ids(
-    previous: Mapping[str, Any] | None, images: Sequence[Mapping[str, Any]], group_count: int
+    previous: Mapping[str, Any] | None,
+    images: Sequence[Mapping[str, Any]],
+    group_count: int,
+    opted_out: Callable[[FaceReference], bool] | None = None,
 ) -> Identities:
     """Give each group of this run its id.
 
@@ -73,12 +76,16 @@ def assign_ids(
         images: of this run; of each ``id``, ``sha256`` and of its ``faces`` ``box`` and
             ``group_idx`` are looked at.
         group_count: how many groups this run has.
+        opted_out: says of a face whether it was left out, since somebody asked for that. Who was
+            mostly such faces is forgotten: nobody gets the name.
 
     Raises:
         InputError: ``previous`` is not a ``groups.json``.
     """
     now = _groups_of(images, group_count)
     known = _read_previous(previous) if previous is not None else {}
+    if opted_out is not None:
+        known = {k: who for k, who in known.items() if not _mostly_gone(who[0], opted_out)}
     shared = _shared_faces(now, {key: faces for key, (faces, _) in known.items()})
     kept = _matched(shared, now)
     ids: list[str] = []
@@ -121,6 +128,10 @@ def _read_previous(previous: Mapping[str, Any]) -> dict[str, tuple[set[FaceRefer
             f"the previous result is not a groups.json of this program ({error!r}); "
             "name another file or leave it out"
         ) from error
+
+
+def _mostly_gone(faces: Set[FaceReference], gone: Callable[[FaceReference], bool]) -> bool:
+    return 2 * sum(map(gone, faces)) >= max(len(faces), 1)
 
 
 def _shared_faces(

@@ -55,19 +55,31 @@ def build_response(
         for i in range(len(result.photos))
     ]
     count = len(result.grouping)
-    identities = assign_ids(previous, images, count)
+    gone = None if result.opted_out is None else result.opted_out.holds
+    identities = assign_ids(previous, images, count, gone)
     names = _names(result, identities.names)
     groups = [
         _group(result, g, members, identities.ids[g], names[g])
         for g, members in enumerate(group_members(result.grouping.labels))
     ]
+    if result.known is not None:
+        ids = dict(zip(result.known.names, result.known.ids, strict=True))
+        for group in groups:
+            if (known_id := ids.get(group["name"] or "")) is not None:
+                group["known_id"] = known_id
     add_attributes(result, faces, groups)
     return groups, images, identities.changes
 
 
 def _names(result: GroupingResult, before: Sequence[str | None]) -> list[str | None]:
-    """A person's name: as corrected, else as in the run before."""
+    """A person's name: as corrected, else as known beforehand, else as in the run before."""
     names = list(before)
+    if result.known is not None:
+        known = result.known.names
+        names = [None if name in known else name for name in names]  # unless it is them
+        for group, person in enumerate(result.grouping.person.tolist()):
+            if person >= 0:
+                names[group] = known[person]
     if result.corrections is not None:
         for face, name in sorted(result.corrections.names.items()):
             group = int(result.grouping.labels[face])
@@ -88,15 +100,18 @@ def _image(result: GroupingResult, i: int, faces: list[FaceEntry], entry: Any) -
         group_idx=_seen(faces, outcome.failure is not None),
         faces=faces,
     )
-    for key in ("copy_of", "rotation"):
+    for key in ("copy_of", "opted_out", "rotation"):
         image.pop(key, None)  # of an earlier run, where its images are given again
     if result.copy_of[i] >= 0:
         image["copy_of"] = result.photos[result.copy_of[i]].id
+    opted_out = 0 if result.opted_out is None else len(result.opted_out.boxes_of.get(i, ()))
+    if opted_out:
+        image["opted_out"] = opted_out
     if outcome.rotation:
         image["rotation"] = outcome.rotation
     if outcome.failure is not None:
         image["error"] = outcome.failure.reason
-    if remarks := [*outcome.warnings, *_turned(outcome.rotation)]:
+    if remarks := [*outcome.warnings, *_turned(outcome.rotation), *_opted_out(opted_out)]:
         image["warnings"] = remarks
     return cast(ImageEntry, image)
 
@@ -112,6 +127,13 @@ def _turned(rotation: int) -> list[str]:
     if not rotation:
         return []
     return [UPSIDE_DOWN if rotation == 180 else ON_ITS_SIDE]
+
+
+def _opted_out(count: int) -> list[str]:
+    """What is said of a photo of which so many faces were left out."""
+    if not count:
+        return []
+    return [f"{count} {'face' if count == 1 else 'faces'} left out: somebody opted out"]
 
 
 def _seen(faces: list[FaceEntry], failed: bool) -> list[int]:

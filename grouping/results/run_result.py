@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from grouping.config import GroupingConfig
 from grouping.records import FaceSet, Int64, PhotoFaces, UInt8
+from grouping.sources.file_kinds import LeftOut
 from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from grouping.faces.embedding import ModelInfo
     from grouping.people.ages import PersonAttributes
     from grouping.people.calibration import Calibration
-    from grouping.people.group_faces import Grouping
+    from grouping.people.description import Grouping
+    from grouping.references.known_people import KnownPeople
+    from grouping.results.opted_out import OptedOut
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +38,11 @@ class GroupingResult:
         config: the settings.
         calibration: where the threshold comes from, if it was calibrated on this album.
         corrections: what a person corrected, found again among these faces.
+        known: people known beforehand; ``grouping.person`` says which groups they are.
         attributes: what faces seem to be; None where nobody asked.
         people_attributes: what each person seems to be, by group; empty where nobody asked.
+        left_out: files found beside the photos that are none.
+        opted_out: who opted out, where anybody was asked for.
     """
 
     photos: tuple[Photo, ...]
@@ -50,5 +56,8 @@ class GroupingResult:
     config: GroupingConfig
     calibration: Calibration | None = None
     corrections: AppliedCorrections | None = None
+    known: KnownPeople | None = None
     attributes: AttributesOfRun | None = None
     people_attributes: tuple[PersonAttributes, ...] = ()
+    left_out: LeftOut = field(default_factory=LeftOut)
+    opted_out: OptedOut | None = None

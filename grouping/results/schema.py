@@ -117,6 +117,8 @@ class ImageEntry(TypedDict):
         sha256: of its bytes; None where it was not read.
         copy_of: ``id`` of the photo of the same picture that is shown in its place; absent for
             all others.
+        opted_out: how many of its faces were left out, since somebody asked for that; absent where
+            none was.
         rotation: degrees by which it has to be turned clockwise to be upright; absent where 0.
         group_idx: the groups seen, ascending; ``[NO_GROUP]`` faces but no group, ``[NO_FACE]``
             no face, ``[NOT_READ]`` not read.
@@ -131,6 +133,7 @@ class ImageEntry(TypedDict):
     height: int
     sha256: str | None
     copy_of: NotRequired[Any]
+    opted_out: NotRequired[int]
     rotation: NotRequired[int]
     group_idx: list[int]
     faces: list[FaceEntry]
@@ -144,7 +147,8 @@ class GroupEntry(TypedDict):
     Keys:
         group_idx: its number, its place in ``groups``.
         group_id: survives the next run.
-        name: as corrected, or as in the run before; None without one.
+        name: as corrected, as known beforehand, or as in the run before; None without one.
+        known_id: what a list of known people calls them; absent without one.
         image_ids: of the photos, each once.
         pictures: how many different pictures these are; copies of one count once. Absent in
             documents of version 0.1.0.
@@ -164,6 +168,7 @@ class GroupEntry(TypedDict):
     group_idx: int
     group_id: str
     name: str | None
+    known_id: NotRequired[str]
     image_ids: list[Any]
     pictures: int
     original_images_idx_list: list[int]
@@ -189,6 +194,20 @@ class SuggestionEntry(TypedDict):
     faces: list[int]
     face_similarity: float
     shared_photos: int
+
+
+class KnownEntry(TypedDict):
+    """Somebody known beforehand: an item of ``known_people``.
+
+    Keys:
+        name: different for each.
+        id: what the list calls them; None where it does not.
+        group_idx: their group; ``NO_GROUP`` where they were not found.
+    """
+
+    name: str
+    id: str | None
+    group_idx: int
 
 
 class TsneEntry(TypedDict):
@@ -253,9 +272,14 @@ class Document(TypedDict):
         model: see :class:`grouping.faces.embedding.ModelInfo`.
         settings: of the run, with the ``threshold`` used and, where there was one, the
             ``calibration``.
+        left_out: how many files of the sources are no photos, by kind (``{"video": 3}``). Absent
+            in documents of version 0.1.0; ``failures.csv`` names the files.
         merge_suggestions: for a person to decide.
         changes: see :class:`grouping.results.person_ids.Changes`; None for a first run.
         corrections: one line for each correction that was not found again.
+        known_people: who was known beforehand, found or not; absent where nobody was.
+        reference_problems: one line for each photo of them that could not be used, or only with a
+            remark; absent where nobody was.
         attributes: which networks said what faces seem to be; absent where nobody asked.
         plots: absent where no pictures were wanted.
     """
@@ -266,8 +290,11 @@ class Document(TypedDict):
     settings: dict[str, Any]
     groups: list[GroupEntry]
     images: list[ImageEntry]
+    left_out: NotRequired[dict[str, int]]
     merge_suggestions: list[SuggestionEntry]
     changes: dict[str, Any] | None
     corrections: list[str]
+    known_people: NotRequired[list[KnownEntry]]
+    reference_problems: NotRequired[list[str]]
     attributes: NotRequired[dict[str, str]]
     plots: NotRequired[PlotsEntry]

@@ -95,10 +95,23 @@ class Impostors:
         there = np.isfinite(rivals)
         count = there.sum(axis=1)
         excess = similarity - np.where(there, rivals, 0).sum(axis=1) / np.maximum(count, 1)
-        beta = self.spread * DECADE / math.log(10)
         constant = np.array([_tail_constant(k) for k in range(rivals.shape[1] + 1)])[count]
-        rate = np.minimum(1, constant * np.exp(-excess.astype(np.float64) / beta))
+        rate = np.minimum(1, constant * np.exp(-excess.astype(np.float64) / self._beta))
         return np.where(count > 0, rate, 0.0)
+
+    def lead_needed(self, rate: float, rivals: int) -> float:
+        """Return the lead over the mean of so many rivals that :meth:`lead_rate` gives a rate.
+
+        Args:
+            rate: in (0, 1].
+            rivals: how many, at least one.
+        """
+        return self._beta * math.log(_tail_constant(rivals) / rate)
+
+    @property
+    def _beta(self) -> float:
+        """The mean excess of similarities in the tail."""
+        return self.spread * DECADE / math.log(10)
 
 
 def _tail_constant(k: int) -> float:

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Self
 
 from grouping.errors import ConfigError, FetchError
+from grouping.storage.retry import Deadline
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -30,9 +33,12 @@ REFUSED_NETWORKS: tuple[Network, ...] = tuple(
         "64:ff9b:1::/48",  # local NAT64, RFC 8215
         "2001::/23",  # IETF protocol assignments with Teredo, RFC 2928
         "2002::/16",  # 6to4, RFC 3056: 2002:7f00:1:: is 127.0.0.1
+        "3fff::/20",  # for documentation, RFC 9637
         "fec0::/10",  # site-local, RFC 3879
     )
 )
+MOST_LOOK_UPS = 32  # at a time, those counted that were left behind
+_look_ups = threading.BoundedSemaphore(MOST_LOOK_UPS)
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are IPv4
 
 
@@ -71,13 +77,18 @@ class AddressPolicy:
                 hosts.add(_host_name(entry))
         return cls(frozenset(hosts), tuple(networks))
 
-    def resolve(self, host: str, port: int) -> list[str]:
+    def resolve(self, host: str, port: int, deadline: Deadline | None = None) -> list[str]:
         """The addresses of ``host`` that may be connected to, in the resolver's order.
 
+        Args:
+            host: name or address.
+            port: that will be connected to.
+            deadline: for the resolver, which has no time limit of its own; None waits for it.
+
         Raises:
-            FetchError: there are none, or the name is unknown.
+            FetchError: there are none, the name is unknown or the time is over.
         """
-        found = _look_up(host, port)
+        found = _look_up(host, port) if deadline is None else _look_up_within(host, port, deadline)
         permitted = [text for text in found if self._permits(host, ipaddress.ip_address(text))]
         if not permitted:
             raise FetchError(
@@ -108,7 +119,28 @@ def _look_up(host: str, port: int) -> list[str]:
         answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         passing = error.errno == socket.EAI_AGAIN
-        raise FetchError(f"the host {host} cannot be found", retryable=passing) from error
+        raise FetchError(f"the host {host:.80} cannot be found", retryable=passing) from error
     except UnicodeError as error:
-        raise FetchError(f"{host!r} is not a host name") from error
+        raise FetchError(f"{host!r:.80} is not a host name") from error
     return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+
+
+def _look_up_within(host: str, port: int, deadline: Deadline) -> list[str]:
+    """Look up in a thread, since nothing ends a resolver; it is left behind where time is up."""
+    if not _look_ups.acquire(timeout=deadline.remaining):
+        raise deadline.error()
+    found: Future[list[str]] = Future()
+
+    def work() -> None:
+        try:
+            found.set_result(_look_up(host, port))
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            found.set_exception(error)
+        finally:
+            _look_ups.release()
+
+    threading.Thread(target=work, name="look-up", daemon=True).start()
+    try:
+        return found.result(timeout=deadline.remaining)
+    except TimeoutError as error:
+        raise deadline.error() from error

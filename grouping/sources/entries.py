@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from grouping.errors import InputError
+from grouping.errors import FetchError, InputError
 from grouping.sources.http_photo import HttpOptions, HttpPhoto
 from grouping.sources.photo import (
     MAX_PHOTO_BYTES,
@@ -20,10 +20,15 @@ from grouping.sources.photo import (
     RefusedPhoto,
 )
 from grouping.sources.s3_photo import s3_photo
-from grouping.storage.locations import local_path, printable, scheme_of, shown_url
+from grouping.storage.locations import holds_login, local_path, printable, scheme_of, shown_url
 from grouping.storage.s3_client import S3Options
 
 LOCAL_REFUSED = "refused: local paths are read only with allow_local=True"
+S3_REFUSED = (
+    "refused: s3:// addresses are read only from buckets named in S3Options(buckets=...), "
+    "or with allow_s3=True"
+)
+LOGIN_REFUSED = "refused: an address must not hold a user name or password"
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,11 @@ class SourceOptions:
 
 
 def photos_from_entries(
-    entries: Iterable[Any], *, allow_local: bool = False, options: SourceOptions | None = None
+    entries: Iterable[Any],
+    *,
+    allow_local: bool = False,
+    allow_s3: bool = False,
+    options: SourceOptions | None = None,
 ) -> list[Photo]:
     """One photo for each entry, in order; the entries are not changed.
 
@@ -52,6 +61,8 @@ def photos_from_entries(
             (H, W, 3) uint8 RGB array. Ids may repeat.
         allow_local: also accept ``file://`` and paths as ``"url"``. Off by default, because a
             service hands on what strangers send.
+        allow_s3: accept ``s3://`` of every bucket that the credentials of this process reach;
+            without it only those of ``options.s3.buckets``.
         options: limits; the defaults suit a service.
 
     Raises:
@@ -61,8 +72,9 @@ def photos_from_entries(
     options = options or SourceOptions()
     if isinstance(entries, str | bytes | Mapping) or not isinstance(entries, Iterable):
         raise InputError(f"images must be a list of photos, got a {type(entries).__name__}")
+    leave = _Leave(allow_local, allow_s3 or bool(options.s3.buckets))
     return [
-        _photo_of(position, f"images[{position}]", entry, allow_local, options)
+        _photo_of(position, f"images[{position}]", entry, leave, options)
         for position, entry in enumerate(entries)
     ]
 
@@ -79,16 +91,18 @@ def photo_from(
     Args:
         entry: what :func:`photos_from_entries` takes, or an address as a plain string.
         name: of the argument, for messages; a photo in memory is called by it.
-        allow_local: also accept ``file://`` and paths as strings.
+        allow_local: also accept ``file://`` and paths as strings, and ``s3://`` of every bucket,
+            not only of those that the options name.
         options: limits of the fetching.
 
     Raises:
         InputError: it is of another form.
     """
     options = options or SourceOptions()
+    leave = _Leave(allow_local, allow_local or bool(options.s3.buckets))
     if isinstance(entry, str) and entry:
-        return photo_at(entry, name, options, local_base=Path() if allow_local else None)
-    return _photo_of(name, name, entry, allow_local, options)
+        return _photo_at(entry, name, leave, options)
+    return _photo_of(name, name, entry, leave, options)
 
 
 def photo_at(url: str, id: Any, options: SourceOptions, *, local_base: Path | None = None) -> Photo:
@@ -103,21 +117,31 @@ def photo_at(url: str, id: Any, options: SourceOptions, *, local_base: Path | No
     scheme, location = scheme_of(url), shown_url(url)
     if scheme in ("http", "https"):
         return HttpPhoto(id, location, url, options.http, options.max_bytes)
+    if scheme == "s3" and holds_login(url):
+        return RefusedPhoto(id, location, LOGIN_REFUSED)
     if scheme == "s3":
         return s3_photo(url, id, options.s3, options.max_bytes)
     if scheme not in ("file", ""):
         return RefusedPhoto(id, location, f"refused: {scheme}:// addresses are not supported")
     if local_base is None:
         return RefusedPhoto(id, location, LOCAL_REFUSED)
-    path = local_base / local_path(url)
+    try:
+        path = local_base / local_path(url)
+    except FetchError as error:
+        return RefusedPhoto(id, location, str(error))
     return LocalPhoto(id, printable(path), path, options.max_bytes)
 
 
-def _photo_of(
-    id: int | str, name: str, entry: Any, allow_local: bool, options: SourceOptions
-) -> Photo:
+class _Leave(NamedTuple):
+    """What dictionaries may name besides http."""
+
+    local: bool
+    s3: bool
+
+
+def _photo_of(id: int | str, name: str, entry: Any, leave: _Leave, options: SourceOptions) -> Photo:
     if isinstance(entry, Mapping):
-        return _photo_of_mapping(name, entry, allow_local, options)
+        return _photo_of_mapping(name, entry, leave, options)
     if isinstance(entry, Path):
         return LocalPhoto(id, printable(entry), entry, options.max_bytes)
     location = f"<image {id}>" if isinstance(id, int) else f"<{name}>"
@@ -134,7 +158,7 @@ def _photo_of(
 
 
 def _photo_of_mapping(
-    name: str, entry: Mapping[str, Any], allow_local: bool, options: SourceOptions
+    name: str, entry: Mapping[str, Any], leave: _Leave, options: SourceOptions
 ) -> Photo:
     missing = [key for key in ("id", "url") if key not in entry]
     if missing:
@@ -142,7 +166,13 @@ def _photo_of_mapping(
     url = entry["url"]
     if not isinstance(url, str) or not url:
         raise InputError(f"{name}['url'] must be a non-empty string, got {url!r:.60}")
-    return photo_at(url, entry["id"], options, local_base=Path() if allow_local else None)
+    return _photo_at(url, entry["id"], leave, options)
+
+
+def _photo_at(url: str, id: Any, leave: _Leave, options: SourceOptions) -> Photo:
+    if scheme_of(url) == "s3" and not leave.s3:
+        return RefusedPhoto(id, shown_url(url), S3_REFUSED)
+    return photo_at(url, id, options, local_base=Path() if leave.local else None)
 
 
 def _is_pil_image(entry: Any) -> bool:

@@ -8,17 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grouping.errors import SourceError
+from grouping.sources.file_kinds import LeftOut, kind_of_file
 from grouping.storage.locations import FileIdentity, file_identity, printable
 from grouping.storage.result_folder import MARKS_OF_RESULTS
 
 log = logging.getLogger(__name__)
 
-# fmt: off
-PHOTO_SUFFIXES = frozenset({
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".hif", ".avif",
-    ".tif", ".tiff", ".bmp", ".gif", ".jp2", ".ppm", ".pgm",
-})
-# fmt: on
 # Thumbnails and waste that photo servers, network drives and archives leave between photos.
 JUNK_FOLDERS = frozenset(
     {
@@ -35,18 +30,17 @@ JUNK_FOLDERS = frozenset(
 )
 
 
-def is_photo_name(name: str) -> bool:
-    """Whether a file of this name is taken for a photo: not hidden, an image's suffix."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES
-
-
 def is_hidden_or_junk(name: str) -> bool:
     """Whether a folder of this name is left out."""
-    return name.startswith(".") or name in JUNK_FOLDERS
+    return (name.startswith(".") and name not in (".", "..")) or name in JUNK_FOLDERS
 
 
-def photos_in_folder(root: Path, *, skip: Path | None = None) -> Iterator[Path]:
+def photos_in_folder(
+    root: Path, *, skip: Path | None = None, left_out: LeftOut | None = None
+) -> Iterator[Path]:
     """Photos in ``root``, by name, each folder's own before those of its subfolders.
+
+    What a photo is says :mod:`grouping.sources.file_kinds`; hidden files do not count.
 
     Links to folders are followed, and every folder is visited once, so that a link to a parent
     does no harm. A subfolder that may not be read, or holds results of another run, is logged and
@@ -55,6 +49,7 @@ def photos_in_folder(root: Path, *, skip: Path | None = None) -> Iterator[Path]:
     Args:
         root: an existing folder.
         skip: a folder that is left out, such as that of the results.
+        left_out: is told of files that are no photos.
 
     Raises:
         SourceError: ``root`` cannot be read, or is ``skip`` itself.
@@ -70,14 +65,14 @@ def photos_in_folder(root: Path, *, skip: Path | None = None) -> Iterator[Path]:
         os.scandir(root).close()
     except OSError as error:
         raise SourceError(f"{printable(root)} cannot be read: {error.strerror}") from error
-    yield from _walk(root, visited)
+    yield from _walk(root, visited, LeftOut() if left_out is None else left_out)
 
 
-def _walk(root: Path, visited: set[FileIdentity]) -> Iterator[Path]:
+def _walk(root: Path, visited: set[FileIdentity], left_out: LeftOut) -> Iterator[Path]:
     waiting = [root]
     while waiting:
         folder = waiting.pop()
-        if folder != root and all((folder / name).is_file() for name in MARKS_OF_RESULTS):
+        if folder != root and _holds_results(folder):
             log.warning("left out %s: results of another run", printable(folder))
             continue
         try:
@@ -89,19 +84,27 @@ def _walk(root: Path, visited: set[FileIdentity]) -> Iterator[Path]:
         except OSError as error:
             log.warning("left out %s: %s", printable(folder), error.strerror)
             continue
-        yield from (folder / name for name in files)
+        for path in (folder / name for name in files):
+            if (kind := kind_of_file(path)) == "photo":
+                yield path
+            else:
+                left_out.add(printable(path), kind)
         waiting.extend(folder / name for name in reversed(subfolders))
 
 
+def _holds_results(folder: Path) -> bool:
+    return any(all((folder / name).is_file() for name in names) for names in MARKS_OF_RESULTS)
+
+
 def _entries(folder: Path) -> tuple[list[str], list[str]]:
-    """Names of the photos and of the subfolders to visit, each sorted."""
+    """Names of the files and of the subfolders to visit, each sorted."""
     files, subfolders = [], []
     with os.scandir(folder) as entries:
         for entry in entries:
             if _leads_to_folder(entry):
                 if not is_hidden_or_junk(entry.name):
                     subfolders.append(entry.name)
-            elif is_photo_name(entry.name) and os.path.isfile(entry.path):
+            elif not entry.name.startswith(".") and os.path.isfile(entry.path):
                 files.append(entry.name)
     return sorted(files), sorted(subfolders)
 

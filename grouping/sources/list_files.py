@@ -14,12 +14,17 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from grouping.errors import SourceError
+from grouping.errors import FetchError, SourceError
 from grouping.storage.locations import printable, shown_url
+from grouping.storage.regular_files import open_regular_file
+
+MAX_LIST_BYTES = 512 * 2**20  # some millions of addresses
 
 
 class Listed(NamedTuple):
@@ -41,7 +46,9 @@ def read_list(path: Path) -> Iterator[Listed]:
         SourceError: the file cannot be read or is not such a list; the message names the line.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with TextIOWrapper(open_regular_file(path), "utf-8-sig", newline="") as file:
+            if os.fstat(file.fileno()).st_size > MAX_LIST_BYTES:
+                raise ValueError(f"it is larger than {MAX_LIST_BYTES // 2**20} MB; split it")
             for number, value in READERS[path.suffix.lower()](file):
                 yield _listed(value, path, number)
     except (OSError, ValueError, csv.Error, RecursionError) as error:
@@ -105,6 +112,8 @@ def _listed(value: Any, path: Path, number: int) -> Listed:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, FetchError):
+        return "it is a pipe, a device or a folder; save the list as a file"
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8; save it as UTF-8"
     return str(getattr(error, "strerror", None) or error)

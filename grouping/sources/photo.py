@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grouping.errors import FetchError, InputError
+from grouping.errors import FetchError, GroupingError, InputError, one_line
 from grouping.records import Fingerprint
 from grouping.storage.locations import file_key, printable
+from grouping.storage.regular_files import open_regular_file
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -43,17 +43,39 @@ class Photo(ABC):
     id: Any
     location: str
 
-    @abstractmethod
     def read(self) -> bytes:
         """Its bytes.
 
         Raises:
-            FetchError: they could not be had; ``retryable`` says whether a later try may help.
+            FetchError: they could not be had, for a reason foreseen or not; ``retryable`` says
+                whether a later try may help.
         """
-        raise NotImplementedError
+        try:
+            return self._read()
+        except GroupingError:
+            raise
+        except Exception as error:
+            raise FetchError(f"cannot be read ({one_line(error)})", retryable=True) from error
 
     def fingerprint(self) -> Fingerprint | None:
         """Take it *before* reading; None for a photo without a lasting place."""
+        try:
+            return self._fingerprint()
+        except GroupingError:
+            raise
+        except Exception:  # noqa: BLE001 - reading will say why
+            return None
+
+    @property
+    def expected_bytes(self) -> int | None:
+        """About how much memory reading takes; None where it cannot be told beforehand."""
+        return None
+
+    @abstractmethod
+    def _read(self) -> bytes:
+        raise NotImplementedError
+
+    def _fingerprint(self) -> Fingerprint | None:
         return None
 
 
@@ -70,35 +92,36 @@ class LocalPhoto(Photo):
         location = printable(path)
         return cls(location, location, path, max_bytes)
 
-    def read(self) -> bytes:
-        """See :meth:`Photo.read`."""
+    @property
+    def expected_bytes(self) -> int | None:
+        """See :attr:`Photo.expected_bytes`."""
         try:
-            return self._read()
-        except FetchError:
-            raise
+            return min(os.stat(self.path).st_size, self.max_bytes)
+        except (OSError, ValueError):
+            return 0  # nothing will be read
+
+    def _read(self) -> bytes:
+        try:
+            with open_regular_file(self.path) as file:
+                data = file.read(self.max_bytes + 1)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            if isinstance(error, FetchError):
+                raise
             reason = getattr(error, "strerror", None) or str(error)
             passing = getattr(error, "errno", None) in PASSING_ERRORS
             raise FetchError(f"cannot be read: {reason}", retryable=passing) from error
-
-    def _read(self) -> bytes:
-        # A pipe would block for ever without O_NONBLOCK, /dev/zero would never end.
-        descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise FetchError("is not a regular file; name a photo")
-            data = file.read(self.max_bytes + 1)
         if len(data) > self.max_bytes:
             raise too_large_error(self.max_bytes)
         return data
 
-    def fingerprint(self) -> Fingerprint | None:
-        """Its absolute path, size and time of change; None where the file is out of reach."""
+    def _fingerprint(self) -> Fingerprint | None:
+        """Its absolute path; its size, inode and times of change, as one may stay the same."""
         try:
             status = os.stat(self.path)
         except (OSError, ValueError):
-            return None
-        return Fingerprint(file_key(self.path), f"{status.st_size}:{status.st_mtime_ns}")
+            return None  # out of reach
+        version = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        return Fingerprint(file_key(self.path), ":".join(map(str, version)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +138,12 @@ class MemoryPhoto(Photo):
     image: Image.Image | None = field(default=None, repr=False)
     array: UInt8 | None = field(default=None, repr=False)
 
-    def read(self) -> bytes:
+    @property
+    def expected_bytes(self) -> int:
+        """See :attr:`Photo.expected_bytes`; the photo itself is in memory already."""
+        return 0 if self.image is None else self.image.width * self.image.height * 3
+
+    def _read(self) -> bytes:
         """The bytes of the image file.
 
         Raises:
@@ -132,7 +160,7 @@ class RefusedPhoto(Photo):
 
     reason: str
 
-    def read(self) -> bytes:
+    def _read(self) -> bytes:
         """Always raises FetchError: one bad address must not stop a run."""
         raise FetchError(self.reason)
 

@@ -1,10 +1,17 @@
-"""Files that are either there in full or not there: written aside, then renamed."""
+"""Files that are either there in full or not there: written aside, then renamed.
+
+What shows faces is for its owner alone: files get mode 0600, folders 0700. Whoever wants to share
+them says so, see :func:`share_results`.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from threading import get_ident
@@ -15,35 +22,72 @@ from grouping.errors import OutputError
 if TYPE_CHECKING:
     from PIL import Image
 
+# What a process that was killed leaves: of this program, and of no running process.
+LEFT_ASIDE = re.compile(r"\.(?:[\w.]+\.)?(\d+)(?:-\d+)?\.part")
 
-def write_bytes(path: Path, data: bytes) -> Path:
+_share = False
+
+
+def share_results(*, share: bool) -> None:
+    """Say whether files and folders made from now on get the modes that the umask leaves.
+
+    By default they are for their owner alone. For the whole process, as the umask is.
+    """
+    global _share
+    _share = share
+
+
+def file_mode() -> int:
+    """Return the mode of a new file, before the umask."""
+    return 0o666 if _share else 0o600
+
+
+def folder_mode() -> int:
+    """Return the mode of a new folder, before the umask."""
+    return 0o777 if _share else 0o700
+
+
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> Path:
     """Write ``data`` to ``path``; an earlier file of that name survives a failure.
+
+    Args:
+        path: the file.
+        data: its bytes.
+        durable: have them on the disk before the name appears, so that a power cut leaves the
+            earlier file or this one. False for what is checked when it is read, and made again.
 
     Raises:
         OutputError: the file cannot be written (full disk, no permission).
     """
     aside = path.with_name(f".{os.getpid()}-{get_ident()}.part")
     try:
-        aside.write_bytes(data)
+        with open(aside, "wb", opener=new_file) as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise write_error(path, error) from error
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
     return path
 
 
-def write_private(path: Path, write: Callable[[BinaryIO], object]) -> Path:
-    """Have ``write`` fill a file that only its owner may read; an earlier one survives a failure.
+def write_file(path: Path, write: Callable[[BinaryIO], object]) -> Path:
+    """Have ``write`` fill a file, open for reading and writing; an earlier one survives a failure.
 
     Raises:
         OutputError: the file cannot be written.
     """
     aside = path.with_name(f".{os.getpid()}-{get_ident()}.part")
     try:
-        aside.unlink(missing_ok=True)
-        descriptor = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w+b") as file:
+        with open(new_file(str(aside), 0), "w+b") as file:
             write(file)
+            file.flush()
+            os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
         raise write_error(path, error) from error
@@ -65,16 +109,11 @@ def check_place(path: Path) -> None:
         raise write_error(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
-def write_private_image(path: Path, image: Image.Image) -> Path:
-    """Save a picture as PNG that only its owner may read."""
-    return write_private(path, lambda file: image.save(file, "PNG"))
-
-
-def write_image(path: Path, image: Image.Image, **options: Any) -> Path:
+def write_image(path: Path, image: Image.Image, *, durable: bool = True, **options: Any) -> Path:
     """Save a picture in the format that its suffix names; ``options`` go to Pillow."""
     encoded = BytesIO()
     image.save(encoded, {".jpg": "JPEG", ".png": "PNG"}[path.suffix], **options)
-    return write_bytes(path, encoded.getvalue())
+    return write_bytes(path, encoded.getvalue(), durable=durable)
 
 
 def make_folder(path: Path) -> Path:
@@ -84,24 +123,37 @@ def make_folder(path: Path) -> Path:
         OutputError: it cannot be made.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=folder_mode(), exist_ok=True)
     except OSError as error:
         raise write_error(path, error) from error
     return path
 
 
-def make_private_folder(path: Path) -> Path:
-    """Make a folder that only its owner may look into; one that is there stays as it is.
+def remove_leftovers(*folders: Path) -> None:
+    """Remove what runs that were killed left half-written in folders.
 
-    Raises:
-        OutputError: it cannot be made.
+    Only files of this program's own naming, of processes that do not run any more.
     """
-    make_folder(path.parent)
+    for folder in folders:
+        for path in folder.glob(".*.part"):
+            found = LEFT_ASIDE.fullmatch(path.name)
+            if found and not is_running(int(found[1])):
+                with suppress(OSError):
+                    path.unlink()
+
+
+def is_running(process: int) -> bool:
+    """Return whether there is a process of this number."""
+    if process == os.getpid() or sys.platform == "win32":  # where signal 0 would end it
+        return True
     try:
-        path.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise write_error(path, error) from error
-    return path
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # of somebody else
+        return True
+    return True
 
 
 def write_error(path: Path, error: OSError) -> OutputError:
@@ -110,3 +162,11 @@ def write_error(path: Path, error: OSError) -> OutputError:
         f"cannot write {path}: {error.strerror or error}; "
         "free some space or choose another output folder"
     )
+
+
+def new_file(path: str, _flags: int) -> int:
+    """Open a file of this process that was not there; a link in its place is not followed."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    return os.open(path, flags, file_mode())

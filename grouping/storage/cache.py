@@ -9,8 +9,8 @@ are kept for a detector, embeddings for a detector and a model, so that a change
 again without detecting again. Detector and model are named by digests that cover their weights
 and every setting on which their results depend.
 
-Every row carries a checksum: a row that was damaged on disk counts as absent. Other programs read
-the views of :mod:`grouping.storage.cache_views`.
+Every row carries a checksum: a row that was damaged on disk, or is none of ours, counts as absent.
+Other programs read the views of :mod:`grouping.storage.cache_views`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +26,15 @@ from typing import Any, Self, TypeVar
 
 from grouping.errors import InputError
 from grouping.records import FaceAttributes, Fingerprint, PhotoFaces
-from grouping.storage.cache_database import cache_error, is_damage, move_aside, open_database, scrub
+from grouping.storage.cache_database import (
+    cache_error,
+    damage_recognised,
+    has_damaged,
+    is_damage,
+    move_aside,
+    open_database,
+    scrub,
+)
 from grouping.storage.cache_rows import (
     ATTRIBUTE_COLUMNS,
     DETECTION_COLUMNS,
@@ -36,17 +44,18 @@ from grouping.storage.cache_rows import (
     attribute_columns_of,
     checksum,
     columns_of,
-    detected_photo,
     detection_checksum,
-    embedded_photo,
     embedding_columns_of,
-    face_attributes,
+    known_attributes,
+    known_detections,
+    known_faces,
 )
-from grouping.storage.locations import place_key
+from grouping.storage.locations import place_keys
 
 T = TypeVar("T")
 
-TABLES = ("sources", "detections", "embeddings", "attributes")
+RESULT_TABLES = ("detections", "embeddings", "attributes")
+TABLES = ("sources", *RESULT_TABLES)
 
 
 class Cache:
@@ -99,9 +108,7 @@ class Cache:
             "WHERE sha256 = ? AND detector = ?",
             (sha256, detector),
         )
-        if row is None or row[-1] != detection_checksum(sha256, detector, row[:-1]):
-            return None
-        return detected_photo(row[:-1])
+        return None if row is None else known_detections(sha256, detector, row)
 
     def load(self, sha256: str, detector: str, model: str) -> PhotoFaces | None:
         """The whole result for these bytes, or None where a part of it is missing."""
@@ -115,9 +122,7 @@ class Cache:
             "WHERE sha256 = ? AND detector = ? AND model = ?",
             (sha256, detector, model),
         )
-        if row is None or row[-1] != checksum(sha256, detector, model, *row[:-1]):
-            return None
-        return embedded_photo(detected, sha256, row[:-1])
+        return None if row is None else known_faces(detected, sha256, detector, model, row)
 
     def store(self, result: PhotoFaces, detector: str, model: str) -> None:
         """Keep a result in one transaction. Failures are kept where they are for good.
@@ -157,9 +162,7 @@ class Cache:
             "WHERE sha256 = ? AND detector = ? AND networks = ?",
             names,
         )
-        if row is None or row[-1] != checksum(*names, *row[:-1]):
-            return None
-        return face_attributes(row[:-1])
+        return None if row is None else known_attributes(*names, row)
 
     def store_attributes(
         self, sha256: str, detector: str, networks: str, faces: FaceAttributes
@@ -192,6 +195,24 @@ class Cache:
         self._scrub()
         return [place for place, digests in contents.items() if not digests]
 
+    def contents(self) -> list[str]:
+        """SHA-256 of all photos of which something is known."""
+        query = " UNION ".join(f"SELECT sha256 FROM {table}" for table in RESULT_TABLES)
+        return [str(row[0]) for row in self._rows(query, ())]
+
+    def keep_only(self, contents: Collection[str], detector: str, model: str) -> None:
+        """Remove the results of all other photos, detectors and models, so that no byte stays.
+
+        Caches moved aside as damaged are deleted too. Nothing is rewritten where nothing has to go.
+
+        Raises:
+            CacheError: another run uses the cache; its copy of the pages may remain.
+        """
+        others = set(self.contents()) - set(contents)
+        gone = self._run(partial(_delete_results, others, detector, model), 0)
+        if gone or has_damaged(self.path):
+            self._scrub()
+
     def erase(self) -> None:
         """Remove everything, so that no byte of it stays in the file.
 
@@ -202,13 +223,13 @@ class Cache:
         self._scrub()
 
     def _contents_at(self, place: str | Path) -> set[str]:
-        key = place_key(place)
+        keys = place_keys(place)
         digests = [sha256(Path(place).read_bytes()).hexdigest()] if os.path.isfile(place) else [""]
         query = (
-            "SELECT sha256 FROM sources WHERE key = ? "
+            f"SELECT sha256 FROM sources WHERE key IN ({_places(keys)}) "
             "UNION SELECT sha256 FROM detections WHERE sha256 = ?"
         )
-        values = (key, *digests)
+        values = (*keys, *digests)
         return {str(row[0]) for row in self._rows(query, values)}
 
     def _scrub(self) -> None:
@@ -229,7 +250,7 @@ class Cache:
         """``work`` in one transaction; ``otherwise`` where the file turns out damaged."""
         with self._lock:
             try:
-                with self._connection:
+                with damage_recognised(), self._connection:
                     return work(self._connection)
             except sqlite3.DatabaseError as error:
                 if not is_damage(error):
@@ -248,6 +269,20 @@ def _places(values: Row) -> str:
 def _delete(connection: sqlite3.Connection, digest: str) -> None:
     for table in TABLES:
         connection.execute(f"DELETE FROM {table} WHERE sha256 = ?", (digest,))
+
+
+def _delete_results(
+    others: Collection[str], detector: str, model: str, connection: sqlite3.Connection
+) -> int:
+    """Delete results of photos, and of other networks; return how many rows went."""
+    before = connection.total_changes
+    for table in RESULT_TABLES:
+        connection.executemany(
+            f"DELETE FROM {table} WHERE sha256 = ?", ((digest,) for digest in others)
+        )
+        connection.execute(f"DELETE FROM {table} WHERE detector != ?", (detector,))
+    connection.execute("DELETE FROM embeddings WHERE model != ?", (model,))
+    return connection.total_changes - before
 
 
 def _delete_all(connection: sqlite3.Connection) -> None:

@@ -11,7 +11,8 @@ import os
 import sqlite3
 import stat
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from grouping.errors import CacheError
@@ -115,6 +116,15 @@ def is_damage(error: sqlite3.DatabaseError) -> bool:
     return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in DAMAGE
 
 
+@contextmanager
+def damage_recognised() -> Iterator[None]:
+    """Raise what is damage as such: sqlite3 fails at messages that quote a damaged name."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise _DamagedError("a name in it is no text") from error
+
+
 def move_aside(path: Path, identity: FileIdentity) -> None:
     """Rename a damaged cache and what belongs to it, so that a new one can begin.
 
@@ -142,9 +152,13 @@ def scrub(connection: sqlite3.Connection, path: Path) -> None:
     busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise CacheError(f"another run is using {printable(path)}; end it, then try again")
-    for part in path.parent.iterdir():
-        if part.name.startswith(path.name) and ".damaged-" in part.name:
-            part.unlink()
+    for part in _damaged(path):
+        part.unlink()
+
+
+def has_damaged(path: Path) -> bool:
+    """Whether there are caches of this name that were moved aside: nobody knows what they hold."""
+    return bool(_damaged(path))
 
 
 def cache_error(path: Path, error: Exception) -> CacheError:
@@ -157,8 +171,11 @@ def cache_error(path: Path, error: Exception) -> CacheError:
 
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
+    # Damaged text is to fail its row's checksum, not the statement.
+    connection.text_factory = lambda text: text.decode("utf-8", "replace")
     try:
-        _prepare(connection, path)
+        with damage_recognised():
+            _prepare(connection, path)
     except (sqlite3.DatabaseError, CacheError):
         connection.close()
         raise
@@ -246,9 +263,14 @@ def _log_ahead(connection: sqlite3.Connection) -> None:
 
 
 class _DamagedError(sqlite3.DatabaseError):
-    """What ``quick_check`` reports, as SQLite raises it elsewhere."""
+    """Damage found otherwise than by an error of SQLite, by ``quick_check`` for one."""
 
     sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+
+def _damaged(path: Path) -> list[Path]:
+    names = (part for part in path.parent.iterdir() if part.name.startswith(path.name))
+    return [part for part in names if ".damaged-" in part.name]
 
 
 def _parts(path: Path) -> list[Path]:

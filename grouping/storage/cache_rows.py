@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import Any
@@ -35,6 +36,10 @@ DETECTION_COLUMNS = (
 ADDED_COLUMNS = 2  # at the end of DETECTION_COLUMNS, since version 1
 EMBEDDING_COLUMNS = "vectors, signs, quality"
 ATTRIBUTE_COLUMNS = "age, male"
+ROTATIONS = (0, 90, 180, 270)
+HASH_BYTES = 32
+# What reading a row of other values than ours may raise.
+MALFORMED = (ValueError, TypeError, ArithmeticError, RecursionError, MemoryError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +166,71 @@ def face_attributes(row: Row) -> FaceAttributes:
     """The inverse of :func:`attribute_columns_of`."""
     age, male = row
     return FaceAttributes(to_array(age, -1), to_array(male, -1))
+
+
+def known_detections(sha256: str, detector: str, row: Row) -> DetectedPhoto | None:
+    """What a row of ``DETECTION_COLUMNS`` and its checksum says; None where it was damaged.
+
+    A checksum that fits is no promise: another program may have written the row.
+    """
+    if row[-1] != detection_checksum(sha256, detector, row[:-1]):
+        return None
+    with suppress(*MALFORMED):
+        found = detected_photo(row[:-1])
+        if _is_sound(found):
+            return found
+    return None
+
+
+def known_faces(
+    detected: DetectedPhoto, sha256: str, detector: str, model: str, row: Row
+) -> PhotoFaces | None:
+    """What a row of ``EMBEDDING_COLUMNS`` and its checksum says; None where it was damaged."""
+    if row[-1] != checksum(sha256, detector, model, *row[:-1]):
+        return None
+    with suppress(*MALFORMED):
+        found = embedded_photo(detected, sha256, row[:-1])
+        if _are_finite(found.faces.embeddings, found.faces.signs, found.faces.quality):
+            return found
+    return None
+
+
+def known_attributes(sha256: str, detector: str, networks: str, row: Row) -> FaceAttributes | None:
+    """What a row of ``ATTRIBUTE_COLUMNS`` and its checksum says; None where it was damaged."""
+    if row[-1] != checksum(sha256, detector, networks, *row[:-1]):
+        return None
+    with suppress(*MALFORMED):
+        found = face_attributes(row[:-1])
+        if _are_finite(found.age, found.male):
+            return found
+    return None
+
+
+def _is_sound(photo: DetectedPhoto) -> bool:
+    """Whether values are of the kinds and in the ranges that the rest of the program counts on."""
+    found, failure = photo.detections, photo.failure
+    sides = (photo.width, photo.height)
+    return (
+        all(type(side) is int and side >= (len(found) > 0) for side in sides)
+        and type(photo.rotation) is int
+        and photo.rotation in ROTATIONS
+        and isinstance(photo.picture_hash, bytes)
+        and len(photo.picture_hash) in (0, HASH_BYTES)
+        and all(isinstance(warning, str) for warning in photo.warnings)
+        and (failure is None or (not len(found) and _is_failure(failure)))
+        and _are_finite(found.boxes, found.scores, found.landmarks)  # measures may be infinite
+        and bool((found.boxes[:, :2] < found.boxes[:, 2:]).all())
+    )
+
+
+def _is_failure(failure: Failure) -> bool:
+    """Whether its fields, which were read from JSON, are of their types."""
+    texts = isinstance(failure.stage, str) and isinstance(failure.reason, str)
+    return texts and isinstance(failure.retryable, bool)
+
+
+def _are_finite(*columns: Float32) -> bool:
+    return all(bool(np.isfinite(column).all()) for column in columns)
 
 
 def detection_checksum(sha256: str, detector: str, row: Row) -> bytes:

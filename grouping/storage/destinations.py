@@ -11,6 +11,7 @@ whether they can be written; ``publish`` brings them to their place.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import uuid
 from abc import ABC, abstractmethod
@@ -22,13 +23,20 @@ from types import TracebackType
 from typing import Self
 
 from grouping.errors import FetchError, OutputError
-from grouping.storage.atomic_files import make_folder, write_error
+from grouping.storage.atomic_files import (
+    is_running,
+    make_folder,
+    remove_leftovers,
+    write_error,
+)
+from grouping.storage.folder_lock import FolderLock
 from grouping.storage.locations import printable, scheme_of
-from grouping.storage.result_folder import GROUPS_FILE
+from grouping.storage.result_folder import GROUPS_FILE, PEOPLE_FOLDER, SUBFOLDERS
 from grouping.storage.s3_client import S3Options, as_fetch_errors, s3_client, split_url
 
 MULTIPART_BYTES = 8 * 2**20
 PARALLEL = 8
+TEMPORARY = "face-grouping-"  # folders of results on their way to S3, with the process
 KEYS_PER_DELETE = 1000  # the most that S3 takes in one request
 
 
@@ -94,15 +102,19 @@ def open_destination(out: str | Path, options: S3Options | None = None) -> Desti
 
 
 class LocalFolder(Destination):
-    """A folder on this machine."""
+    """A folder on this machine, for one run at a time."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(make_folder(folder), printable(folder))
+        self._lock = FolderLock(folder)
         try:
             with tempfile.TemporaryFile(dir=folder) as probe:
                 probe.write(b"probe")
         except OSError as error:
+            self._lock.close()
             raise write_error(folder, error) from error
+        subfolders = [folder / name for name in SUBFOLDERS]
+        remove_leftovers(folder, *subfolders, *(folder / PEOPLE_FOLDER).glob("*/"))
 
     def recall(self, *names: str) -> None:
         """They are there."""
@@ -111,7 +123,8 @@ class LocalFolder(Destination):
         """Nothing is left to do: every file was renamed into its place."""
 
     def close(self) -> None:
-        """Nothing was temporary."""
+        """Let the next run in."""
+        self._lock.close()
 
 
 class S3Prefix(Destination):
@@ -125,7 +138,8 @@ class S3Prefix(Destination):
         with self._writing():
             self._client = s3_client(options, options.attempts)
             self._put_probe()
-        self._temporary = tempfile.TemporaryDirectory(prefix="faces-")
+        _remove_abandoned()
+        self._temporary = tempfile.TemporaryDirectory(prefix=f"{TEMPORARY}{os.getpid()}-")
         super().__init__(Path(self._temporary.name), printable(url))
 
     def recall(self, *names: str) -> None:
@@ -204,6 +218,15 @@ class S3Prefix(Destination):
             raise OutputError(
                 f"cannot write {place}: {reason}; choose another output or try again"
             ) from error
+
+
+def _remove_abandoned() -> None:
+    """Remove temporary folders of runs that were killed: there are faces in them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*-*"):
+        process = folder.name.removeprefix(TEMPORARY).partition("-")[0]
+        mine = not folder.is_symlink() and process.isdigit() and not is_running(int(process))
+        if mine:
+            shutil.rmtree(folder, ignore_errors=True)  # that of another user stays
 
 
 def _names(folder: Path) -> list[str]:

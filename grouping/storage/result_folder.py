@@ -6,6 +6,8 @@ GROUPS_FILE = "groups.json"  # the document; always the last to appear in a buck
 FAILURES_FILE = "failures.csv"
 FACES_TABLE = "faces.csv"
 GROUPS_TABLE = "groups.csv"
+PEOPLE_TABLE = "people.csv"  # where people were known beforehand
+OPT_OUT_TABLE = "opt_out.csv"  # photos of people who opted out
 CACHE_FILE = "cache.sqlite"  # where no other file is named
 CORRECTIONS_FILE = "corrections.toml"
 CORRECTIONS_PATTERN = "corrections*.toml"  # browsers number what is downloaded again
@@ -21,5 +23,11 @@ PEOPLE_FOLDER = "people"
 PEOPLE_ARCHIVE = "people.zip"
 SIDECARS_FOLDER = "sidecars"
 
-# All lie in every folder of results: its pictures of faces are no photos of an album.
-MARKS_OF_RESULTS = (GROUPS_FILE, FACES_TABLE)
+# Folders that runs write to, below that of the results.
+SUBFOLDERS = (SHEETS_FOLDER, THUMBNAILS_FOLDER, PEOPLE_FOLDER, SIDECARS_FOLDER)
+
+LOCK_FILE = ".face-grouping.lock"  # the first file of a run
+
+# A folder with all files of one of these holds results: its pictures of faces are no photos of an
+# album. Version 0.1.0 wrote no lock.
+MARKS_OF_RESULTS = ((LOCK_FILE,), (GROUPS_FILE, FACES_TABLE))

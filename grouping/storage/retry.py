@@ -13,8 +13,9 @@ T = TypeVar("T")
 
 FIRST_PAUSE = 0.2  # seconds; most dropped connections are well again at once
 LONGEST_PAUSE = 10.0
-# HTTP answers after which a later try may succeed, of web servers and of S3.
-PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+# HTTP answers after which a later try may succeed, of web servers, of S3, and of Cloudflare where
+# it cannot reach the server behind it (520 to 524).
+PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 525)})
 
 
 class Deadline:

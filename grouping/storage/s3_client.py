@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from grouping.errors import FetchError
+from grouping.errors import FetchError, GroupingError
 from grouping.storage.retry import PASSING_STATUS, check_positive
 from grouping.version import PRODUCT
 
@@ -46,8 +46,8 @@ class S3Options:
         region, profile: names as in the AWS configuration.
         anonymous: sign nothing, for public buckets.
         requester_pays: agree to pay for requests to buckets that ask for it.
-        buckets: the only buckets that entries may name; empty for all that the credentials
-            reach. A service that hands on its users' ``s3://`` addresses should set this.
+        buckets: the only buckets that photos are read from; empty for all that the credentials
+            reach. Dictionaries of an API caller may name no others.
         attempts: tries for one request.
         connect_timeout, read_timeout: seconds of silence before a try is given up.
         total_timeout: seconds for one photo.
@@ -107,6 +107,12 @@ def as_fetch_errors(options: S3Options) -> Iterator[None]:
     except exceptions.BotoCoreError as error:
         raise FetchError(
             f"the connection to S3 failed ({type(error).__name__})", retryable=True
+        ) from error
+    except GroupingError:
+        raise
+    except Exception as error:
+        raise FetchError(
+            f"S3 gave an answer that cannot be understood ({type(error).__name__})", retryable=True
         ) from error
 
 

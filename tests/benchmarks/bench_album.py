@@ -26,7 +26,8 @@ from pathlib import Path
 import numpy as np
 
 from grouping import GroupingConfig, GroupingPipeline, GroupingResult
-from grouping.people.group_faces import GroupingRules, group_faces
+from grouping.people.group_faces import group_faces
+from grouping.people.rules import GroupingRules
 from grouping.results.document import build_document
 from grouping.results.person_ids import assign_ids
 from grouping.similarity.group_sums import group_members

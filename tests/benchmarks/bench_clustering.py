@@ -42,7 +42,8 @@ Labels = Callable[[Any, float], np.ndarray]
 
 
 def ours(faces: Any, threshold: float) -> np.ndarray:
-    from grouping.people.group_faces import GroupingRules, group_faces
+    from grouping.people.group_faces import group_faces
+    from grouping.people.rules import GroupingRules
 
     return group_faces(faces, GroupingRules(threshold=threshold)).labels
 
@@ -194,7 +195,8 @@ def measure_parts(sources: list[str]) -> dict[str, dict[int, float]]:
     """
     from backbone.runtime.memory import keep_freed_memory
     from grouping.clustering import linkage_in_parts
-    from grouping.people.group_faces import GroupingRules, group_faces
+    from grouping.people.group_faces import group_faces
+    from grouping.people.rules import GroupingRules
 
     keep_freed_memory()  # as run_grouping.py does
     # Imports torch and tries it: once in a process, whatever the number of faces.

@@ -28,7 +28,8 @@ from scipy.stats import spearmanr
 
 from grouping import GroupingConfig, GroupingPipeline, GroupingResult
 from grouping.people.copies import picture_of_faces
-from grouping.people.group_faces import GroupingRules, group_faces
+from grouping.people.group_faces import group_faces
+from grouping.people.rules import GroupingRules
 from grouping.sources.listing import list_sources
 from grouping.storage.cache import Cache
 from tests.benchmarks.labelled_albums import (

@@ -26,7 +26,7 @@ class GeneratedPhoto(Photo):
 
     jpeg: bytes = b""
 
-    def read(self) -> bytes:
+    def _read(self) -> bytes:
         return self.jpeg + str(self.id).encode()  # after the end of the image, so ignored
 
 

@@ -5,9 +5,11 @@ import os
 import pickle
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ import torch
 from PIL import Image
 
 from grouping.storage.cache import Cache
+from tests.helpers.files import png_bomb
 from tests.helpers.paths import PHOTOS, ROOT
 
 BUNDLED = ROOT / "checkpoint" / "mobilefacenet_arcface_512.pth"
@@ -45,7 +48,7 @@ def sample_run(tmp_path_factory):
     (album / "text.png").write_text("not a picture")
     (album / "cut.jpg").write_bytes((PHOTOS / "president_biden.jpg").read_bytes()[:60])
     Image.new("RGB", (1, 1)).save(album / "one pixel.png")
-    Image.new("1", (10_001, 10_001)).save(album / "huge.png")
+    (album / "huge.png").write_bytes(png_bomb(60_000))
     out = tmp_path_factory.mktemp("out") / "result"
     process = run(album, "--out", out, "--max-failures", 50)
     return process, out, json.loads((out / "groups.json").read_text())
@@ -199,6 +202,124 @@ def test_ctrl_c_ends_with_130(tmp_path):
     assert "Traceback" not in errors
 
 
+@pytest.mark.parametrize("seconds", [0.05, 0.3, 0.6, 0.9, 1.5])
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_processes_in_the_first_seconds_is_one_line(tmp_path, seconds, kind):
+    """As a terminal sends Ctrl-C, and a service manager SIGTERM."""
+    album = tmp_path / "album"
+    album.mkdir()
+    for number in range(60):
+        shutil.copy(PHOTOS / "two_presidents.jpg", album / f"{number}.jpg")
+        with (album / f"{number}.jpg").open("ab") as file:
+            file.write(str(number).encode())  # no two alike
+    code = (
+        "import os, runpy, sys; del sys.argv[0]; sys.path[0] = os.path.dirname(sys.argv[0])\n"
+        "sys.stderr.write('begun\\n'); sys.stderr.flush()\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    script = str(ROOT / "run_grouping.py")
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, script, "album", "--out", "o", "--workers", "4"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr.readline() == "begun\n"  # Python itself is up
+    time.sleep(seconds)
+    os.killpg(process.pid, kind)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert "interrupted" in errors.splitlines()[-1]
+
+
+def test_two_signals_end_a_run_that_is_busy_with_one_photo(tmp_path):
+    """C code that takes a minute, in this process: Python's handlers are not called meanwhile."""
+    code = (
+        "import hashlib, sys\n"
+        "from grouping.faces import photo_analyser\n"
+        "def busy(*_, **__):\n"
+        "    sys.stderr.write('busy\\n'); sys.stderr.flush()\n"
+        "    hashlib.pbkdf2_hmac('sha256', b'a', b'b', 200_000_000)\n"
+        "photo_analyser.photo_size = busy\n"
+        "from grouping.cli.main import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    words = [sys.executable, "-c", code, str(PHOTOS), "--out", str(tmp_path / "o")]
+    process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while process.stderr.readline() != "busy\n":
+        pass
+    started = time.monotonic()
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+    _, errors = process.communicate(timeout=40)
+    assert process.returncode == 130
+    assert time.monotonic() - started < 30
+    assert "Traceback" not in errors
+
+
+def test_sigterm_leaves_nothing_half_written(tmp_path):
+    """Sent while the archive is written: no part of it stays, and 130 as after Ctrl-C."""
+    out = tmp_path / "out"
+    assert run(PHOTOS, "--out", out, "--no-plots").returncode == 0
+    code = (
+        "import sys, os, signal, zipfile\n"
+        "real = zipfile.ZipFile.writestr\n"
+        "def slow(self, *a, **k):\n"
+        "    real(self, *a, **k); os.kill(os.getpid(), signal.SIGTERM)\n"
+        "zipfile.ZipFile.writestr = slow\n"
+        "from grouping.cli.main import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    words = [sys.executable, "-c", code, "report", str(out), "--zip", "--no-plots"]
+    process = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert process.returncode == 130, process.stderr
+    assert process.stderr == "interrupted\n"
+    assert not list(out.glob(".*.part"))
+    assert not (out / "people.zip").exists()
+
+
+def test_letters_that_the_terminal_does_not_know_end_no_run(tmp_path):
+    album = tmp_path / "album"
+    album.mkdir()
+    for number, photo in enumerate(sorted(PHOTOS.glob("president_obama*.jpg"))[:2]):
+        shutil.copy(photo, album / f"사진 {number}.jpg")
+    (album / "깨진 파일.jpg").write_bytes(b"no picture")
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    words = (album, "--out", tmp_path / "결과", "--max-failures", 50)
+    process = run(*words, env=environment, encoding="cp1252")
+    assert process.returncode == 0, process.stderr
+    assert r"\uae68\uc9c4" in process.stdout
+
+
+def test_control_characters_of_names_do_not_reach_the_terminal(tmp_path):
+    album = tmp_path / "album"
+    album.mkdir()
+    shutil.copy(PHOTOS / "president_biden.jpg", album / "a.jpg")
+    (album / "\x1b[31mred\n2026 fake line\u202e.jpg").write_bytes(b"no picture")
+    process = run(album, "--out", tmp_path / "o", "--max-failures", 60, "-v")
+    assert process.returncode == 0, process.stderr
+    shown = process.stdout + process.stderr
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert not [line for line in shown.splitlines() if line.startswith("2026 fake line")]
+
+
+def test_results_are_for_their_owner_alone_unless_shared(tmp_path):
+    before = os.umask(0o022)
+    try:
+        assert run(PHOTOS, "--out", tmp_path / "mine", "--zip", "--folders", "copy").returncode == 0
+        assert run(PHOTOS, "--out", tmp_path / "ours", "--no-plots", "--share").returncode == 0
+    finally:
+        os.umask(before)
+    modes = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "mine").rglob("*")}
+    assert {path.name: oct(mode) for path, mode in modes.items() if mode & 0o077} == {}
+    assert (tmp_path / "mine").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "ours" / "groups.json").stat().st_mode & 0o777 == 0o644
+
+
 @pytest.mark.parametrize(
     "words", [("", "--out", "x"), ("album", "--out", ""), ("album", "--out", "x", "--erase")]
 )
@@ -216,3 +337,65 @@ def test_forgetting_what_is_not_there_is_an_error(tmp_path):
     process = run("--out", ".", "--forget", "a.jpg", cwd=tmp_path)
     assert process.returncode == 1
     assert "nothing was forgotten" in process.stderr
+
+
+def test_people_known_beforehand_are_named_and_the_missing_are_listed(tmp_path):
+    people = tmp_path / "people"
+    people.mkdir()
+    shutil.copy(PHOTOS / "president_obama_1.jpg", people / "Barack Obama.jpg")
+    shutil.copy(PHOTOS / "president_biden.jpg", people / "Joe Biden.jpg")
+    shutil.copy(PHOTOS / "astronaut.jpg", people / "Eileen Collins.jpg")
+    album = tmp_path / "album"
+    album.mkdir()
+    for name in ("president_obama_2.jpg", "president_obama_3.jpg", "two_presidents.jpg"):
+        shutil.copy(PHOTOS / name, album)
+    out = tmp_path / "out"
+    process = run(album, "--out", out, "--people", people)
+    assert process.returncode == 0, process.stderr
+    assert "2 of 3 found" in process.stdout
+    assert "not found  Eileen Collins" in process.stdout
+    document = json.loads((out / "groups.json").read_text())
+    photos = {g["name"]: {Path(i).name for i in g["image_ids"]} for g in document["groups"]}
+    assert photos == {
+        "Barack Obama": {"president_obama_2.jpg", "president_obama_3.jpg", "two_presidents.jpg"},
+        "Joe Biden": {"two_presidents.jpg"},
+    }
+    rows = (out / "people.csv").read_text("utf-8-sig").splitlines()
+    assert rows[1].startswith("Barack Obama,,yes,0,3,3,president_obama_2.jpg | ")
+    assert rows[2] == "Eileen Collins,,no,,0,0,"
+    assert "Eileen Collins" in (out / "index.html").read_text()
+    # Nothing of the references is kept: neither photo nor vector.
+    with sqlite3.connect(out / "cache.sqlite") as cache:
+        kept = {row[0] for row in cache.execute("SELECT sha256 FROM embeddings")}
+    assert kept == {sha256(path.read_bytes()).hexdigest() for path in album.iterdir()}
+
+    # Names travel: the next event knows the people of this one.
+    later = tmp_path / "later"
+    later.mkdir()
+    shutil.copy(PHOTOS / "president_obama_1.jpg", later)
+    shutil.copy(PHOTOS / "president_biden.jpg", later)
+    process = run(later, "--out", tmp_path / "out 2", "--people", out, "--no-plots")
+    assert process.returncode == 0, process.stderr
+    document = json.loads((tmp_path / "out 2" / "groups.json").read_text())
+    found = {g["name"]: [Path(i).name for i in g["image_ids"]] for g in document["groups"]}
+    assert found == {
+        "Barack Obama": ["president_obama_1.jpg"],
+        "Joe Biden": ["president_biden.jpg"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda folder: None, "holds no photo of anybody"),
+        (lambda folder: (folder / "A.jpg").write_bytes(b"x"), "no photo of known people"),
+        (lambda folder: (folder / "groups.json").write_text("{}"), "groups.json"),
+    ],
+)
+def test_a_list_of_people_that_cannot_be_used_is_found_out_before_the_work(tmp_path, make, words):
+    people = tmp_path / "people"
+    people.mkdir()
+    make(people)
+    process = run(PHOTOS, "--out", tmp_path / "out", "--people", people)
+    assert_one_line_error(process, words)
+    assert not (tmp_path / "out" / "groups.json").exists()

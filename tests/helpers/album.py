@@ -44,6 +44,8 @@ def album(
         "groups": _groups(images, labels, names or {}),
         "images": images,
         "merge_suggestions": [],
+        "changes": None,
+        "corrections": [],
         "plots": plot_data(face_set(vectors), np.array(labels, np.int64), 0.4),
     }
 
@@ -119,6 +121,7 @@ def _face(idx: int, place: int, person: int) -> dict[str, Any]:
         "quality": 0.8,
         "group_idx": person,
         "similarity": similarity,
+        "evidence": [],
     }
 
 

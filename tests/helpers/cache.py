@@ -25,6 +25,7 @@ def result_for(name: str, faces: int = 3, dimension: int = 16) -> PhotoFaces:
             ("signs", (8,)),
         ]
     }
+    columns["boxes"][:, 2:] += columns["boxes"][:, :2] + 1
     face_set = FaceSet(
         photo_index=np.zeros(faces, np.int32),
         embeddings=vectors,

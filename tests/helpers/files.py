@@ -2,7 +2,10 @@
 
 import functools
 import io
+import struct
+import zlib
 
+import imagecodecs
 import numpy as np
 import pillow_heif
 from PIL import ExifTags, Image, ImageCms
@@ -102,6 +105,7 @@ def colour_files() -> dict[str, bytes]:
         "sgi": written(image, "SGI"),
         "jpeg2000": written(image, "JPEG2000"),
         "heif": written(image, "HEIF", quality=95),
+        "jpeg xl": bytes(imagecodecs.jpegxl_encode(np.asarray(image), lossless=True)),
     }
     if "AVIF" in Image.SAVE:
         files["avif"] = written(image, "AVIF", quality=95)
@@ -122,3 +126,17 @@ def grey_files() -> dict[str, bytes]:
         "32-bit tiff": written(Image.fromarray(values.astype(np.int32) * 257), "TIFF"),
         "float tiff": written(Image.fromarray(values.astype(np.float32)), "TIFF"),
     }
+
+
+def chunk(kind, data):
+    body = kind + data
+    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def png_bomb(side):
+    """A valid header of side x side pixels with a few bytes of pixels."""
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(b"\0" * 1000)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    )

@@ -6,12 +6,14 @@ import atexit
 import functools
 import http.client
 import socket
+import socketserver
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -201,3 +203,34 @@ def s3_server(keys: int = 0) -> str:
         else:
             return f"http://127.0.0.1:{port}"
     raise RuntimeError("the S3 server did not start")
+
+
+class RawServer(socketserver.ThreadingTCPServer):
+    """Answers every request with the bytes of ``answer``, whatever they are, and hangs up."""
+
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _RawHandler)
+        self.answer = b""
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def __enter__(self) -> RawServer:
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class _RawHandler(socketserver.StreamRequestHandler):
+    server: RawServer
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):
+            while self.rfile.readline(65536).strip():
+                continue
+            self.wfile.write(self.server.answer)

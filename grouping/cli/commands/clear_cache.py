@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from grouping.cli.command import Command
+from grouping.cli.logs import terminal_line
 from grouping.cli.options import add_cache_place, add_common
 from grouping.errors import CacheError
 from grouping.storage.cache import Cache
@@ -35,7 +36,7 @@ def run_forget(arguments: argparse.Namespace) -> None:
     with Cache.open(_cache_to_clear(arguments)) as opened:
         unknown = opened.forget(arguments.photos)
     for photo in arguments.photos:
-        print(f"{'unknown   ' if photo in unknown else 'forgotten '} {photo}")
+        print(terminal_line(f"{'unknown   ' if photo in unknown else 'forgotten '} {photo}"))
     if len(unknown) == len(arguments.photos):
         raise CacheError("none of these photos is in the cache; nothing was forgotten")
 
@@ -49,7 +50,7 @@ def run_erase(arguments: argparse.Namespace) -> None:
     cache = _cache_to_clear(arguments)
     with Cache.open(cache) as opened:
         opened.erase()
-    print(f"erased     {cache}")
+    print(terminal_line(f"erased     {cache}"))
 
 
 def _cache_to_clear(arguments: argparse.Namespace) -> Path:

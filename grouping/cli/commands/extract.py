@@ -25,7 +25,7 @@ from grouping.errors import InputError, PhotoError
 from grouping.records import Failure, PhotoFaces
 from grouping.sources.entries import SourceOptions
 from grouping.sources.listing import list_sources
-from grouping.storage.atomic_files import make_private_folder, write_private
+from grouping.storage.atomic_files import make_folder, write_file
 from grouping.storage.locations import scheme_of
 
 if TYPE_CHECKING:
@@ -61,13 +61,13 @@ def run_extract(arguments: argparse.Namespace) -> None:
     listed = partial(list_sources, arguments.photos, out=arguments.out, options=options)
     photos = listed()
     entries: list[dict[str, Any]] = []
-    folder = make_private_folder(Path(arguments.out)) if arguments.out else None
+    folder = make_folder(Path(arguments.out)) if arguments.out else None
     try:
         with PhotoProgress(listed) as progress:
             entries.extend(_extracted(photos, folder, config, options, progress))
     finally:  # also of what was done before a Ctrl-C
         if folder is not None and entries:
-            write_private(folder / FACES_FILE, lambda file: file.write(_lines(entries)))
+            write_file(folder / FACES_FILE, lambda file: file.write(_lines(entries)))
     if arguments.json:
         print(json.dumps(entries))
     else:
@@ -121,7 +121,7 @@ def _save(
     from PIL import Image
 
     from grouping.export.safe_names import distinct_name, safe_name
-    from grouping.storage.atomic_files import write_private_image
+    from grouping.storage.atomic_files import write_image
 
     place = photo.location.partition("?")[0] if scheme_of(photo.location) else photo.location
     stem = distinct_name(safe_name(Path(place).stem), taken)
@@ -130,7 +130,7 @@ def _save(
             ("crop", f"{stem}-{number}.png", face.crop),
             ("loose_crop", f"{stem}-{number}-loose.png", face.loose_crop),
         ):
-            write_private_image(folder / name, Image.fromarray(pixels))
+            write_image(folder / name, Image.fromarray(pixels))
             entry["faces"][number][key] = name
 
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grouping.cli.command import Command
+from grouping.cli.interruption import stoppable
 from grouping.cli.logs import note
+from grouping.cli.opting_out import (
+    add_opt_out_options,
+    check_opt_out,
+    clear_other_cache,
+    read_opt_out,
+)
 from grouping.cli.options import (
     VERSION,
     add_attributes,
@@ -26,7 +34,6 @@ from grouping.cli.options import (
 )
 from grouping.cli.outputs import print_end, write_results
 from grouping.cli.progress import PhotoProgress, StageProgress, check_failures
-from grouping.cli.stopping import stoppable
 from grouping.cli.summary import summary
 from grouping.config import AUTO, CLUSTER_METHODS, GroupingConfig
 from grouping.corrections.entries import Entry
@@ -35,6 +42,7 @@ from grouping.corrections.toml_file import load_all_corrections
 from grouping.pipeline import GroupingPipeline
 from grouping.results.document import read_document
 from grouping.results.person_ids import check_previous
+from grouping.sources.file_kinds import LeftOut
 from grouping.sources.listing import list_sources
 from grouping.storage.cache import Cache
 from grouping.storage.destinations import Destination, open_destination
@@ -44,6 +52,11 @@ from grouping.storage.result_folder import (
     CORRECTIONS_PATTERN,
     GROUPS_FILE,
 )
+
+if TYPE_CHECKING:
+    from grouping.execution.face_models import FaceModels
+    from grouping.references.known_people import KnownPeople
+    from grouping.sources.entries import SourceOptions
 
 
 def add_group_options(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +76,7 @@ def add_group_options(parser: argparse.ArgumentParser) -> None:
     add_detection(parser)
     _add_people(parser)
     add_attributes(parser)
+    add_opt_out_options(parser)
     add_results(parser)
     add_sources(parser)
     _add_cache(parser)
@@ -79,19 +93,30 @@ def run_group(arguments: argparse.Namespace) -> None:
     with ExitStack() as stack:
         destination = stack.enter_context(open_destination(arguments.out, options.s3))
         destination.recall(GROUPS_FILE, CORRECTIONS_FILE)
+        check_opt_out(arguments, destination)
         previous = _previous(arguments, destination)
         entries = _corrections(arguments, destination)
         listed = partial(list_sources, arguments.sources, out=arguments.out, options=options)
-        photos = listed()
+        left_out = LeftOut()
+        photos = listed(left_out=left_out)
         cache = stack.enter_context(_open_cache(arguments, destination))
         with stoppable() as stop:
             pipeline = GroupingPipeline(config, cache=cache, stop=stop)
             pipeline.models.check()
+            known = _known_people(arguments, pipeline.models, options)
+            opt_out = read_opt_out(arguments, pipeline, options, known)
             note("start", out=destination.location)
             with PhotoProgress(listed) as progress, StageProgress() as stages:
                 result = pipeline.run(
-                    photos, on_photo=progress, corrections=entries, on_stage=stages
+                    photos,
+                    on_photo=progress,
+                    corrections=entries,
+                    known=known,
+                    opt_out=opt_out,
+                    on_stage=stages,
                 )
+            clear_other_cache(pipeline, result, opt_out, destination.folder)
+        result = replace(result, left_out=left_out)
         outputs = output_options_from(arguments)
         document, problems = write_results(result, destination.folder, outputs, previous)
         destination.publish()
@@ -109,6 +134,20 @@ def _previous(arguments: argparse.Namespace, destination: Destination) -> Mappin
     document = read_document(path)
     check_previous(document)
     return document
+
+
+def _known_people(
+    arguments: argparse.Namespace, models: FaceModels, options: SourceOptions
+) -> KnownPeople | None:
+    """The people known beforehand; found out before the album whether they can be used."""
+    if arguments.people is None:
+        return None
+    from grouping.references.known_people import load_known_people
+
+    with PhotoProgress(None, "references") as progress:
+        return load_known_people(
+            arguments.people, models, options, workers=arguments.workers, on_photo=progress
+        )
 
 
 def _corrections(arguments: argparse.Namespace, destination: Destination) -> Sequence[Entry]:
@@ -174,6 +213,13 @@ def _add_people(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="names, links and faces to ignore, as the gallery page exports them; repeatable "
         "(default: all corrections*.toml in the output folder)",
+    )
+    add(
+        "--people",
+        type=Path,
+        metavar="PATH",
+        help="people known beforehand: a folder (a sub-folder or a photo a person), a .csv file "
+        "(name,photo[,id]), or results of an earlier run whose people have names",
     )
     add(
         "--previous",

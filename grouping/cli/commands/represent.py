@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grouping.cli.command import Command
+from grouping.cli.interruption import stoppable
 from grouping.cli.options import (
     add_common,
     add_detection,
@@ -20,7 +21,6 @@ from grouping.cli.options import (
     source_options_from,
 )
 from grouping.cli.progress import PhotoProgress, check_failures
-from grouping.cli.stopping import stoppable
 from grouping.errors import InputError
 from grouping.execution.collector import PhotoCollector
 from grouping.execution.face_models import shared_models

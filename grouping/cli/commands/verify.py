@@ -48,14 +48,14 @@ def run_verify(arguments: argparse.Namespace) -> None:
         GroupingError: a photo cannot be used or shows no face, in one line.
     """
     from grouping.api.verify import verify
-    from grouping.storage.atomic_files import check_place, write_private_image
+    from grouping.storage.atomic_files import check_place, write_image
 
     if arguments.picture is not None:
         check_place(arguments.picture)
     config, options = config_from(arguments), source_options_from(arguments)
     found = verify(arguments.a, arguments.b, config=config, allow_local=True, options=options)
     if arguments.picture is not None:
-        write_private_image(arguments.picture, found.picture())
+        write_image(arguments.picture, found.picture())
     if arguments.json:
         print(json.dumps(found.as_dict()))
     else:

@@ -2,6 +2,7 @@
 
 const SORTS = {
   size: ["Most photos", (a, b) => b.pictures.size - a.pictures.size || a.idx - b.idx],
+  unnamed: ["Without a name", (a, b) => !!a.name - !!b.name || b.pictures.size - a.pictures.size || a.idx - b.idx],
   name: ["Name", (a, b) => !a.name - !b.name || a.name.localeCompare(b.name) || a.idx - b.idx],
   review: ["To review first", (a, b) => a.purity - b.purity || a.idx - b.idx],
 };
@@ -26,6 +27,8 @@ function peopleView() {
   return [
     h("h1", {}, "People"), h("p", { class: "lead" }, `${summary()}. Give each person a name; open a person to correct the group.`),
     album.changes ? h("p", { class: "lead" }, `Since the run before: ${album.changes}.`) : null,
+    album.notFound.length ? h("p", { class: "lead", id: "not-found" }, `Known beforehand and not found: ${album.notFound.join(", ")}.`) : null,
+    album.anyKnown ? h("p", { class: "lead", id: "unclaimed" }, `${count(everyone().filter((p) => !p.name).length, "person is", "people are")} nobody of those known; order them by “Without a name”.`) : null,
     h("div", { class: "tools" },
       h("input", { type: "search", id: "search", placeholder: "Search names ( / )", "aria-label": "Search names", value: searched,
         oninput: (event) => { searched = event.target.value; show(); } }),

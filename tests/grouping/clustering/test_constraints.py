@@ -7,7 +7,8 @@ import pytest
 
 from grouping.clustering.constraints import Constraints
 from grouping.errors import InputError
-from grouping.people.group_faces import GroupingRules, group_faces
+from grouping.people.group_faces import group_faces
+from grouping.people.rules import GroupingRules
 from tests.helpers.vectors import face_set, unit
 
 

@@ -10,7 +10,8 @@ import pytest
 from grouping.clustering.constraints import Constraints, extend_cannot_links
 from grouping.clustering.micro_clusters import MicroClusters
 from grouping.clustering.must_links import join_linked_clusters
-from grouping.people.group_faces import GroupingRules, group_faces
+from grouping.people.group_faces import group_faces
+from grouping.people.rules import GroupingRules
 from tests.helpers.vectors import face_set, unit
 
 NO_PAIRS = np.zeros((0, 2), np.int64)

@@ -10,7 +10,8 @@ import pytest
 from grouping.corrections.apply import apply_corrections
 from grouping.corrections.toml_file import load_corrections, parse_corrections
 from grouping.errors import CorrectionsError
-from grouping.people.group_faces import GroupingRules, group_faces
+from grouping.people.group_faces import group_faces
+from grouping.people.rules import GroupingRules
 from tests.helpers.vectors import face_set, unit
 
 A, B, C, D = ("".join([digit] * 64) for digit in "abcd")

@@ -69,11 +69,11 @@ class PlacedPhoto(Photo):
     data: bytes
     reads: list
 
-    def read(self):
+    def _read(self):
         self.reads.append(self.id)
         return self.data
 
-    def fingerprint(self):
+    def _fingerprint(self):
         return Fingerprint(self.location, "1")
 
 

@@ -10,10 +10,10 @@ from operator import methodcaller
 
 import pytest
 
-from grouping.errors import ConfigError, FetchError
+from grouping.errors import CacheError, ConfigError, FetchError, PhotoError
 from grouping.execution.read_ahead import NAME, read_ahead
 from grouping.sources.http_photo import HttpOptions, HttpPhoto
-from grouping.sources.photo import MemoryPhoto, RefusedPhoto
+from grouping.sources.photo import MemoryPhoto, Photo, RefusedPhoto
 from tests.helpers.paths import ROOT
 from tests.helpers.servers import FaultyServer, drops, first, sends, stalls
 
@@ -47,21 +47,87 @@ def test_one_bad_photo_takes_its_own_place_only():
     assert results[2] == b"2"
 
 
-def test_other_errors_of_reading_or_listing_are_raised():
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("a\nb"), UnicodeError(), MemoryError(), KeyError(1)]
+)
+def test_what_nobody_foresaw_takes_the_place_of_its_photo_only(error):
+    def read(item):
+        if item.id == 1:
+            raise error
+        return item.read()
+
+    results = [data for _, _, data in read_ahead(map(photo, range(3)), read)]
+    assert results[0] == b"0"
+    assert isinstance(results[1], PhotoError)
+    assert type(error).__name__ in str(results[1])
+    assert "\n" not in str(results[1])
+    assert results[2] == b"2"
+
+
+def test_errors_of_the_listing_the_cache_or_the_user_are_raised():
     def listing():
         yield photo(0)
         raise OSError("the listing broke")
 
-    with pytest.raises(ZeroDivisionError):
-        list(read_ahead([photo(0)], lambda _: 1 / 0))
+    def reading(error):
+        def read(_photo):
+            raise error
+
+        return read
+
     with pytest.raises(OSError, match="the listing broke"):
         list(read_ahead(listing(), READ))
+    with pytest.raises(CacheError):
+        list(read_ahead([photo(0)], reading(CacheError("full"))))
+    with pytest.raises(KeyboardInterrupt):
+        list(read_ahead([photo(0)], reading(KeyboardInterrupt())))
 
 
-@pytest.mark.parametrize(("ahead", "readers"), [(0, 1), (1, 0)])
-def test_numbers_below_one(ahead, readers):
+class SizedPhoto(Photo):
+    """Tells its size, or does not."""
+
+    def __init__(self, number, size, told):
+        super().__init__(number, f"<{number}>")
+        object.__setattr__(self, "size", size)
+        object.__setattr__(self, "told", told)
+
+    @property
+    def expected_bytes(self):
+        return self.size if self.told else None
+
+    def _read(self):
+        return bytes(self.size)
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("size", [10, 200_000, 3_000_000])
+def test_what_waits_stays_within_the_budget(monkeypatch, told, size):
+    monkeypatch.setattr("grouping.execution.read_ahead.UNKNOWN_BYTES", 100_000)
+    budget, lock, held, most = 1_000_000, threading.Lock(), [0], []
+
+    def read(item):
+        with lock:
+            held[0] += item.size
+            most.append(held[0])
+        return item.read()
+
+    photos = (SizedPhoto(number, size, told) for number in range(60))
+    results = read_ahead(photos, read, budget=budget)
+    next(results)
+    time.sleep(0.1)  # all that may be read ahead is
+    for _ in results:
+        held[0] -= size
+        time.sleep(0.002)
+    bound = max(budget, size) + size  # what waits, and what the caller works on
+    assert max(most if told else most[30:]) <= bound
+    assert max(most) <= max(bound, 11 * size)  # until it was learned what is not told
+    assert len(most) == 60
+
+
+@pytest.mark.parametrize(("ahead", "readers", "budget"), [(0, 1, 1), (1, 0, 1), (1, 1, 0)])
+def test_numbers_below_one(ahead, readers, budget):
     with pytest.raises(ConfigError):
-        read_ahead([], READ, ahead=ahead, readers=readers)
+        read_ahead([], READ, ahead=ahead, readers=readers, budget=budget)
 
 
 @pytest.mark.parametrize(("ahead", "readers"), [(1, 1), (5, 3), (3, 20)])

@@ -1,14 +1,16 @@
 """A folder a person, and the archive."""
 
 import os
+import stat
 import subprocess
 import sys
 import zipfile
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from grouping.export.people_folders import write_archive, write_folders
+from grouping.export.people_folders import _listed_file, write_archive, write_folders
 from tests.helpers.album import album
 from tests.helpers.folders import tree
 
@@ -73,10 +75,46 @@ def test_a_forged_list_of_contents_removes_nothing_outside(on_disk):
     write_folders(result, out, open_photo)
     victim = out / "victim.txt"
     victim.write_text("precious")
+    (out / "people" / "linked").symlink_to(out)
     lines = ["../victim.txt", str(victim), "001/../../victim.txt", "../../out/victim.txt"]
+    lines += ["linked/victim.txt", "/victim.txt"]
     (out / "people" / ".contents").write_text("\n".join(lines))
     write_folders(result, out, open_photo)
     assert victim.read_text() == "precious"
+
+
+def test_an_absolute_name_of_two_parts_means_nothing_inside(tmp_path):
+    assert _listed_file(tmp_path, "/victim.txt") is None
+    assert _listed_file(tmp_path, "001/photo.jpg") == tmp_path / "001" / "photo.jpg"
+
+
+@pytest.mark.parametrize("copy", [False, True])
+def test_a_forged_document_hands_on_no_file_but_photos_that_were_grouped(on_disk, tmp_path, copy):
+    result, _, out = on_disk
+    secret = tmp_path / "secret.txt"
+    secret.write_text("precious")
+    result["images"][0]["url"] = str(secret)  # not what was grouped
+    result["images"][1] |= {"url": str(secret), "sha256": sha256(b"precious").hexdigest()}
+
+    def open_any(photo):
+        return Path(result["images"][photo]["url"]).read_bytes()
+
+    for made in (
+        write_folders(result, out, open_any, copy=copy),
+        write_archive(result, out, open_any),
+    ):
+        assert ["changed" in p or "not handed on" in p for p in made.problems] == [True, True]
+    assert b"precious" not in [path.read_bytes() for path in out.rglob("*") if path.is_file()]
+    with zipfile.ZipFile(out / "people.zip") as archive:
+        assert b"precious" not in [archive.read(name) for name in archive.namelist()]
+
+
+def test_folders_and_archive_are_for_their_owner_alone(on_disk):
+    result, open_photo, out = on_disk
+    write_folders(result, out, open_photo, copy=True)
+    write_archive(result, out, open_photo)
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in [*out.rglob("*")]}
+    assert modes == {0o600, 0o700}
 
 
 @pytest.mark.parametrize("copy", [False, True])
@@ -111,3 +149,12 @@ def test_the_archive_opens_with_another_program(on_disk):
         text=True,
     )
     assert "001/p4.png" in listing.stdout
+
+
+def test_a_photo_at_a_place_that_no_file_can_have_is_written_all_the_same(on_disk):
+    result, open_photo, out = on_disk
+    result["images"][0]["url"] = "/" + "1" * 5000
+    done = write_folders(result, out, open_photo)
+    assert done.problems == []
+    copies = [path for path in done.files if path.read_bytes() == open_photo(0)]
+    assert len(copies) == 2

@@ -8,6 +8,7 @@ import pytest
 
 from grouping.export.tables import write_failures, write_tables
 from grouping.records import Failure, PhotoFaces
+from grouping.sources.file_kinds import LeftOut
 from grouping.sources.photo import RefusedPhoto
 from tests.helpers.album import album, with_copies
 
@@ -73,9 +74,13 @@ def test_failures_have_a_row_a_photo_that_failed(tmp_path):
         PhotoFaces(),
         PhotoFaces(failure=Failure("decode", "not an image")),
     ]
-    path = write_failures(SimpleNamespace(photos=photos, outcomes=outcomes), tmp_path)
+    left_out = LeftOut()
+    left_out.add("=clip.mp4", "video")
+    result = SimpleNamespace(photos=photos, outcomes=outcomes, left_out=left_out)
+    path = write_failures(result, tmp_path)
     assert path == tmp_path / "failures.csv"
     assert [list(row.values()) for row in rows(path)] == [
         ["'=place 0", "fetch", "no answer", "yes"],
         ["'=place 2", "decode", "not an image", "no"],
+        ["'=clip.mp4", "list", "left out: a video, not a photo", "no"],
     ]

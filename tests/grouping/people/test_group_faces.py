@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from grouping.clustering.constraints import Constraints
 from grouping.errors import InputError
-from grouping.people.group_faces import GroupingRules, group_faces
-from grouping.records import FaceSet
+from grouping.people.group_faces import group_faces
+from grouping.people.rules import GroupingRules
+from grouping.records import RECOGNITION_SIGNS, FaceSet
 from grouping.similarity.pair_sets import connected_components
 from tests.helpers.paths import ROOT
 from tests.helpers.vectors import bcubed, face_set, hard_vectors, unit
@@ -229,6 +230,36 @@ def test_a_weak_face_has_to_meet_a_single_good_one_more_closely(
         face_set(vectors, quality=quality), GroupingRules(threshold=0.38, min_photos=1)
     ).labels
     assert (labels[good_faces] == labels[0]) == joins
+
+
+@pytest.mark.parametrize(
+    ("recognisable", "of_somebody_else", "joins"),
+    [
+        (1.0, 0.4, True),  # small or turned, and the network knows it
+        (0.9, 0.4, False),
+        (1.0, 1.0, False),  # the network finds everybody recognisable: it tells nothing
+    ],
+)
+def test_a_weak_face_that_the_network_recognises_makes_a_person_with_a_single_good_one(
+    recognisable, of_somebody_else, joins
+):
+    axes = np.eye(4, dtype=np.float32)
+    weak = 0.5 * axes[0] + np.sqrt(0.75) * axes[1]
+    faces = face_set(
+        np.stack([axes[0], weak, axes[2], axes[3]]), quality=np.array([1.0, 0.1, 1.0, 0.4])
+    )
+    column = RECOGNITION_SIGNS.index("recognisable")
+    faces.signs[1, column], faces.signs[3, column] = recognisable, of_somebody_else
+    labels = group_faces(faces, GroupingRules(threshold=0.38)).labels
+    assert labels.tolist() == ([0, 0, -1, -1] if joins else [-1, -1, -1, -1])
+
+
+def test_two_weak_faces_make_no_person_however_the_network_recognises_them() -> None:
+    axes = np.eye(3, dtype=np.float32)
+    faces = face_set(axes[[0, 0, 1]], quality=np.array([0.1, 0.1, 1.0]))
+    faces.embeddings[1] = unit((axes[0] + 0.1 * axes[2])[None])[0]
+    faces.signs[2, RECOGNITION_SIGNS.index("recognisable")] = 0.4
+    assert group_faces(faces, GroupingRules(threshold=0.38)).labels.tolist() == [-1, -1, -1]
 
 
 def test_a_group_needs_different_pictures_not_copies() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grouping.people.group_faces import GroupingRules, group_faces
+from grouping.people.group_faces import group_faces
 from grouping.people.purity import expected_purity, two_people
+from grouping.people.rules import GroupingRules
 from grouping.similarity.group_sums import GroupSums
 from grouping.similarity.impostors import Impostors
 from tests.grouping.people.test_second_look import looks

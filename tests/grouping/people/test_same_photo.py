@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from grouping.clustering.constraints import Constraints
-from grouping.people.group_faces import GroupingRules, group_faces
+from grouping.people.group_faces import group_faces
+from grouping.people.rules import GroupingRules
 from grouping.people.same_photo import SAME_PRINT, first_of_each, pictures_apart, same_photo_pairs
 from grouping.similarity.content_rank import content_rank
 from tests.helpers.vectors import face_set, hard_vectors, unit

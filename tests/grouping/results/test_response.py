@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from grouping.config import GroupingConfig
-from grouping.people.group_faces import GroupingRules, group_faces
+from grouping.people.group_faces import group_faces
+from grouping.people.rules import GroupingRules
 from grouping.records import FaceSet, PhotoFaces
 from grouping.results.response import ON_ITS_SIDE, UPSIDE_DOWN, build_response, previous_faces
 from grouping.results.run_result import GroupingResult

@@ -74,3 +74,12 @@ def test_surest_joins_keep_the_share_of_false_ones():
             (k for k in range(1, len(ranked) + 1) if ranked[k - 1] <= 0.05 * (made + k)), default=0
         )
         assert expected[kept].tolist() == ranked[:most].tolist()
+
+
+@pytest.mark.parametrize("rivals", [1, 2, 5])
+@pytest.mark.parametrize("rate", [0.3, 0.01, 1e-5])
+def test_the_lead_needed_is_where_the_rate_is_reached(rate, rivals):
+    impostors = Impostors(0.01, 0.09)
+    next_ones = np.full((1, rivals), 0.25, np.float32)
+    leader = np.array([0.25 + impostors.lead_needed(rate, rivals)], np.float32)
+    assert impostors.lead_rate(leader, next_ones) == pytest.approx(rate, rel=1e-4)

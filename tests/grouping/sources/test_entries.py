@@ -1,6 +1,7 @@
 """Accepting what callers hand over."""
 
 import copy
+import json
 from io import BytesIO
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from PIL import Image
 from grouping.errors import DecodeError, FetchError, InputError
 from grouping.faces.decoding import upright_pixels
 from grouping.sources.entries import photos_from_entries
+from grouping.sources.listing import list_sources
+from grouping.sources.photo import Photo
 from tests.helpers.folders import touch
+from tests.helpers.photos import read_or_reason
 
 
 def test_dictionaries_keep_their_order_and_are_not_changed():
@@ -52,6 +56,44 @@ def test_other_addresses_fail_alone(url):
     photo.location.encode("utf-8")
     with pytest.raises(FetchError, match="refused"):
         photo.read()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[bad/x.jpg", "http://exa\u2100mple.com/x.jpg", "file://[bad", "http://a:b:c/"]
+)
+def test_addresses_that_cannot_be_split_fail_alone(url, tmp_path):
+    from grouping.results.album import Album
+
+    touch(tmp_path, "a.jpg")
+    listed = tmp_path / "list.json"
+    listed.write_text(json.dumps([url, "a.jpg"]))
+    given = photos_from_entries([{"id": 1, "url": url}], allow_local=True)
+    photos = [*given, *list_sources([listed])]
+    for photo in photos[:2]:
+        assert isinstance(read_or_reason(photo), str)
+    assert photos[2].read() == b"a.jpg"
+    image = {"id": 1, "url": photos[0].location, "faces": []}
+    album = Album({"images": [image], "groups": []})
+    assert album.photo_name(0)
+    album.local_path(0)
+
+
+class OddPhoto(Photo):
+    """Raises what nobody foresaw."""
+
+    def _read(self):
+        return self.id / 0
+
+    def _fingerprint(self):
+        raise UnicodeError
+
+
+def test_whatever_reading_raises_becomes_the_failure_of_the_photo():
+    photo = OddPhoto(1, "x")
+    with pytest.raises(FetchError, match="ZeroDivisionError") as caught:
+        photo.read()
+    assert caught.value.retryable
+    assert photo.fingerprint() is None
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from grouping.errors import SourceError
 from grouping.sources.folders import photos_in_folder
 from grouping.sources.listing import list_sources
+from grouping.storage.destinations import open_destination
 from tests.helpers.folders import touch
 
 NAMES = ["가족 사진.jpg", "with space.JPG", "party 🎉.png", "two\nlines.webp", "é.heic"]
@@ -78,6 +79,14 @@ def test_results_of_other_runs_in_the_album_are_left_out(tmp_path, caplog):
     assert list(photos_in_folder(album)) == [album / "a.jpg"]
     assert "results of another run" in caplog.text
     assert len(list(photos_in_folder(old))) == 2  # where it is asked for
+
+
+def test_results_of_a_run_that_was_killed_are_left_out(tmp_path):
+    touch(tmp_path, "a.jpg", "killed/thumbs/b.jpg")
+    destination = open_destination(tmp_path / "killed")  # before it has written anything else
+    assert list(photos_in_folder(tmp_path)) == [tmp_path / "a.jpg"]
+    destination.close()
+    assert list(photos_in_folder(tmp_path)) == [tmp_path / "a.jpg"]
 
 
 def test_a_folder_without_photos_is_an_error(tmp_path):

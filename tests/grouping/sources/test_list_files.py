@@ -1,6 +1,7 @@
 """List files in four formats, well and badly formed."""
 
 import json
+import os
 
 import pytest
 
@@ -78,3 +79,19 @@ def test_lists_of_another_form_say_where(tmp_path, name, text, message):
 def test_a_list_in_another_encoding(tmp_path):
     with pytest.raises(SourceError, match="UTF-8"):
         list_sources([write(tmp_path, "a.txt", "가족.jpg", "euc-kr")])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+@pytest.mark.parametrize("name", ["list.txt", "list.csv", "list.json", "list.jsonl"])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(SourceError, match="pipe"):
+        list_sources([tmp_path / name])
+
+
+@pytest.mark.parametrize("name", ["list.txt", "list.csv", "list.json", "list.jsonl"])
+def test_a_list_without_end_is_refused_unread(tmp_path, name):
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(2**40)  # of zeros, which take no room on the disk
+    with pytest.raises(SourceError, match="larger than"):
+        list_sources([tmp_path / name])

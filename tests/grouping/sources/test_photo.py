@@ -1,6 +1,7 @@
 """Reading photos of this machine."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,28 @@ def test_a_fingerprint_changes_with_the_file_and_not_with_the_way_to_it(tmp_path
     after = LocalPhoto.at(tmp_path / "a.jpg").fingerprint()
     assert after.key == before.key
     assert after.version != before.version
+
+
+def test_a_change_that_keeps_size_and_time_is_noticed(tmp_path):
+    """As ``exiftool -P`` and copies to memory cards do."""
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"one")
+    os.utime(path, ns=(10**18, 10**18))
+    fingerprint = LocalPhoto.at(path).fingerprint()
+    assert LocalPhoto.at(path).fingerprint() == fingerprint
+    time.sleep(0.02)
+    path.write_bytes(b"two")
+    os.utime(path, ns=(10**18, 10**18))
+    in_place = LocalPhoto.at(path).fingerprint()
+    assert in_place != fingerprint
+    (tmp_path / "new").write_bytes(b"six")
+    os.utime(tmp_path / "new", ns=(10**18, 10**18))
+    (tmp_path / "new").replace(path)
+    assert LocalPhoto.at(path).fingerprint() not in (fingerprint, in_place)
+
+
+def test_what_reading_will_take_is_known_beforehand(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"x" * 1001)
+    assert LocalPhoto.at(tmp_path / "a.jpg").expected_bytes == 1001
+    assert LocalPhoto.at(tmp_path / "a.jpg", max_bytes=10).expected_bytes == 10
+    assert LocalPhoto.at(tmp_path / "gone.jpg").expected_bytes == 0

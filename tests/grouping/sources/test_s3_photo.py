@@ -14,6 +14,7 @@ from grouping.sources.listing import list_sources
 from grouping.sources.s3_photo import S3Photo, photos_in_bucket
 from grouping.storage.s3_client import S3Options, split_url
 from tests.helpers.paths import ROOT
+from tests.helpers.photos import read_or_reason
 from tests.helpers.servers import (
     FaultyServer,
     drops,
@@ -114,7 +115,8 @@ def test_missing_and_archived_objects_fail_alone(client, bucket, options):
     put(client, bucket, "cold.jpg", StorageClass="GLACIER")
     put(client, bucket, "a.jpg")
     entries = [{"id": key, "url": f"s3://{bucket}/{key}"} for key in ("gone.jpg", "cold.jpg")]
-    gone, cold = photos_from_entries(entries, options=SourceOptions(s3=options))
+    named = SourceOptions(s3=replace(options, buckets=(bucket,)))
+    gone, cold = photos_from_entries(entries, options=named)
     assert gone.fingerprint().version is None
     for photo, message in [(gone, "no such object"), (cold, "Glacier")]:
         with pytest.raises(FetchError, match=message) as caught:
@@ -206,6 +208,138 @@ def test_a_service_can_name_the_only_buckets(client, bucket, options):
     with pytest.raises(FetchError, match="refused"):
         S3Photo(0, "", bucket, "a.jpg", replace(options, buckets=("other",))).read()
     assert S3Photo(0, "", bucket, "a.jpg", replace(options, buckets=(bucket,))).read()
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://{bucket}/a.jpg", "s3://arn:aws:s3:us-east-1:1:accesspoint/p/a.jpg"]
+)
+def test_dictionaries_may_not_name_buckets_unless_allowed(client, bucket, options, url):
+    put(client, bucket, "a.jpg")
+    entry = {"id": 1, "url": url.format(bucket=bucket)}
+    for allowed in (options, replace(options, buckets=("other",))):
+        (photo,) = photos_from_entries([entry], options=SourceOptions(s3=allowed))
+        with pytest.raises(FetchError, match="refused"):
+            photo.read()
+    entry["url"] = f"s3://{bucket}/a.jpg"
+    named = SourceOptions(s3=replace(options, buckets=(bucket,)))
+    assert photos_from_entries([entry], options=named)[0].read() == b"a.jpg"
+    anything = photos_from_entries([entry], options=SourceOptions(s3=options), allow_s3=True)
+    assert anything[0].read() == b"a.jpg"
+
+
+def test_credentials_in_an_address_are_refused_and_not_shown(options):
+    (photo,) = photos_from_entries([{"id": 1, "url": "s3://KEY:SECRET@b/a.jpg"}], allow_s3=True)
+    with pytest.raises(FetchError, match="user name or password"):
+        photo.read()
+    assert "SECRET" not in repr(photo)
+    with pytest.raises(SourceError, match="user name or password") as caught:
+        list_sources(["s3://KEY:SECRET@b/x"], options=SourceOptions(s3=options))
+    assert "SECRET" not in str(caught.value)
+
+
+def test_packed_objects_are_unpacked_to_a_bound(client, bucket, options):
+    import gzip
+
+    for key, body, encoding in [
+        ("a.jpg", gzip.compress(BODY), "gzip"),
+        ("b.jpg", BODY, "aws-chunked"),
+        ("c.jpg", BODY, "utf-8"),
+        ("bomb.jpg", gzip.compress(bytes(10**7)), "gzip"),
+    ]:
+        client.put_object(Bucket=bucket, Key=key, Body=body, ContentEncoding=encoding)
+    for key in ("a.jpg", "b.jpg", "c.jpg"):
+        assert S3Photo(0, "", bucket, key, options, max_bytes=len(BODY)).read() == BODY, key
+    with pytest.raises(FetchError, match="limit"):
+        S3Photo(0, "", bucket, "bomb.jpg", options, max_bytes=10**6).read()
+
+
+def test_keys_with_dot_folders_are_listed_and_fail_alone(client, bucket, options, proxy):
+    put(client, bucket, "a.jpg")
+    listing = client.list_objects_v2(Bucket=bucket)["Contents"][0]
+    names = ["./a.jpg", "x/../a.jpg", "..", "a.jpg"]
+    items = "".join(
+        f"<Contents><Key>{n}</Key><ETag>{listing['ETag']}</ETag><Size>5</Size></Contents>"
+        for n in names
+    )
+    body = f"<ListBucketResult><IsTruncated>false</IsTruncated>{items}</ListBucketResult>"
+    proxy.answers[f"/{bucket}"] = sends(body.encode(), Content_Type="application/xml")
+    photos = list(photos_in_bucket(f"s3://{bucket}", proxy.options))
+    assert keys_of(photos) == ["./a.jpg", "x/../a.jpg", "a.jpg"]
+    for photo in photos[:2]:
+        with pytest.raises(FetchError, match=r"folder \. or \.\."):
+            photo.read()
+    assert photos[2].read() == b"a.jpg"
+
+
+def test_a_body_is_counted_while_it_streams(bucket, proxy):
+    def endless(handler):
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.send_header("Content-Length", "10")
+        handler.end_headers()
+        for _ in range(4000):
+            handler.wfile.write(b"10000\r\n" + bytes(0x10000) + b"\r\n")
+            sent.append(0x10000)
+
+    sent = []
+    proxy.answers[f"/{bucket}/a.jpg"] = endless
+    with pytest.raises(FetchError, match="limit"):
+        S3Photo(0, "", bucket, "a.jpg", proxy.options, max_bytes=10**6).read()
+    assert sum(sent) < 10**8
+
+
+ODD_HEADERS = [
+    {"Last_Modified": "yesterday"},
+    {"ETag": ""},
+    {"Content_Length": "x"},
+    {"Content_Length": "9" * 5000},
+    {"x_amz_meta_\u00e9": "1"},
+    {"x_amz_expiration": "\u00ff"},
+    {"x_amz_missing_meta": "many"},
+    {"x_amz_object_lock_retain_until_date": "9" * 40},
+]
+
+
+@pytest.mark.parametrize("headers", ODD_HEADERS, ids=str)
+def test_odd_answers_of_a_service_fail_alone_if_at_all(bucket, proxy, headers):
+    proxy.answers[f"/{bucket}/a.jpg"] = sends(b"photo", **headers)
+    photo = S3Photo(0, "", bucket, "a.jpg", proxy.options)
+    photo.fingerprint()
+    outcome = read_or_reason(photo)
+    assert outcome == b"photo" or isinstance(outcome, str)
+
+
+def test_an_answer_without_length_or_etag_is_read(bucket, proxy):
+    def bare(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(b"photo")
+
+    proxy.answers[f"/{bucket}/a.jpg"] = bare
+    photo = S3Photo(0, "", bucket, "a.jpg", proxy.options)
+    assert photo.read() == b"photo"
+    assert photo.fingerprint().version is None
+
+
+@pytest.mark.parametrize(
+    "item", ["<Size>5</Size>", "<Key>a.jpg</Key><LastModified>x</LastModified>"]
+)
+def test_an_odd_listing_is_one_line(bucket, proxy, item):
+    body = f"<ListBucketResult><Contents>{item}</Contents></ListBucketResult>"
+    proxy.answers[f"/{bucket}"] = sends(body.encode(), Content_Type="application/xml")
+    with pytest.raises(SourceError, match=r"cannot be listed|holds no photos"):
+        list(list_sources([f"s3://{bucket}"], options=SourceOptions(s3=proxy.options)))
+
+
+def test_a_key_that_is_no_text_fails_alone(options):
+    (photo,) = photos_from_entries(
+        [{"id": 1, "url": "s3://bucket/\ud800.jpg"}],
+        options=SourceOptions(s3=options),
+        allow_s3=True,
+    )
+    assert photo.fingerprint() is None or photo.fingerprint().version is None
+    with pytest.raises(FetchError):
+        photo.read()
 
 
 def test_broken_endpoints_and_numbers():
@@ -311,3 +445,32 @@ def test_a_hundred_thousand_keys_do_not_fill_the_memory():
     assert seconds < 2
     assert 98_900 <= left <= 99_000
     assert growth < 20
+
+
+PAGE = b"<html>Please log in to use the network</html>"
+
+
+@pytest.mark.parametrize("body", [b"", PAGE])
+def test_what_somebody_in_between_answers_is_no_empty_bucket(proxy, bucket, client, body):
+    put(client, bucket, "album/a.jpg")
+    proxy.answers[f"/{bucket}"] = sends(body, Content_Type="text/html")
+    with pytest.raises(SourceError, match="not a listing"):
+        list(photos_in_bucket(f"s3://{bucket}/album", proxy.options))
+
+
+@pytest.mark.parametrize("body", [b"", PAGE])
+def test_what_somebody_in_between_answers_is_no_photo(proxy, bucket, client, body):
+    put(client, bucket, "album/a.jpg")
+    path = f"/{bucket}/album/a.jpg"
+    proxy.answers[path] = sends(body, Content_Type="text/html")
+    (photo,) = photos_in_bucket(f"s3://{bucket}/album", proxy.options)
+    with pytest.raises(FetchError, match="are listed") as caught:
+        photo.read()
+    assert caught.value.retryable
+    proxy.answers[path] = first(1, proxy.answers[path], forwards(s3_server()))
+    proxy.requests.clear()
+    assert photo.read() == b"album/a.jpg"
+
+
+def test_a_bucket_without_objects_is_a_listing(proxy, bucket):
+    assert list(photos_in_bucket(f"s3://{bucket}/album", proxy.options)) == []

@@ -225,3 +225,28 @@ def test_nothing_stored_is_lost_to_a_kill(tmp_path, caplog):
 def test_nothing_stored_is_lost_to_twenty_kills(tmp_path, caplog):
     seconds = [random.Random(1).uniform(0.01, 1.5) for _ in range(20)]
     _check_kills(tmp_path / "cache.sqlite", seconds, caplog)
+
+
+def test_a_name_of_the_schema_that_is_no_text_is_damage(tmp_path, caplog):
+    """SQLite quotes it in its message, at which Python's module fails."""
+    path = tmp_path / "cache.sqlite"
+    Cache.open(path).close()
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE sources", b"CREATE \xceABLE sources"))
+    with Cache.open(path) as cache:
+        cache.store(result_for("0"), "mtcnn", "small")
+        assert_same(cache.load(digest("0"), "mtcnn", "small"), result_for("0"))
+    assert "moved aside" in caplog.text
+
+
+def test_text_that_is_none_makes_one_row_absent(tmp_path):
+    path = tmp_path / "cache.sqlite"
+    with Cache.open(path) as cache:
+        for name in ("0", "1"):
+            cache.store(result_for(name), "mtcnn", "small")
+    with sqlite3.connect(path) as connection:
+        text = "UPDATE detections SET warnings = CAST(x'5bce5d' AS TEXT) WHERE sha256 = ?"
+        connection.execute(text, (digest("0"),))
+    connection.close()
+    with Cache.open(path) as cache:
+        assert cache.load(digest("0"), "mtcnn", "small") is None
+        assert_same(cache.load(digest("1"), "mtcnn", "small"), result_for("1"))

@@ -2,13 +2,18 @@
 
 import os
 import random
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from grouping.errors import OutputError
-from grouping.storage.destinations import open_destination
+from grouping.storage.destinations import _remove_abandoned, open_destination
+from grouping.storage.result_folder import LOCK_FILE
 from grouping.storage.s3_client import S3Options
+from tests.helpers.paths import ROOT
 from tests.helpers.servers import FaultyServer, drops, forwards, s3_server, sends
 
 pytestmark = pytest.mark.usefixtures("s3_credentials")
@@ -51,8 +56,60 @@ def test_a_folder_is_made_and_tried(tmp_path):
         destination.publish()
     assert (tmp_path / "new" / "out" / "groups.json").read_bytes() == b"[]"
     assert sorted(os.listdir(tmp_path / "new" / "out")) == sorted(
-        {name.split("/")[0] for name in FILES}
+        {LOCK_FILE, *(name.split("/")[0] for name in FILES)}
     )
+
+
+def test_a_second_run_into_a_folder_is_refused_until_the_first_has_ended(tmp_path):
+    with open_destination(tmp_path), pytest.raises(OutputError, match="another run"):
+        open_destination(tmp_path)
+    open_destination(tmp_path).close()
+
+
+def test_the_lock_dies_with_its_process(tmp_path):
+    code = (
+        "import os, sys, time; from grouping.storage.destinations import open_destination\n"
+        "open_destination(sys.argv[1]); print('held', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(OutputError, match=f"process {holder.pid}"):
+            open_destination(tmp_path)
+        holder.kill()
+        holder.wait()
+        open_destination(tmp_path).close()
+
+
+def test_what_a_killed_run_left_half_written_is_removed(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    leftovers = [
+        tmp_path / f".people.zip.{dead.pid}.part",
+        tmp_path / "thumbs" / f".{dead.pid}-140735.part",
+        tmp_path / "people" / "000 Grandma" / f".{dead.pid}-140735.part",
+    ]
+    others = [
+        tmp_path / f".{os.getpid()}-140735.part",  # of a run that goes on
+        tmp_path / "people" / "half.part",
+        tmp_path / "mine" / f".{dead.pid}-140735.part",  # no folder of ours
+    ]
+    for path in (*leftovers, *others):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    open_destination(tmp_path).close()
+    assert not [path for path in leftovers if path.exists()]
+    assert [path for path in others if path.exists()] == others
+
+
+def test_temporary_folders_of_killed_runs_are_removed(tmp_path, monkeypatch):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for process in (dead.pid, os.getpid()):
+        (tmp_path / f"face-grouping-{process}-ab" / "thumbs").mkdir(parents=True)
+    _remove_abandoned()
+    assert os.listdir(tmp_path) == [f"face-grouping-{os.getpid()}-ab"]
 
 
 def test_a_folder_that_cannot_be_written_is_found_out_at_once(tmp_path):

@@ -1,0 +1,167 @@
+"""People and photos of them, from a folder or a table; no photo is read yet.
+
+A folder holds a sub-folder a person, or a photo a person whose name is that of its file::
+
+    people/Ada Lovelace/1.jpg        people/Ada Lovelace.jpg
+    people/Ada Lovelace/2.jpg        people/Grace Hopper.png
+    people/Grace Hopper/a.png
+
+A table is a CSV file whose header names ``name`` and ``photo``, and if wanted ``id``; a person may
+have several lines. A photo is a path from the folder of the table, or an address.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from grouping.errors import InputError
+from grouping.records import JOINERS
+from grouping.sources.entries import SourceOptions, photo_at
+from grouping.sources.file_kinds import kind_of_file
+from grouping.sources.folders import is_hidden_or_junk, photos_in_folder
+from grouping.sources.photo import LocalPhoto, Photo
+from grouping.storage.locations import printable
+from grouping.storage.regular_files import read_regular_file
+
+MOST_BYTES = 64 * 2**20  # of a table
+MOST_PHOTOS = 200_000  # of all people; a list is no album
+LONGEST_NAME = 200  # characters
+
+
+@dataclass(frozen=True)
+class ReferencePerson:
+    """Somebody known beforehand.
+
+    Attributes:
+        name: one line of visible characters.
+        id: what a table calls them; None where it does not.
+        photos: of them, at least one.
+    """
+
+    name: str
+    id: str | None
+    photos: tuple[Photo, ...]
+
+
+def load_people(path: Path, options: SourceOptions | None = None) -> tuple[ReferencePerson, ...]:
+    """List the people of a folder or a table, in the order of their names.
+
+    Args:
+        path: a folder, or a ``.csv`` file.
+        options: how photos that a table gives by address are fetched.
+
+    Raises:
+        InputError: there is nobody, the table is broken, or a name cannot be one; says where.
+    """
+    options = options or SourceOptions()
+    if path.is_dir():
+        listed = _in_folder(path, options)
+    elif path.suffix.lower() == ".csv":
+        listed = _in_table(path, options)
+    else:
+        raise InputError(
+            f"{printable(path)} lists no people; name a folder with a sub-folder or a photo a "
+            "person, or a .csv file with the columns name and photo"
+        )
+    people = _together(listed, path)
+    if not people:
+        raise InputError(
+            f"{printable(path)} holds no photo of anybody; put one in, or leave it out"
+        )
+    return people
+
+
+def _in_folder(folder: Path, options: SourceOptions) -> Iterator[ReferencePerson]:
+    try:
+        entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    except OSError as error:
+        raise InputError(f"{printable(folder)} cannot be read: {error.strerror}") from None
+    for entry in entries:
+        if entry.is_dir() and not is_hidden_or_junk(entry.name):
+            photos = (
+                LocalPhoto.at(p, max_bytes=options.max_bytes) for p in photos_in_folder(entry)
+            )
+            if found := tuple(photos):
+                yield ReferencePerson(_name(entry.name, printable(entry)), None, found)
+        elif _is_photo(entry):
+            photo = LocalPhoto.at(entry, max_bytes=options.max_bytes)
+            yield ReferencePerson(_name(entry.stem, printable(entry)), None, (photo,))
+
+
+def _is_photo(entry: Path) -> bool:
+    return not entry.name.startswith(".") and entry.is_file() and kind_of_file(entry) == "photo"
+
+
+def _in_table(table: Path, options: SourceOptions) -> Iterator[ReferencePerson]:
+    try:
+        text = read_regular_file(table, MOST_BYTES).decode("utf-8-sig")
+        rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        columns = rows.fieldnames or ()
+        if not {"name", "photo"} <= set(columns):
+            raise InputError("its first line must name the columns name and photo, and may name id")
+        for row in rows:
+            yield _row(row, f"line {rows.line_num}", table.parent, options)
+    except InputError as error:
+        raise InputError(f"{printable(table)}: {error}") from None
+    except OSError as error:
+        raise InputError(f"{printable(table)} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{printable(table)} is not UTF-8; save it as UTF-8") from None
+    except csv.Error as error:
+        raise InputError(f"{printable(table)} is no CSV file: {error}") from None
+
+
+def _row(row: dict[str, str], place: str, base: Path, options: SourceOptions) -> ReferencePerson:
+    name, address = row.get("name") or "", (row.get("photo") or "").strip()
+    if not address:
+        raise InputError(f"{place} has no photo")
+    photo = photo_at(address, address, options, local_base=base)
+    return ReferencePerson(_name(name, place), (row.get("id") or "").strip() or None, (photo,))
+
+
+def _name(text: str, place: str) -> str:
+    """Return a name as it is shown; one person is one name, however it is composed.
+
+    Raises:
+        InputError: it is empty, has signs that cannot be seen, or is very long.
+    """
+    name = " ".join(unicodedata.normalize("NFC", text).split())
+    if not name or len(name) > LONGEST_NAME:
+        raise InputError(f"{place}: a name has 1 to {LONGEST_NAME} characters, this {len(name)}")
+    if bad := [c for c in name if not (c.isprintable() or c in JOINERS)]:
+        raise InputError(f"{place}: a name is one line of visible characters, has {bad[0]!r}")
+    return name
+
+
+def _together(listed: Iterable[ReferencePerson], path: Path) -> tuple[ReferencePerson, ...]:
+    """One entry a name.
+
+    Raises:
+        InputError: a name has two ids, an id two names, or there are too many photos.
+    """
+    people: dict[str, ReferencePerson] = {}
+    name_of: dict[str, str] = {}
+    count = 0
+    for person in listed:
+        known = people.get(person.name)
+        ids = {one.id for one in (known, person) if one is not None and one.id is not None}
+        if len(ids) > 1:
+            raise InputError(f"{printable(path)}: {person.name} has two ids, {' and '.join(ids)}")
+        for one in ids:
+            if name_of.setdefault(one, person.name) != person.name:
+                raise InputError(
+                    f"{printable(path)}: id {one} is of {name_of[one]} and of {person.name}"
+                )
+        count += len(person.photos)
+        if count > MOST_PHOTOS:
+            raise InputError(
+                f"{printable(path)} names more than {MOST_PHOTOS} photos; see if it is the list"
+            )
+        photos = (known.photos if known else ()) + person.photos
+        people[person.name] = replace(person, id=next(iter(ids), None), photos=photos)
+    return tuple(people[name] for name in sorted(people))

@@ -1,0 +1,82 @@
+"""One run at a time in a folder of results: a lock that dies with its process.
+
+The file of the lock is written before anything else and stays, so that the folder is known for
+results even where a run was killed before it had any.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Self
+
+from grouping.errors import OutputError
+from grouping.storage.atomic_files import file_mode, write_error
+from grouping.storage.locations import printable
+from grouping.storage.result_folder import LOCK_FILE
+
+
+class FolderLock:
+    """Held while a run writes into a folder; a context manager.
+
+    Args:
+        folder: an existing folder.
+
+    Raises:
+        OutputError: another run holds it, or the folder cannot be written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / LOCK_FILE
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        try:
+            self._handle = os.open(path, flags, file_mode())
+        except OSError as error:
+            raise write_error(path, error) from error
+        try:
+            _lock(self._handle)
+        except BlockingIOError:
+            holder = os.pread(self._handle, 20, 0) if hasattr(os, "pread") else b""
+            os.close(self._handle)
+            process = f" (process {int(holder)})" if holder.strip().isdigit() else ""
+            raise OutputError(
+                f"another run{process} is writing to {printable(folder)}; "
+                "wait until it has ended, or choose another output folder"
+            ) from None
+        except OSError:  # a network drive that knows no locks: no worse than without one
+            pass
+        os.ftruncate(self._handle, 0)
+        os.write(self._handle, f"{os.getpid()}\n".encode())
+
+    def close(self) -> None:
+        """Let the next run in."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _lock(handle: int) -> None:
+    """Lock a file for this process.
+
+    Raises:
+        BlockingIOError: another one has locked it.
+        OSError: its file system knows no locks.
+    """
+    if sys.platform == "win32":  # pragma: no cover
+        import msvcrt
+
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise BlockingIOError(*error.args) from error
+    else:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

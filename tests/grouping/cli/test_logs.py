@@ -1,0 +1,51 @@
+"""The log as JSON: every line of it, whoever wrote it."""
+
+import json
+import subprocess
+import sys
+
+from PIL import Image
+
+from tests.helpers.files import picture, written
+from tests.helpers.paths import ROOT
+
+PROGRAM = r"""
+import os, subprocess, sys
+from contextlib import suppress
+from grouping.cli.logs import note, set_up_logging
+from grouping.faces.decoding import decode_photo
+set_up_logging(as_json=True, verbose=False)
+with suppress(ValueError):
+    decode_photo(sys.stdin.buffer.read())
+note("decoded")
+subprocess.run([sys.executable, "-c", "import os; os.write(2, b'of a child\\n')"])
+os.write(2, b"\xff" + b"x" * 100_000 + b"\nlast, without an end\n")
+"""
+
+
+def logged(data):
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM], input=data, capture_output=True, cwd=ROOT, check=True
+    )
+    return [json.loads(line) for line in run.stderr.decode().splitlines()]
+
+
+def broken_tiff():
+    """Its strip ends too early, of which libtiff has something to say."""
+    data = bytearray(
+        written(
+            picture().resize((600, 400), Image.Resampling.BICUBIC), "TIFF", compression="tiff_lzw"
+        )
+    )
+    data[200:2000] = bytes(1800)
+    return bytes(data)
+
+
+def test_lines_of_libraries_become_events():
+    events = logged(broken_tiff())
+    said = [event["message"] for event in events if event["event"] == "library"]
+    assert any("LZW" in message or "TIFF" in message for message in said)
+    assert "of a child" in said
+    assert said[-1] == "last, without an end"
+    assert max(map(len, said)) <= 1000
+    assert "decoded" in {event["event"] for event in events}

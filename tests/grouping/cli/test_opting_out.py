@@ -1,0 +1,44 @@
+"""What is refused before any photo is looked at."""
+
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from grouping.cli.opting_out import check_opt_out
+from grouping.errors import ConfigError
+from grouping.storage.destinations import open_destination
+
+
+def options(**given):
+    return Namespace(**{"opt_out": None, "redact": None, "sources": ["photos"], **given})
+
+
+def test_a_bucket_with_earlier_results_is_refused(client, bucket):
+    """Nothing is deleted in a bucket, so that what shows them would stay there."""
+    from grouping.storage.s3_client import S3Options
+
+    s3 = S3Options(endpoint_url=client.meta.endpoint_url)
+    asked = options(opt_out=Path("people"))
+    with open_destination(f"s3://{bucket}/out", s3) as destination:
+        check_opt_out(asked, destination)
+        (destination.folder / "groups.json").write_text("{}")
+        destination.publish()
+    with open_destination(f"s3://{bucket}/out", s3) as destination:
+        destination.recall("groups.json")
+        check_opt_out(options(), destination)
+        with pytest.raises(ConfigError, match="holds results of an earlier run"):
+            check_opt_out(asked, destination)
+
+
+def test_copies_among_the_photos_are_refused(tmp_path):
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    (photos / "covered").mkdir(parents=True)
+    (tmp_path / "by a link").symlink_to(photos)
+    given = {"opt_out": Path("people"), "sources": [str(photos), "https://example.org/a.jpg"]}
+    with open_destination(str(out)) as destination:
+        for folder in (photos, photos / "covered", tmp_path / "by a link" / "new"):
+            with pytest.raises(ConfigError, match="lies among the photos"):
+                check_opt_out(options(redact=folder, **given), destination)
+        check_opt_out(options(redact=tmp_path / "covered", **given), destination)
+        check_opt_out(options(redact=tmp_path / "photos 2", **given), destination)

@@ -1,0 +1,95 @@
+"""Lists of people, on a real file system."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from grouping.errors import FetchError, InputError
+from grouping.references import people_list
+from grouping.references.people_list import load_people
+from tests.helpers.folders import touch
+
+
+def names_and_photos(people):
+    return {p.name: (p.id, [Path(photo.location).name for photo in p.photos]) for p in people}
+
+
+def table(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "list.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def test_a_folder_holds_a_folder_or_a_photo_a_person(tmp_path):
+    touch(tmp_path, "Ada Lovelace/1.jpg", "Ada Lovelace/more/2.JPG", "Ada Lovelace/notes.txt")
+    touch(tmp_path, "김민수.png", "Grace  Hopper.jpg", ".hidden.jpg", "@eaDir/x.jpg", "list.txt")
+    (tmp_path / "empty").mkdir()
+    assert names_and_photos(load_people(tmp_path)) == {
+        "Ada Lovelace": (None, ["1.jpg", "2.JPG"]),
+        "Grace Hopper": (None, ["Grace  Hopper.jpg"]),
+        "김민수": (None, ["김민수.png"]),
+    }
+
+
+def test_a_photo_and_a_folder_of_one_name_are_one_person_however_it_is_composed(tmp_path):
+    touch(tmp_path, "Zoe\u0308.jpg", "Zo\u00eb/a.jpg")  # as macOS and as Windows write it
+    assert names_and_photos(load_people(tmp_path)) == {
+        "Zo\u00eb": (None, ["Zoe\u0308.jpg", "a.jpg"])
+    }
+
+
+def test_a_table_names_photos_by_path_and_address(tmp_path):
+    path = table(
+        tmp_path,
+        "\ufeffname,photo,id,class\nAda,a/1.jpg,7,x\nGrace,https://x.org/g.jpg,,\nAda,2.jpg,,\n",
+    )
+    people = load_people(path)
+    assert names_and_photos(people) == {
+        "Ada": ("7", ["1.jpg", "2.jpg"]),
+        "Grace": (None, ["g.jpg"]),
+    }
+    assert people[0].photos[0].location == str(tmp_path / "a" / "1.jpg")
+    with pytest.raises(FetchError):
+        people[0].photos[0].read()  # found out when it is read, alone
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name,foto\nAda,1.jpg\n", "name and photo"),
+        ("", "name and photo"),
+        ("name,photo\n", "holds no photo"),
+        ("name,photo\nAda,\n", "line 2 has no photo"),
+        ("name,photo\n ,1.jpg\n", "line 2: a name"),
+        ("name,photo\n" + "A" * 201 + ",1.jpg\n", "201"),
+        ("name,photo\nA\x1bda,1.jpg\n", "visible"),
+        ("name,photo,id\nAda,1.jpg,1\nAda,2.jpg,2\n", "two ids"),
+        ("name,photo,id\nAda,1.jpg,1\nGrace,2.jpg,1\n", "id 1 is of Ada and of Grace"),
+        ('name,photo\n"Ada,1.jpg\n', "CSV"),
+    ],
+)
+def test_a_broken_table_is_one_line_that_says_where(tmp_path, text, words):
+    with pytest.raises(InputError, match=words) as caught:
+        load_people(table(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_other_encodings_pipes_and_what_is_no_list_are_refused(tmp_path):
+    with pytest.raises(InputError, match="UTF-8"):
+        load_people(table(tmp_path, "name,photo\nZoë,1.jpg\n", "latin-1"))
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(InputError, match="not a file"):
+        load_people(tmp_path / "pipe.csv")
+    for name in ("people.txt", "nothing there"):
+        with pytest.raises(InputError, match="lists no people"):
+            load_people(tmp_path / name)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no photo"):
+        load_people(tmp_path / "empty")
+
+
+def test_more_photos_than_a_list_has_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(people_list, "MOST_PHOTOS", 2)
+    with pytest.raises(InputError, match="more than 2 photos"):
+        load_people(table(tmp_path, "name,photo\n" + "Ada,1.jpg\n" * 3))
