@@ -15,7 +15,16 @@ BENCHMARK = re.compile(r"`(bench_\w+)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 # Options of the benchmarks.
 OF_OTHERS = {"--largest", "--megapixels", "--memory", "--methods", "--parts", "--per-photo"}
-OF_OTHERS |= {"--half", "--keep", "--photos", "--rounds", "--speed", "--threads", "--timed"}
+OF_OTHERS |= {
+    "--half",
+    "--keep",
+    "--package",
+    "--photos",
+    "--rounds",
+    "--speed",
+    "--threads",
+    "--timed",
+}
 
 
 @pytest.fixture(params=PAGES, ids=lambda page: str(page.relative_to(ROOT)))

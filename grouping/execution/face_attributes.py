@@ -84,7 +84,7 @@ class AttributeReader:
         return stored if stored is not None and len(stored) == count else None
 
     def from_photo(self, photo: Photo, outcome: PhotoFaces) -> FaceAttributes:
-        """Answers for the faces of a photo, which is read; they are kept in the cache.
+        """Answers for the faces of a photo, which is read; they are kept where its faces are.
 
         Raises:
             PhotoError: the photo cannot be had any more, or has changed.
@@ -94,10 +94,18 @@ class AttributeReader:
         content = _content_of(photo, outcome)
         image = decoded_to_search(content, self._models.detection)
         answers = self._networks(cut_crops(content, image, outcome.faces.landmarks))
-        if self._cache is not None and outcome.sha256 is not None:
-            detector = self._models.detector_key
-            self._cache.store_attributes(outcome.sha256, detector, self._networks.key, answers)
+        self._keep(outcome.sha256, answers)
         return answers
+
+    def _keep(self, content: str | None, answers: FaceAttributes) -> None:
+        """Store answers beside the faces that they are of: photos of somebody who opted out have
+        none in the cache.
+        """
+        detector = self._models.detector_key
+        if self._cache is None or content is None:
+            return
+        if self._cache.load_detections(content, detector) is not None:
+            self._cache.store_attributes(content, detector, self._networks.key, answers)
 
 
 def attributes_of_run(

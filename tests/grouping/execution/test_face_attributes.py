@@ -49,6 +49,12 @@ def without_crops(outcomes):
     return tuple(replace(outcome, crops=None) for outcome in outcomes)
 
 
+def keep(cache, models, outcomes):
+    """As a run does before attributes are asked for."""
+    for outcome in outcomes:
+        cache.store(outcome, models.detector_key, models.model_key)
+
+
 def same(a, b):
     np.testing.assert_array_equal(a.age, b.age)
     np.testing.assert_array_equal(a.male, b.male)
@@ -81,6 +87,7 @@ def test_photos_given_as_pixels_are_cut_again_too(models):
 def test_the_second_time_no_photo_is_read(models, folder, outcomes, wanted, cache):
     networks = Pixels()
     reader, bare = AttributeReader(networks, models, cache), without_crops(outcomes)
+    keep(cache, models, bare)
     same(attributes_of_run(reader, photos_in(folder), bare).faces, wanted)
     assert networks.asked == 3  # one photo has no face
     gone = [LocalPhoto.at(folder / "nowhere" / photo.path.name) for photo in photos_in(folder)]
@@ -91,6 +98,7 @@ def test_the_second_time_no_photo_is_read(models, folder, outcomes, wanted, cach
 
 def test_other_networks_or_faces_are_asked_again(models, folder, outcomes, cache):
     bare = without_crops(outcomes)
+    keep(cache, models, bare)
     attributes_of_run(AttributeReader(Pixels(), models, cache), photos_in(folder), bare)
     other = Pixels("other")
     attributes_of_run(AttributeReader(other, models, cache), photos_in(folder), bare)
@@ -100,6 +108,15 @@ def test_other_networks_or_faces_are_asked_again(models, folder, outcomes, cache
     found = attributes_of_run(AttributeReader(networks, models, cache), photos_in(folder), fewer)
     assert networks.asked == 2  # those that had two faces
     assert len(found.faces) == 3
+
+
+def test_nothing_is_kept_of_a_photo_whose_faces_are_not(models, folder, outcomes, wanted, cache):
+    """Somebody who opted out is in it, and its faces were taken out of the cache."""
+    bare = without_crops(outcomes)
+    keep(cache, models, bare[1:])
+    reader = AttributeReader(Pixels(), models, cache)
+    same(attributes_of_run(reader, photos_in(folder), bare).faces, wanted)
+    assert sorted(cache.contents()) == sorted(outcome.sha256 for outcome in bare[1:])
 
 
 def test_copies_of_the_same_bytes_are_read_once(models, folder, outcomes):
@@ -149,8 +166,7 @@ def test_progress_counts_what_has_to_be_read(models, folder, outcomes):
 def test_forgetting_takes_the_answers_along(models, folder, outcomes, tmp_path, how):
     path = tmp_path / "own" / "cache.sqlite"
     with Cache.open(path) as cache:
-        for outcome in without_crops(outcomes):
-            cache.store(outcome, models.detector_key, models.model_key)
+        keep(cache, models, without_crops(outcomes))
         networks = Pixels()
         found = attributes_of_run(
             AttributeReader(networks, models, cache), photos_in(folder), without_crops(outcomes)
