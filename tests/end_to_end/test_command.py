@@ -202,8 +202,10 @@ def test_ctrl_c_ends_with_130(tmp_path):
     assert "Traceback" not in errors
 
 
-@pytest.mark.parametrize("seconds", [0.05, 0.3, 0.6, 0.9, 1.5])
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("kind", "seconds"),
+    [(signal.SIGINT, 0.05), (signal.SIGINT, 0.6), (signal.SIGINT, 1.5), (signal.SIGTERM, 0.6)],
+)
 def test_a_signal_to_all_processes_in_the_first_seconds_is_one_line(tmp_path, seconds, kind):
     """As a terminal sends Ctrl-C, and a service manager SIGTERM."""
     album = tmp_path / "album"
@@ -229,6 +231,9 @@ def test_a_signal_to_all_processes_in_the_first_seconds_is_one_line(tmp_path, se
     time.sleep(seconds)
     os.killpg(process.pid, kind)
     _, errors = process.communicate(timeout=60)
+    if process.returncode == -signal.SIGTERM:  # a slow machine: before our first instruction
+        assert (errors, (tmp_path / "o").exists()) == ("", False)
+        return
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert "interrupted" in errors.splitlines()[-1]
