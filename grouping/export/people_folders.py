@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from grouping.errors import DecodeError, FetchError
@@ -60,15 +61,17 @@ def write_folders(
     remove_earlier_folders(people)
     done = Exported()
     total = len(album.images)
-    for photo, targets in enumerate(_targets(album)):
+    planned = list(_planned(album, people))
+    # Before the first is made: a run that is killed leaves nothing that the next one does not know.
+    _list_contents(people, chain.from_iterable(planned))
+    for photo, targets in enumerate(planned):
         try:
-            done.files += [_place(album, photo, people / t, open_photo, copy=copy) for t in targets]
+            done.files += [_place(album, photo, t, open_photo, copy=copy) for t in targets]
         except FetchError as error:
             done.problems.append(f"{album.photo_name(photo)}: {one_line(str(error))}")
         if progress:
             progress("folders", photo + 1, total)
-    made = [str(path.relative_to(people)) for path in done.files]
-    write_bytes(people / CONTENTS, "\n".join(made).encode())
+    _list_contents(people, done.files)
     return done
 
 
@@ -144,7 +147,7 @@ def person_folder(album: Album, group_idx: int) -> str:
 
 
 def _place(album: Album, photo: int, target: Path, open_photo: OpenPhoto, *, copy: bool) -> Path:
-    target = _free(make_folder(target.parent) / target.name)
+    make_folder(target.parent)
     data = _photo_bytes(album, photo, open_photo)
     original = album.local_path(photo)
     # Not Path.is_file, which raises where no file can be called so.
@@ -175,12 +178,29 @@ def _photo_bytes(album: Album, photo: int, open_photo: OpenPhoto) -> bytes:
     return data
 
 
-def _free(target: Path) -> Path:
-    """A name that nothing has: what lies there may be a link to an original."""
-    if not os.path.lexists(target):
-        return target
-    taken = {path.name.casefold() for path in target.parent.iterdir()}
-    return target.with_name(distinct_name(target.name, taken))
+def _planned(album: Album, people: Path) -> Iterator[list[Path]]:
+    """For each photo its files in the folders of its people, under names that nothing has.
+
+    What lies there may be a link to an original.
+    """
+    taken: dict[Path, set[str]] = {}
+    for targets in _targets(album):
+        yield [_free(people / target, taken) for target in targets]
+
+
+def _free(target: Path, taken: dict[Path, set[str]]) -> Path:
+    """A name that is in none of these folders, nor among the names given out before."""
+    folder = target.parent
+    if folder not in taken:
+        there = folder.iterdir() if folder.is_dir() else ()
+        taken[folder] = {path.name.casefold() for path in there}
+    return target.with_name(distinct_name(target.name, taken[folder]))
+
+
+def _list_contents(people: Path, files: Iterable[Path]) -> None:
+    """Write down which files are ours, one a line."""
+    lines = [str(path.relative_to(people)) for path in files]
+    write_bytes(people / CONTENTS, "\n".join(lines).encode())
 
 
 def _linked(original: Path, target: Path) -> bool:

@@ -158,3 +158,26 @@ def test_a_photo_at_a_place_that_no_file_can_have_is_written_all_the_same(on_dis
     assert done.problems == []
     copies = [path for path in done.files if path.read_bytes() == open_photo(0)]
     assert len(copies) == 2
+
+
+def test_an_export_that_broke_off_leaves_nothing_that_the_next_one_does_not_know(on_disk):
+    """As if killed: the photos so far are there, no later line of the program was reached."""
+    result, open_photo, out = on_disk
+    mine = out / "people" / "001" / "p2.png"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+
+    def breaks_off(photo):
+        if photo == 4:
+            raise KeyboardInterrupt
+        return open_photo(photo)
+
+    with pytest.raises(KeyboardInterrupt):
+        write_folders(result, out, breaks_off, copy=True)
+    assert (out / "people" / "001" / "p0.png").exists()
+    write_folders(result, out, open_photo, copy=True)
+    expected = {f"{who}/p{i}.png": open_photo(i) for who, ids in EXPECTED.items() for i in ids}
+    assert {name: data for name, data in tree(out / "people").items() if data != b"mine"} == {
+        name: data for name, data in expected.items() if name != "001/p2.png"
+    } | {"001/p2 (2).png": open_photo(2)}
+    assert mine.read_bytes() == b"mine"
