@@ -66,7 +66,7 @@ def _known(document: Document) -> list[str]:
     unclaimed = sum(group["name"] is None for group in document["groups"])
     lines = [
         f"known      {len(known) - len(missing)} of {len(known)} found, "
-        f"{unclaimed} people are nobody of them"
+        f"{unclaimed} {'person is' if unclaimed == 1 else 'people are'} nobody of them"
     ]
     shown = ", ".join(missing[:LISTED_PEOPLE])
     more = f" and {len(missing) - LISTED_PEOPLE} more, see {PEOPLE_TABLE}"
