@@ -13,7 +13,7 @@ from grouping.results.pictures import pictures_of
 
 if TYPE_CHECKING:
     from grouping.execution.face_models import FaceModels
-    from grouping.people.opt_out import OptOut
+    from grouping.people.identify.opt_out import OptOut
     from grouping.results.opted_out import OptedOut
     from grouping.results.run_result import GroupingResult
     from grouping.similarity.impostors import Impostors
@@ -32,7 +32,7 @@ def usual_impostors(models: FaceModels) -> Impostors:
 
 def may_be_of(opt_out: OptOut, models: FaceModels) -> HoldBack:
     """Return what says whether a result holds a face that may be of one of these people."""
-    from grouping.people.opt_out import DOUBTFUL_UNKNOWN, doubtful_similarity
+    from grouping.people.identify.opt_out import DOUBTFUL_UNKNOWN, doubtful_similarity
 
     known = models.default_threshold is not None
     lowest = doubtful_similarity(usual_impostors(models)) if known else DOUBTFUL_UNKNOWN
@@ -76,7 +76,7 @@ def without_people(
 ) -> tuple[tuple[PhotoFaces, ...], OptedOut]:
     """Return what the photos gave without those people, from a grouping with them."""
     from grouping.people.copies import faces_of_originals
-    from grouping.people.opt_out import opted_out_faces
+    from grouping.people.identify.opt_out import opted_out_faces
     from grouping.results.opted_out import leave_out
     from grouping.similarity.impostors import Impostors
 

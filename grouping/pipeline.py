@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from grouping.corrections.apply import AppliedCorrections
     from grouping.corrections.entries import Entry
     from grouping.people.calibration import Calibration
-    from grouping.people.known_people import KnownFaces
-    from grouping.people.opt_out import OptOut
+    from grouping.people.identify.known_people import KnownFaces
+    from grouping.people.identify.opt_out import OptOut
     from grouping.people.rules import GroupingRules
     from grouping.references.known_people import KnownPeople
     from grouping.results.opted_out import OptedOut
@@ -253,7 +253,7 @@ def known_faces(
         corrections: names given in this album; they win.
         count: faces of the album.
     """
-    from grouping.people.known_people import KnownFaces
+    from grouping.people.identify.known_people import KnownFaces
 
     number = {name: place for place, name in enumerate(known.names)}
     named = np.full(count, -1)

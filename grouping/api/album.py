@@ -19,7 +19,7 @@ from grouping.sources.entries import SourceOptions, photos_from_entries
 from grouping.storage.atomic_files import make_folder, write_image
 
 if TYPE_CHECKING:
-    from grouping.people.opt_out import OptOut
+    from grouping.people.identify.opt_out import OptOut
     from grouping.references.known_people import KnownPeople
 
 

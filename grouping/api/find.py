@@ -12,7 +12,7 @@ from grouping.lookup.album_index import AlbumIndex
 from grouping.lookup.answers import LookUp
 from grouping.lookup.ask import ask, check_allowed
 from grouping.lookup.selfies import selfies_of
-from grouping.people.look_up import FALSE_MATCHES
+from grouping.people.identify.look_up import FALSE_MATCHES
 from grouping.sources.entries import SourceOptions, photos_from_entries
 from grouping.sources.photo import Photo
 

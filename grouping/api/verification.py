@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from grouping.api.extract import ExtractedFace
 from grouping.api.represent import FaceEmbedding
-from grouping.people.album_impostors import Rate
-from grouping.people.same_person import Verdict, VerdictRule
+from grouping.people.identify.album_impostors import Rate
+from grouping.people.identify.same_person import Verdict, VerdictRule
 
 if TYPE_CHECKING:
     from PIL import Image

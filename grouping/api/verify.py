@@ -17,7 +17,7 @@ from grouping.errors import NoFaceError
 from grouping.execution.face_models import FaceModels
 from grouping.lookup.album_index import AlbumIndex
 from grouping.lookup.ask import check_allowed
-from grouping.people.same_person import Verdict, VerdictRule
+from grouping.people.identify.same_person import Verdict, VerdictRule
 from grouping.results.album import one_line
 from grouping.similarity.impostors import Impostors
 from grouping.sources.entries import SourceOptions
@@ -50,7 +50,7 @@ def verify(
         album: results of a run with a cache: how alike strangers are is taken from its people, and
             how often two of one photo are as alike is said. The photos are seen with its settings.
         false_matches: the share of comparisons of strangers that may be "same", from 1e-9 to 0.5;
-            None for ``SAME_RATE`` of :mod:`grouping.people.same_person`.
+            None for ``SAME_RATE`` of :mod:`grouping.people.identify.same_person`.
         config, allow_local, options, settings: as for ``extract_faces``.
 
     Raises:

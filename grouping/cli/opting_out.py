@@ -17,7 +17,7 @@ from grouping.storage.locations import scheme_of
 from grouping.storage.result_folder import CACHE_FILE, GROUPS_FILE
 
 if TYPE_CHECKING:
-    from grouping.people.opt_out import OptOut
+    from grouping.people.identify.opt_out import OptOut
     from grouping.pipeline import GroupingPipeline
     from grouping.references.known_people import KnownPeople
     from grouping.results.run_result import GroupingResult

@@ -20,14 +20,14 @@ from grouping.execution.face_models import (
 )
 from grouping.lookup.cached_vectors import cached_faces
 from grouping.lookup.corrected_faces import CorrectedFaces, corrected_faces
-from grouping.people.album_impostors import (
+from grouping.people.identify.album_impostors import (
     Rate,
     StrangerPairs,
     impostors_of,
     look_ups_of_strangers,
     stranger_pairs,
 )
-from grouping.people.look_up import AlbumPeople
+from grouping.people.identify.look_up import AlbumPeople
 from grouping.records import FaceSet, Int64
 from grouping.results.album import Album
 from grouping.results.document import read_document
@@ -152,7 +152,7 @@ class AlbumIndex:
         """How often somebody who is not in the album is named; measured once for each allowance.
 
         Args:
-            false_matches: that are allowed, see :func:`grouping.people.look_up.look_up`.
+            false_matches: that are allowed, see :func:`grouping.people.identify.look_up.look_up`.
         """
         with self._lock:
             if false_matches not in self._rates:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from grouping.people.album_impostors import Rate
+from grouping.people.identify.album_impostors import Rate
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from grouping.errors import ConfigError
 from grouping.lookup.album_index import AlbumIndex
 from grouping.lookup.answers import FalseMatches, FoundPerson, FoundPhoto, LookUp
 from grouping.lookup.selfies import Selfie
-from grouping.people.look_up import FALSE_MATCHES, Match, look_up
+from grouping.people.identify.look_up import FALSE_MATCHES, Match, look_up
 from grouping.records import Float32
 from grouping.results.album import Face
 from grouping.storage.locations import printable

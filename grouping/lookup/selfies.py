@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from grouping.execution.face_models import FaceModels
 from grouping.execution.outcomes import outcomes_of
 from grouping.faces.flaws import flaws_of
-from grouping.people.only_face import only_face
+from grouping.people.identify.only_face import only_face
 from grouping.records import Float32, PhotoFaces
 from grouping.results.album import one_line
 from grouping.sources.photo import Photo

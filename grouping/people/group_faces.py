@@ -14,7 +14,7 @@ from grouping.clustering.clusterers import CLUSTERERS, by_size
 from grouping.clustering.constraints import Constraints, extend_cannot_links
 from grouping.clustering.micro_clusters import MicroClusters, micro_clusters_of
 from grouping.people.description import Grouping, described
-from grouping.people.known_people import KnownFaces, settle_names, with_known
+from grouping.people.identify.known_people import KnownFaces, settle_names, with_known
 from grouping.people.person_groups import SHARED_PICTURES, Candidates
 from grouping.people.rules import FIRST_LIKENESS, GroupingRules
 from grouping.people.same_photo import (

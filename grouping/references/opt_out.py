@@ -9,7 +9,7 @@ import numpy as np
 
 from grouping.errors import InputError
 from grouping.execution.face_models import FaceModels
-from grouping.people.opt_out import OptOut
+from grouping.people.identify.opt_out import OptOut
 from grouping.records import Float32
 from grouping.references.known_people import KnownPeople
 from grouping.references.people_list import ReferencePerson, load_people

@@ -11,7 +11,7 @@ from grouping.errors import InputError
 from grouping.execution.collector import PhotoCollector
 from grouping.execution.face_models import FaceModels
 from grouping.faces.flaws import flaws_of
-from grouping.people.only_face import only_face
+from grouping.people.identify.only_face import only_face
 from grouping.records import FaceSet, Int64, PhotoFaces
 from grouping.references.people_list import ReferencePerson
 from grouping.results.album import one_line

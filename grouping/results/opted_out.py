@@ -13,7 +13,7 @@ from grouping.boxes import SAME_FACE_IOU, box_iou
 from grouping.records import FaceReference, FaceSet, Float32, Int64, PhotoFaces
 
 if TYPE_CHECKING:
-    from grouping.people.opt_out import OptedOutFaces
+    from grouping.people.identify.opt_out import OptedOutFaces
 
 
 @dataclass(frozen=True, eq=False)

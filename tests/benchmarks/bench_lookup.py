@@ -33,8 +33,8 @@ from grouping.execution.face_models import measured_threshold
 from grouping.lookup.album_index import AlbumIndex
 from grouping.lookup.ask import ask
 from grouping.lookup.selfies import Selfie
-from grouping.people.album_impostors import impostors_of
-from grouping.people.look_up import FALSE_MATCHES, GONE, AlbumPeople, look_up
+from grouping.people.identify.album_impostors import impostors_of
+from grouping.people.identify.look_up import FALSE_MATCHES, GONE, AlbumPeople, look_up
 from grouping.records import FaceSet
 from tests.benchmarks.bench_people import load
 from tests.benchmarks.labelled_albums import LabelledFaces

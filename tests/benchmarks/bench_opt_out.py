@@ -24,7 +24,7 @@ import numpy as np
 
 from grouping.people.copies import picture_of_faces
 from grouping.people.group_faces import group_labels
-from grouping.people.opt_out import OptOut, opted_out_faces
+from grouping.people.identify.opt_out import OptOut, opted_out_faces
 from grouping.people.rules import GroupingRules
 from grouping.similarity.impostors import Impostors
 from tests.benchmarks.bench_people import Album, load

@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from grouping.people.group_faces import group_faces, group_labels
-from grouping.people.known_people import KnownFaces, settle_names
+from grouping.people.identify.known_people import KnownFaces, settle_names
 from grouping.people.rules import GroupingRules
 from grouping.records import FaceSet
 from grouping.similarity.group_sums import GroupSums

@@ -22,7 +22,7 @@ import numpy as np
 from grouping.api.verify import rule_of
 from grouping.execution.face_models import shared_models
 from grouping.faces.flaws import flaws_of
-from grouping.people.same_person import Verdict, VerdictRule
+from grouping.people.identify.same_person import Verdict, VerdictRule
 from tests.benchmarks.bench_people import load, our_config
 from tests.benchmarks.labelled_albums import NOBODY, LabelledFaces
 

@@ -374,7 +374,7 @@ def test_nobody_is_named_and_left_out(album, references, tmp_path, capsys):
 
 def test_pixels_are_left_out_as_well(references):
     """Photos that come in memory."""
-    from grouping.people.opt_out import OptOut
+    from grouping.people.identify.opt_out import OptOut
     from grouping.sources.entries import photos_from_entries
 
     reference = GroupingPipeline().run(list_sources([references]))

@@ -19,7 +19,7 @@ from grouping.cli.options import (
 from grouping.cli.progress import StageProgress
 from grouping.config import AUTO, GroupingConfig
 from grouping.errors import OutputError
-from grouping.people.look_up import FALSE_MATCHES
+from grouping.people.identify.look_up import FALSE_MATCHES
 from grouping.sources.entries import SourceOptions, photos_from_entries
 from grouping.sources.listing import list_sources
 from grouping.storage.atomic_files import make_folder

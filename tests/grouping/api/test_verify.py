@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from grouping import InputError, NoFaceError, extract_faces, represent, verify
-from grouping.people.same_person import VerdictRule
+from grouping.people.identify.same_person import VerdictRule
 from grouping.similarity.impostors import Impostors
 from tests.helpers.checkpoints import write_ir50_checkpoint
 from tests.helpers.paths import PHOTOS

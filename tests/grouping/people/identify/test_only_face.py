@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from grouping.people.only_face import only_face
+from grouping.people.identify.only_face import only_face
 from tests.helpers.vectors import face_set, unit
 
 

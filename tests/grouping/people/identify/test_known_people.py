@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from grouping.clustering.constraints import Constraints
-from grouping.people import known_people
 from grouping.people.group_faces import group_faces
-from grouping.people.known_people import KnownFaces, agreeing_parts
+from grouping.people.identify import known_people
+from grouping.people.identify.known_people import KnownFaces, agreeing_parts
 from grouping.people.rules import GroupingRules
 from grouping.similarity.impostors import Impostors
 from tests.helpers.vectors import face_set

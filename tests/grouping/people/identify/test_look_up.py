@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from grouping.people.look_up import (
+from grouping.people.identify.look_up import (
     ALONE_SHARE,
     FALSE_MATCHES,
     RIVALS,

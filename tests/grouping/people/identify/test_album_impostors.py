@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from grouping.people.album_impostors import (
+from grouping.people.identify.album_impostors import (
     Rate,
     impostors_of,
     look_ups_of_strangers,
     stranger_pairs,
 )
-from grouping.people.look_up import AlbumPeople, look_up
+from grouping.people.identify.look_up import AlbumPeople, look_up
 from grouping.similarity.impostors import Impostors
 from tests.helpers.vectors import face_set, hard_vectors, unit
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from grouping.people.same_person import Verdict, VerdictRule
+from grouping.people.identify.same_person import Verdict, VerdictRule
 from grouping.similarity.impostors import Impostors
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from grouping.errors import InputError
-from grouping.people.opt_out import OptOut, doubtful_similarity, opted_out_faces
+from grouping.people.identify.opt_out import OptOut, doubtful_similarity, opted_out_faces
 from grouping.similarity.impostors import Impostors
 from tests.helpers.album import face_set
 

@@ -31,7 +31,7 @@ from grouping.people.calibration import (
     album_impostors,
     people_of,
 )
-from grouping.people.look_up import AlbumPeople, judged
+from grouping.people.identify.look_up import AlbumPeople, judged
 from grouping.people.rules import CORE_QUALITY
 from grouping.people.same_photo import same_photo_pairs
 from grouping.records import FaceSet, Float32, Int64
@@ -159,7 +159,7 @@ def look_ups_of_strangers(
         people: of the album.
         faces: the same, n of them.
         picture: (n,) int64, the picture of each.
-        false_matches: that are allowed, see :func:`grouping.people.look_up.look_up`.
+        false_matches: that are allowed, see :func:`grouping.people.identify.look_up.look_up`.
     """
     asking = _one_of_each(people, faces)
     asking = asking[np.linspace(0, len(asking) - 1, min(len(asking), MOST_ASKED)).astype(np.int64)]

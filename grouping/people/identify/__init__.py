@@ -1,0 +1,1 @@
+"""A face or two, and who that is: look-ups, references, opting out, two photos compared."""
