@@ -66,7 +66,8 @@ def write_folders(
     _list_contents(people, chain.from_iterable(planned))
     for photo, targets in enumerate(planned):
         try:
-            done.files += [_place(album, photo, t, open_photo, copy=copy) for t in targets]
+            for target in targets:
+                done.files.append(_place(album, photo, target, open_photo, copy=copy))
         except FetchError as error:
             done.problems.append(f"{album.photo_name(photo)}: {one_line(str(error))}")
         if progress:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from grouping.errors import FetchError
 from grouping.export.people_folders import _listed_file, write_archive, write_folders
 from tests.helpers.album import album
 from tests.helpers.folders import tree
@@ -181,3 +182,20 @@ def test_an_export_that_broke_off_leaves_nothing_that_the_next_one_does_not_know
         name: data for name, data in expected.items() if name != "001/p2.png"
     } | {"001/p2 (2).png": open_photo(2)}
     assert mine.read_bytes() == b"mine"
+
+
+def test_a_photo_that_can_be_read_once_alone_is_listed_where_it_is(on_disk):
+    """It is in two folders, and its server gives up between them."""
+    result, open_photo, out = on_disk
+    reads = []
+
+    def fails_later(photo):
+        reads.append(photo)
+        if reads.count(photo) > 1:
+            raise FetchError("gone")
+        return open_photo(photo)
+
+    assert write_folders(result, out, fails_later, copy=True).problems
+    write_folders(result, out, open_photo, copy=True)
+    expected = {f"{who}/p{i}.png": open_photo(i) for who, ids in EXPECTED.items() for i in ids}
+    assert tree(out / "people") == expected
