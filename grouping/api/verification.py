@@ -142,7 +142,7 @@ class Verification:
             rate = self.album_rate
             lines.append(
                 f"{rate.count} of {rate.of} pairs of faces of one photo in the album are so alike "
-                f"({100 * rate.low:.2g} to {100 * rate.high:.2g} %)"
+                f"({_percent(rate.low)} to {_percent(rate.high)} %)"
             )
         if len(self.pairs) > 1:
             lines.append(f"{len(self.pairs)} pairs of faces were compared")
@@ -192,6 +192,10 @@ def _caption(photo: ComparedPhoto, number: int) -> str:
     face = photo.faces[number]
     flaws = f", {', '.join(face.flaws)}" if face.flaws else ""
     return f"{photo.name}, face {number}, quality {face.quality:.2f}{flaws}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}" if share >= 0.1 else f"{100 * share:.2g}"
 
 
 def _how_many(rate: float, rarest: float) -> str:

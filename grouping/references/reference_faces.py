@@ -10,7 +10,6 @@ import numpy as np
 from grouping.errors import InputError
 from grouping.execution.collector import PhotoCollector
 from grouping.execution.face_models import FaceModels
-from grouping.faces.flaws import flaws_of
 from grouping.people.identify.only_face import only_face
 from grouping.records import FaceSet, Int64, PhotoFaces
 from grouping.references.people_list import ReferencePerson
@@ -83,6 +82,8 @@ def reference_faces(
 
 def _meant(outcome: PhotoFaces) -> tuple[int | None, str]:
     """Return the row of the face that is meant, None where none is, and what is to be said."""
+    from grouping.faces.flaws import flaws_of
+
     if outcome.failure is not None:
         return None, one_line(outcome.failure.reason)
     meant = only_face(outcome.faces)

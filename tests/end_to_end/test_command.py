@@ -313,10 +313,14 @@ def test_control_characters_of_names_do_not_reach_the_terminal(tmp_path):
 
 
 def test_results_are_for_their_owner_alone_unless_shared(tmp_path):
+    album = tmp_path / "album"
+    album.mkdir()
+    for number in (2, 3):
+        shutil.copy(PHOTOS / f"president_obama_{number}.jpg", album)
     before = os.umask(0o022)
     try:
-        assert run(PHOTOS, "--out", tmp_path / "mine", "--zip", "--folders", "copy").returncode == 0
-        assert run(PHOTOS, "--out", tmp_path / "ours", "--no-plots", "--share").returncode == 0
+        assert run(album, "--out", tmp_path / "mine", "--zip", "--folders", "copy").returncode == 0
+        assert run(album, "--out", tmp_path / "ours", "--no-plots", "--share").returncode == 0
     finally:
         os.umask(before)
     modes = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "mine").rglob("*")}

@@ -175,7 +175,9 @@ def test_a_file_is_looked_at_like_pixels(analyse, photos):
     assert np.array_equal(analyse(file).faces.boxes, analyse(pixels).faces.boxes)
 
 
-@pytest.mark.parametrize("rotation", ROTATIONS)
+@pytest.mark.parametrize(
+    "rotation", [90, *(pytest.param(r, marks=pytest.mark.slow) for r in ROTATIONS if r != 90)]
+)
 def test_a_crowd_in_a_turned_photo_is_searched_in_tiles(analyse, photos, rotation):
     face = Image.open(photos / "astronaut.jpg").convert("RGB")
     canvas = Image.new("RGB", (1600, 1200), (90, 110, 130))
