@@ -228,8 +228,8 @@ def _missing(index: AlbumIndex) -> list[str]:
         return []
     alone = sum(index.album.faces[int(idx)].group < 0 for idx in index.without_vectors)
     return [
-        f"{count} faces of the album have no vectors in the cache, as after forget; "
-        f"{alone} of them are in no group and cannot be found"
+        f"the cache has no vector of {count} {'face' if count == 1 else 'faces'} of the album, as "
+        f"after forget; {alone} of them, in no group, cannot be found"
     ]
 
 

@@ -130,7 +130,7 @@ def test_forgotten_photos_are_told(own, capsys):
     with Cache.open(own / "cache.sqlite") as cache:
         cache.forget([PHOTOS / "astronaut.jpg"])
     (found,) = answers(capsys, SELFIE, "--in", own)
-    assert any("1 faces of the album have no vectors" in remark for remark in found["remarks"])
+    assert any("no vector of 1 face of the album" in remark for remark in found["remarks"])
     (gone,) = answers(capsys, PHOTOS / "astronaut.jpg", "--in", own)
     assert not gone["found"]
 
