@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -38,8 +39,9 @@ GROUP_COLUMNS = (
 PEOPLE_COLUMNS = ("name", "id", "found", "group_idx", "photos", "pictures", "photo_names")
 OPT_OUT_COLUMNS = ("photo_id", "photo_url", "certainty", "similarity", "face_idx")
 FAILURE_COLUMNS = ("photo", "stage", "reason", "retry_may_help")
-# A spreadsheet takes a cell that begins with one of these for a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# A spreadsheet takes a cell that begins with one of these for a formula; where commas are decimal
+# points, semicolons end a cell, whatever quotes say in the middle of a line.
+_FORMULA_START = re.compile(r"(^|[;\t\r\n])(\s*)([=+\-@])|^(?=[\t\r\n])")
 
 
 def write_tables(document: Document, out: Path) -> list[Path]:
@@ -129,8 +131,13 @@ def _cell(value: Any) -> Any:
     """Return what is written for a value: text that UTF-8 holds and no formula."""
     if not isinstance(value, str):
         return value
-    text = printable(value)
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    return _FORMULA_START.sub(_as_text, printable(value))
+
+
+def _as_text(start: re.Match[str]) -> str:
+    """Return the beginning of a cell with an apostrophe in front, so that it is text."""
+    before, space, sign = start[1] or "", start[2] or "", start[3] or ""
+    return f"{before}'{space}{sign}"
 
 
 def _face_row(album: Album, face: Face) -> Iterator[Any]:

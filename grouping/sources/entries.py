@@ -5,6 +5,7 @@ What a command line names is listed in :mod:`grouping.sources.listing`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,6 +167,10 @@ def _photo_of_mapping(
     url = entry["url"]
     if not isinstance(url, str) or not url:
         raise InputError(f"{name}['url'] must be a non-empty string, got {url!r:.60}")
+    if isinstance(entry["id"], float) and not math.isfinite(entry["id"]):
+        raise InputError(
+            f"{name}['id'] is {entry['id']}, which JSON does not know; give another one"
+        )
     return _photo_at(url, entry["id"], leave, options)
 
 

@@ -76,7 +76,7 @@ def _read_csv(file: TextIO) -> Numbered:
 
 
 def _read_json(file: TextIO) -> Numbered:
-    values = json.load(file)
+    values = json.load(file, parse_constant=_refuse)
     if not isinstance(values, list):
         raise ValueError(f"it must hold an array, not a {type(values).__name__}")
     return enumerate(values, 1)
@@ -86,9 +86,14 @@ def _read_jsonl(file: TextIO) -> Numbered:
     for number, line in enumerate(file, 1):
         if line.strip():
             try:
-                yield number, json.loads(line)
+                yield number, json.loads(line, parse_constant=_refuse)
             except ValueError as error:
                 raise ValueError(f"line {number} is not JSON") from error
+
+
+def _refuse(word: str) -> None:
+    """Raise ValueError: JSON knows neither NaN nor Infinity."""
+    raise ValueError(f"it holds {word}, which JSON does not know")
 
 
 READERS: dict[str, Callable[[TextIO], Numbered]] = {

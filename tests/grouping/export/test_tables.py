@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from grouping.export.tables import write_failures, write_tables
+from grouping.export.tables import table_bytes, write_failures, write_tables
 from grouping.records import Failure, PhotoFaces
 from grouping.sources.file_kinds import LeftOut
 from grouping.sources.photo import RefusedPhoto
@@ -84,3 +84,20 @@ def test_failures_have_a_row_a_photo_that_failed(tmp_path):
         ["'=place 2", "decode", "not an image", "no"],
         ["'=clip.mp4", "list", "left out: a video, not a photo", "no"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a;=1+1", "a;'=1+1"),
+        ("a; @b;+c", "a;' @b;'+c"),
+        ("a\t=1", "a\t'=1"),
+        (" =1", "' =1"),
+        ("Anna; Berta", "Anna; Berta"),
+        ("a-b=c", "a-b=c"),
+    ],
+)
+def test_no_part_of_a_cell_is_a_formula_where_semicolons_end_cells(text, written):
+    """As spreadsheets read files in countries with decimal commas, quotes or not."""
+    (_, row) = table_bytes(["name"], [iter([text])]).decode("utf-8-sig").split("\r\n")[:2]
+    assert row.strip('"') == written

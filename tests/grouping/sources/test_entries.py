@@ -157,3 +157,9 @@ def test_a_broken_pil_image_is_a_decoding_error():
     (photo,) = photos_from_entries([Image.open(BytesIO(encoded.getvalue()[:2000]))])
     with pytest.raises(DecodeError):
         upright_pixels(photo.image)
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), float("-inf")])
+def test_an_id_that_no_json_can_hold_is_refused_before_the_work(odd):
+    with pytest.raises(InputError, match="JSON does not know"):
+        photos_from_entries([{"id": odd, "url": "https://example.org/a.jpg"}])

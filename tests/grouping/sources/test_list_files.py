@@ -95,3 +95,12 @@ def test_a_list_without_end_is_refused_unread(tmp_path, name):
         file.truncate(2**40)  # of zeros, which take no room on the disk
     with pytest.raises(SourceError, match="larger than"):
         list_sources([tmp_path / name])
+
+
+@pytest.mark.parametrize("name", ["list.json", "list.jsonl"])
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_json_does_not_know_are_refused(tmp_path, name, word):
+    entry = f'{{"id": {word}, "url": "https://example.org/a.jpg"}}'
+    (tmp_path / name).write_text(f"[{entry}]" if name.endswith("json") else entry)
+    with pytest.raises(SourceError, match="cannot be read"):
+        list(read_list(tmp_path / name))
