@@ -35,6 +35,7 @@ from grouping.storage.cache_database import (
     open_database,
     scrub,
 )
+from grouping.storage.cache_erasing import erase_cache
 from grouping.storage.cache_rows import (
     ATTRIBUTE_COLUMNS,
     DETECTION_COLUMNS,
@@ -214,13 +215,17 @@ class Cache:
             self._scrub()
 
     def erase(self) -> None:
-        """Remove everything, so that no byte of it stays in the file.
+        """Remove everything, so that no byte of it stays; an empty file takes its place.
 
         Raises:
             CacheError: another run uses the cache.
         """
-        self._run(_delete_all, None)
-        self._scrub()
+        with self._lock:
+            self._connection.close()
+            try:
+                erase_cache(self.path)
+            finally:
+                self._connection, self._identity = open_database(self.path)
 
     def _contents_at(self, place: str | Path) -> set[str]:
         keys = place_keys(place)
@@ -283,8 +288,3 @@ def _delete_results(
         connection.execute(f"DELETE FROM {table} WHERE detector != ?", (detector,))
     connection.execute("DELETE FROM embeddings WHERE model != ?", (model,))
     return connection.total_changes - before
-
-
-def _delete_all(connection: sqlite3.Connection) -> None:
-    for table in TABLES:
-        connection.execute(f"DELETE FROM {table}")

@@ -12,7 +12,8 @@ import sqlite3
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from grouping.errors import CacheError
@@ -26,6 +27,7 @@ APPLICATION_ID = 0x46434743  # "FCGC", in the file's header
 SCHEMA_VERSION = 3
 SQLITE_HEADER = b"SQLite format 3\0"
 BUSY_SECONDS = 30.0
+LARGEST_VALUE = 512 * 2**20  # bytes; the vectors of a hundred thousand faces have less
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 # Age and gender, where they were asked for; answers of attribute networks for detected faces.
@@ -90,7 +92,7 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, FileIdentity]:
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise cache_error(path, error) from error
-            if not _is_ours(path):
+            if not is_ours(path):
                 os.chmod(path, mode)
                 raise CacheError(
                     f"{printable(path)} is a file of another program; "
@@ -103,8 +105,8 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, FileIdentity]:
     raise CacheError(f"the cache {printable(path)} is damaged time and again; check the disk")
 
 
-def _is_ours(path: Path) -> bool:
-    """Whether a file that SQLite cannot read was a cache, by its name or what is left of it."""
+def is_ours(path: Path) -> bool:
+    """Return whether a file is a cache or was one, by its name or what is left of it."""
     with path.open("rb") as file:
         head = file.read(72)
     ours = head.startswith(SQLITE_HEADER) and head[68:] == APPLICATION_ID.to_bytes(4, "big")
@@ -156,6 +158,11 @@ def scrub(connection: sqlite3.Connection, path: Path) -> None:
         part.unlink()
 
 
+def database_files(path: Path) -> list[Path]:
+    """Return the files of a cache that are there: itself, its logs, and what was moved aside."""
+    return [part for part in (*_parts(path), *_damaged(path)) if os.path.lexists(part)]
+
+
 def has_damaged(path: Path) -> bool:
     """Whether there are caches of this name that were moved aside: nobody knows what they hold."""
     return bool(_damaged(path))
@@ -202,6 +209,9 @@ def _make_private(path: Path) -> tuple[FileIdentity, int]:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    # A file that somebody else made may hold views and triggers in place of what we ask for.
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA temp_store = MEMORY")  # VACUUM would copy vectors to /tmp
     tables, *origin = _origin(connection)
@@ -210,6 +220,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"{printable(path)} is a database of another program or version; "
             "name another file with --cache"
         )
+    _check_kinds(connection)
     _log_ahead(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     if not tables:
@@ -221,6 +232,30 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if verdict != "ok":
         raise _DamagedError(verdict)
     _migrate(connection)
+    if _objects(connection) != _own_objects():
+        raise _DamagedError("its tables are not those of this program")
+
+
+@cache
+def _own_objects() -> dict[str, str]:
+    """The kind of all that a cache of this version holds, by name."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA)
+        return _objects(connection)
+
+
+def _objects(connection: sqlite3.Connection) -> dict[str, str]:
+    """The kind (table, view, index, trigger) of all that a database holds, by name."""
+    query = "SELECT name, type FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
+    return dict(connection.execute(query).fetchall())
+
+
+def _check_kinds(connection: sqlite3.Connection) -> None:
+    """See to it that what is asked as a table is none of somebody's views, before it is asked."""
+    own = _own_objects()
+    for name, kind in _objects(connection).items():
+        if kind != own.get(name):
+            raise _DamagedError(f"it holds a {kind} {name}, which is not of this program")
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -46,8 +47,9 @@ class FolderLock:
             ) from None
         except OSError:  # a network drive that knows no locks: no worse than without one
             pass
-        os.ftruncate(self._handle, 0)
-        os.write(self._handle, f"{os.getpid()}\n".encode())
+        with suppress(OSError):  # a full disk: the lock holds, nobody can read whose it is
+            os.ftruncate(self._handle, 0)
+            os.write(self._handle, f"{os.getpid()}\n".encode())
 
     def close(self) -> None:
         """Let the next run in."""

@@ -10,6 +10,7 @@ from grouping.cli.logs import terminal_line
 from grouping.cli.options import add_cache_place, add_common
 from grouping.errors import CacheError
 from grouping.storage.cache import Cache
+from grouping.storage.cache_erasing import erase_cache
 from grouping.storage.locations import printable
 from grouping.storage.result_folder import CACHE_FILE
 
@@ -48,8 +49,7 @@ def run_erase(arguments: argparse.Namespace) -> None:
         CacheError: there is no cache, or another run uses it.
     """
     cache = _cache_to_clear(arguments)
-    with Cache.open(cache) as opened:
-        opened.erase()
+    erase_cache(cache)
     print(terminal_line(f"erased     {cache}"))
 
 

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -250,3 +251,24 @@ def test_text_that_is_none_makes_one_row_absent(tmp_path):
     with Cache.open(path) as cache:
         assert cache.load(digest("0"), "mtcnn", "small") is None
         assert_same(cache.load(digest("1"), "mtcnn", "small"), result_for("1"))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE detections; CREATE VIEW detections AS WITH RECURSIVE n(i) AS (SELECT 1 UNION "
+        "ALL SELECT i + 1 FROM n) SELECT i AS sha256, zeroblob(1000000000) AS boxes FROM n",
+        "CREATE TRIGGER t AFTER INSERT ON sources BEGIN DELETE FROM sources; END",
+        "CREATE TABLE other (a)",
+        "DROP TABLE embeddings",
+    ],
+)
+def test_a_file_with_other_tables_than_ours_is_moved_aside(tmp_path, statement):
+    """Whoever can write the file could have us read without end, or change what we write."""
+    path = tmp_path / "cache.sqlite"
+    Cache.open(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(statement)
+    with Cache.open(path) as cache:
+        assert cache.content_of(Fingerprint("/a.jpg", "1")) is None
+    assert [p for p in tmp_path.iterdir() if ".damaged-" in p.name]
