@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from hashlib import sha256
 
 import numpy as np
@@ -75,3 +77,29 @@ def test_the_command_asks_an_album_too(album, capsys):
     assert json.loads(capsys.readouterr().out)["album_rate"]["of"] == 1
     assert main([*words[:-1], str(album / "nothing")]) == 1
     assert "no folder of results" in capsys.readouterr().err
+
+
+def test_somebody_whose_face_was_drawn_may_opt_out(tmp_path):
+    photos, out, gone = (tmp_path / name for name in ("photos", "out", "gone"))
+    for folder in (photos, out, gone):
+        folder.mkdir()
+    missed = missed_face_photo()
+    content = sha256(missed).hexdigest()
+    (photos / "missed.jpg").write_bytes(missed)
+    shutil.copy(PHOTOS / "president_biden.jpg", photos)
+    shutil.copy(OBAMA[0], gone)
+    (out / "corrections.toml").write_text(
+        f'version = 1\n[[face]]\nphoto = "{content}"\nbox = {list(BOX)}\nname = "Barack"\n'
+    )
+    words = [str(photos), "--out", str(out), "--no-plots", "--min-face", "180", "--no-crowds"]
+    assert main(words) == 0
+    with closing(sqlite3.connect(out / "cache.sqlite")) as cache:
+        query = "SELECT vector FROM faces WHERE photo = ?"
+        (vector,) = (row[0] for row in cache.execute(query, (content,)))
+    assert main([*words, "--opt-out", str(gone)]) == 0
+    document = json.loads((out / "groups.json").read_text())
+    assert [len(image["faces"]) for image in document["images"]] == [0, 1]
+    assert "opted out" in document["corrections"][0]
+    assert "missed.jpg" in (out / "opt_out.csv").read_text("utf-8-sig")
+    ours = [path for path in out.rglob("*") if path.is_file() and path.suffix != ".toml"]
+    assert not [path for path in ours if vector[:64] in path.read_bytes()]
