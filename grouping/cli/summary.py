@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from grouping.cli.logs import terminal_line
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 LISTED_FAILURES = 10
 LISTED_PEOPLE = 10
+WIDEST_NAME = 40
 
 
 def summary(result: GroupingResult, document: Document) -> str:
@@ -37,7 +39,7 @@ def summary(result: GroupingResult, document: Document) -> str:
         + (f", {drawn} drawn)" if drawn else ")"),
         f"people     {len(groups)}",
     ]
-    lines += [*_known(document), *(_person(group) for group in groups[:LISTED_PEOPLE])]
+    lines += [*_known(document), *_people(groups[:LISTED_PEOPLE])]
     lines += _more(len(groups) - LISTED_PEOPLE, "  ...")
     lines += [f"failed     {i['url']!r}: {i['error']}" for i in failed[:LISTED_FAILURES]]
     lines += _more(len(failed) - LISTED_FAILURES, f"failed     see {FAILURES_FILE} for")
@@ -50,12 +52,16 @@ def summary(result: GroupingResult, document: Document) -> str:
     return "\n".join(map(terminal_line, lines))
 
 
-def _person(group: GroupEntry) -> str:
-    name = group["name"] or f"person {group['group_idx']:03d}"
-    return (
-        f"  {name:<12} {len(group['image_ids']):5d} photos {len(group['face2_idx_list']):5d} faces"
-        f"  cohesion {group['cohesion']:.2f}"
-    )
+def _people(groups: Sequence[GroupEntry]) -> Iterator[str]:
+    """A line a person, in columns."""
+    names = [group["name"] or f"person {group['group_idx']:03d}" for group in groups]
+    wide = min(max(map(len, names), default=0), WIDEST_NAME)
+    for name, group in zip(names, groups, strict=True):
+        photos, faces = len(group["image_ids"]), len(group["face2_idx_list"])
+        yield (
+            f"  {name:<{max(wide, 12)}} {photos:5d} {'photo ' if photos == 1 else 'photos'}"
+            f" {faces:5d} {'face ' if faces == 1 else 'faces'}  cohesion {group['cohesion']:.2f}"
+        )
 
 
 def _known(document: Document) -> list[str]:

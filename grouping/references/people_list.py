@@ -61,6 +61,10 @@ def load_people(path: Path, options: SourceOptions | None = None) -> tuple[Refer
     options = options or SourceOptions()
     if path.is_dir():
         listed = _in_folder(path, options)
+    elif not path.exists():
+        raise InputError(
+            f"{printable(path)} does not exist; name a folder of people or a .csv file"
+        )
     elif path.suffix.lower() == ".csv":
         listed = _in_table(path, options)
     else:

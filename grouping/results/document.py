@@ -23,9 +23,11 @@ from grouping.storage.regular_files import read_regular_file
 from grouping.version import __version__
 
 if TYPE_CHECKING:
+    from grouping.corrections.apply import AppliedCorrections
     from grouping.references.known_people import KnownPeople
     from grouping.results.run_result import GroupingResult
 
+LISTED_NAMES = 20
 MOST_BYTES = 4 * 2**30  # of a groups.json; a million photos have about a gigabyte
 
 
@@ -54,7 +56,9 @@ def build_document(result: GroupingResult, previous: Mapping[str, Any] | None = 
         "left_out": result.left_out.counts,
         "merge_suggestions": suggestions,
         "changes": None if previous is None else asdict(changes),
-        "corrections": list(result.corrections.warnings) if result.corrections else [],
+        "corrections": _remarks(result.corrections, groups, result.config.min_photos)
+        if result.corrections
+        else [],
     }
     if result.known is not None:
         document["known_people"] = _known_people(result.known, groups)
@@ -62,6 +66,19 @@ def build_document(result: GroupingResult, previous: Mapping[str, Any] | None = 
     if result.attributes is not None:
         document["attributes"] = dict(result.attributes.networks)
     return document
+
+
+def _remarks(
+    corrections: AppliedCorrections, groups: Sequence[GroupEntry], min_photos: int
+) -> list[str]:
+    """What is to be said of corrections, with the names that no group bears."""
+    vain = sorted(set(corrections.names.values()) - {group["name"] for group in groups})
+    if not vain:
+        return list(corrections.warnings)
+    more = f" and {len(vain) - LISTED_NAMES} more" if len(vain) > LISTED_NAMES else ""
+    why = f"their faces are in no group, which needs {min_photos} pictures"
+    listed = f"named, but {why}: {', '.join(vain[:LISTED_NAMES])}{more}"
+    return [*corrections.warnings, listed]
 
 
 def _known_people(known: KnownPeople, groups: Sequence[GroupEntry]) -> list[KnownEntry]:

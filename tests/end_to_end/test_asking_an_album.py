@@ -50,6 +50,23 @@ def test_a_face_that_was_drawn_is_found_with_the_others(tmp_path):
     assert index.faces.embeddings[row] @ index.faces.embeddings[(row + 1) % 3] > 0.3
 
 
+def test_a_name_whose_face_is_in_no_group_is_said(tmp_path, capsys):
+    sha256_of = sha256((PHOTOS / "astronaut.jpg").read_bytes()).hexdigest()
+    face = f'{{ photo = "{sha256_of}", box = [180, 60, 269, 173] }}'
+    (tmp_path / "corrections.toml").write_text(
+        f'version = 1\n[[person]]\nname = "Eileen"\nfaces = [{face}]\n'
+    )
+    photos = [PHOTOS / "astronaut.jpg", *OBAMA[:2]]
+    words = [*map(str, photos), "--out", str(tmp_path), "--no-plots", "--workers", "0"]
+    said = "note       named, but their faces are in no group, which needs 2 pictures: Eileen"
+    assert main(words) == 0
+    assert said in capsys.readouterr().out.splitlines()
+    assert main([*words, "--min-photos", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "  Eileen           1 photo      1 face   cohesion 1.00" in out
+    assert "named, but" not in out
+
+
 def test_two_photos_are_compared_by_how_alike_the_people_of_an_album_are(album):
     index = AlbumIndex.open(album)
     found = verify(OBAMA[0], OBAMA[1], album=album, false_matches=1e-3)

@@ -74,6 +74,10 @@ def test_each_has_a_folder_of_its_own(folder, tmp_path, capsys):
     assert main(words) == 0
     found = {path.name: len(list(path.iterdir())) for path in (tmp_path / "to").iterdir()}
     assert found == {f"{folder.name} astronaut": 1, f"{folder.name} president_biden": 2}
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("selfie ")] == [
+        f"selfie     {p}" for p in two
+    ]
 
 
 def test_a_photo_that_has_changed_is_not_copied(folder, tmp_path, own, capsys):

@@ -138,7 +138,7 @@ def _look_up(
     if arguments.json:
         print(json.dumps(found.as_dict(), ensure_ascii=True), flush=True)
     else:
-        for line in _lines(found, index):
+        for line in (*_asked(found, arguments), *_lines(found, index)):
             print(_shown(line), flush=True)
     if not found.found:
         return
@@ -204,6 +204,11 @@ def _handed_on(
             )
         notes.append(f"page       {page}")
     return notes
+
+
+def _asked(found: LookUp, arguments: argparse.Namespace) -> list[str]:
+    """Who was looked for, where that is another one each time."""
+    return [f"selfie     {found.selfies[0]}"] if arguments.each else []
 
 
 def _lines(found: LookUp, index: AlbumIndex) -> Iterator[str]:

@@ -81,8 +81,11 @@ def test_other_encodings_pipes_and_what_is_no_list_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(InputError, match="not a file"):
         load_people(tmp_path / "pipe.csv")
-    for name in ("people.txt", "nothing there"):
-        with pytest.raises(InputError, match="lists no people"):
+    (tmp_path / "people.txt").write_text("Zoë")
+    with pytest.raises(InputError, match="lists no people"):
+        load_people(tmp_path / "people.txt")
+    for name in ("nothing there", "nothing there.csv"):
+        with pytest.raises(InputError, match=f"{name} does not exist"):
             load_people(tmp_path / name)
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no photo"):
