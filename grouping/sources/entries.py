@@ -5,7 +5,7 @@ What a command line names is listed in :mod:`grouping.sources.listing`.
 
 from __future__ import annotations
 
-import math
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,11 +167,25 @@ def _photo_of_mapping(
     url = entry["url"]
     if not isinstance(url, str) or not url:
         raise InputError(f"{name}['url'] must be a non-empty string, got {url!r:.60}")
-    if isinstance(entry["id"], float) and not math.isfinite(entry["id"]):
+    if not _fits_json(entry["id"]):
         raise InputError(
-            f"{name}['id'] is {entry['id']}, which JSON does not know; give another one"
+            f"{name}['id'] is {entry['id']!r:.60}, which JSON does not know; give another one"
         )
     return _photo_at(url, entry["id"], leave, options)
+
+
+def _fits_json(id: Any) -> bool:
+    """Whether an id holds neither NaN nor an infinite number, which JSON has no words for.
+
+    One of another type than JSON knows is the caller's affair.
+    """
+    try:
+        json.dumps(id, allow_nan=False, default=float)
+    except TypeError:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _photo_at(url: str, id: Any, leave: _Leave, options: SourceOptions) -> Photo:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from io import TextIOWrapper
@@ -76,7 +77,7 @@ def _read_csv(file: TextIO) -> Numbered:
 
 
 def _read_json(file: TextIO) -> Numbered:
-    values = json.load(file, parse_constant=_refuse)
+    values = json.load(file, parse_constant=_refuse, parse_float=_finite)
     if not isinstance(values, list):
         raise ValueError(f"it must hold an array, not a {type(values).__name__}")
     return enumerate(values, 1)
@@ -86,14 +87,26 @@ def _read_jsonl(file: TextIO) -> Numbered:
     for number, line in enumerate(file, 1):
         if line.strip():
             try:
-                yield number, json.loads(line, parse_constant=_refuse)
+                yield number, json.loads(line, parse_constant=_refuse, parse_float=_finite)
             except ValueError as error:
                 raise ValueError(f"line {number} is not JSON") from error
 
 
 def _refuse(word: str) -> None:
     """Raise ValueError: JSON knows neither NaN nor Infinity."""
-    raise ValueError(f"it holds {word}, which JSON does not know")
+    raise ValueError(f"it holds {word:.20}, which JSON does not know")
+
+
+def _finite(text: str) -> float:
+    """Return a number; 1e999 is one of JSON and infinite here, which could not be written again.
+
+    Raises:
+        ValueError: it is too large.
+    """
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"it holds {text:.20}, which is too large a number")
+    return number
 
 
 READERS: dict[str, Callable[[TextIO], Numbered]] = {

@@ -209,9 +209,7 @@ def _make_private(path: Path) -> tuple[FileIdentity, int]:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    # A file that somebody else made may hold views and triggers in place of what we ask for.
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
+    bound(connection)
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA temp_store = MEMORY")  # VACUUM would copy vectors to /tmp
     tables, *origin = _origin(connection)
@@ -220,7 +218,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"{printable(path)} is a database of another program or version; "
             "name another file with --cache"
         )
-    _check_kinds(connection)
+    check_kinds(connection)
     _log_ahead(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     if not tables:
@@ -232,7 +230,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if verdict != "ok":
         raise _DamagedError(verdict)
     _migrate(connection)
-    if _objects(connection) != _own_objects():
+    if (_objects(connection), _columns(connection)) != (_own_objects(), _own_columns()):
         raise _DamagedError("its tables are not those of this program")
 
 
@@ -244,14 +242,41 @@ def _own_objects() -> dict[str, str]:
         return _objects(connection)
 
 
+@cache
+def _own_columns() -> frozenset[tuple[str, str, int]]:
+    """The columns of the tables of a cache of this version."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA)
+        return _columns(connection)
+
+
 def _objects(connection: sqlite3.Connection) -> dict[str, str]:
     """The kind (table, view, index, trigger) of all that a database holds, by name."""
     query = "SELECT name, type FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
     return dict(connection.execute(query).fetchall())
 
 
-def _check_kinds(connection: sqlite3.Connection) -> None:
-    """See to it that what is asked as a table is none of somebody's views, before it is asked."""
+def _columns(connection: sqlite3.Connection) -> frozenset[tuple[str, str, int]]:
+    """Table, name and kind (0 a stored one, others are worked out) of all columns."""
+    query = (
+        "SELECT s.name, c.name, c.hidden FROM sqlite_schema s, pragma_table_xinfo(s.name) c "
+        "WHERE s.type = 'table' AND s.name NOT LIKE 'sqlite_%'"
+    )
+    return frozenset(connection.execute(query).fetchall())
+
+
+def bound(connection: sqlite3.Connection) -> None:
+    """Bound what a file that somebody else made can ask of SQLite; before the first access."""
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
+
+
+def check_kinds(connection: sqlite3.Connection) -> None:
+    """See to it that what is asked as a table is none of somebody's views, before it is asked.
+
+    Raises:
+        sqlite3.DatabaseError: it is.
+    """
     own = _own_objects()
     for name, kind in _objects(connection).items():
         if kind != own.get(name):

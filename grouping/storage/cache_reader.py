@@ -17,7 +17,13 @@ import numpy as np
 
 from grouping.errors import CacheError
 from grouping.records import QUALITY_MEASURES, RECOGNITION_SIGNS, FaceSet, Int64
-from grouping.storage.cache_database import APPLICATION_ID, BUSY_SECONDS, SCHEMA_VERSION
+from grouping.storage.cache_database import (
+    APPLICATION_ID,
+    BUSY_SECONDS,
+    SCHEMA_VERSION,
+    bound,
+    check_kinds,
+)
 from grouping.storage.cache_rows import (
     DETECTION_COLUMNS,
     EMBEDDING_COLUMNS,
@@ -92,7 +98,7 @@ class _Blobs(NamedTuple):
 def _blobs(
     connection: sqlite3.Connection, content: str, detector: str, model: str
 ) -> _Blobs | None:
-    """What is known of one photo; a row that was damaged on disk counts as absent."""
+    """What is known of one photo; a row that was damaged on disk, or is none of ours, is absent."""
     names = (content, detector)
     row: Row | None = connection.execute(DETECTION, names).fetchone()
     if row is None or row[-1] != detection_checksum(*names, row[:-1]):
@@ -101,7 +107,8 @@ def _blobs(
     if vectors is None or vectors[-1] != checksum(*names, model, *vectors[:-1]):
         return None
     _, _, boxes, scores, landmarks, _, measures, *_ = row
-    return _Blobs(boxes, scores, landmarks, measures, *vectors[:-1])
+    blobs = _Blobs(boxes, scores, landmarks, measures, *vectors[:-1])
+    return blobs if all(isinstance(blob, bytes) for blob in blobs) else None
 
 
 def _joined(rows: Sequence[_Blobs], counts: Int64) -> FaceSet:
@@ -143,6 +150,7 @@ def _connected(path: Path, mode: str) -> sqlite3.Connection:
     address = f"{path.absolute().as_uri()}?{mode}"
     connection = sqlite3.connect(address, timeout=BUSY_SECONDS, uri=True)
     try:
+        bound(connection)
         connection.execute("SELECT count(*) FROM sqlite_schema")
     except sqlite3.DatabaseError:
         connection.close()
@@ -166,3 +174,4 @@ def _check_origin(connection: sqlite3.Connection, path: Path) -> None:
             f"{printable(path)} is a database of another program or version; "
             "group the album again to have a new cache"
         )
+    check_kinds(connection)

@@ -1,14 +1,14 @@
 """The grouping against other methods on the same vectors, over albums of any kind at once.
 
-    python -m tests.benchmarks.bench_people ALBUM... [--half 0] [--sweep] [--cache FOLDER]
+    python -m tests.benchmarks.bench_people ALBUM... [--methods ours] [--half 0] [--sweep]
 
 An ``ALBUM`` is a folder of photos with a ``labels.csv`` (see ``labelled_albums.py``) in it or
 beside its ``photos/``; without one, ``Ann_3.jpg`` is taken to show Ann. Its faces are found once.
 Then every method groups them at each of its parameters, and a row is printed for each, ours last.
 ``best`` marks the parameter that is best for a method over all albums together. ``--half 0`` or
 ``1`` scores only people of that half: constants are chosen on one and reported on the other.
-``--sweep`` groups with each of our constants at several values. ``--methods`` names what else to
-run: ``hdbscan`` and ``auto`` are our own other ways.
+``--sweep`` groups with each of our constants at several values. ``--methods ours`` leaves the other
+methods out.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ class Album:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("albums", type=Path, nargs="+")
+    parser.add_argument("--methods", choices=("all", "ours"), default="all")
     parser.add_argument("--half", type=int, choices=(0, 1), help="only people of this half")
     parser.add_argument("--sweep", action="store_true", help="our constants, one at a time")
     parser.add_argument("--cache", type=Path, help="folder of caches, kept for the next run")
@@ -94,7 +95,8 @@ def main() -> int:
             for path in options.albums
         ]
         print_row("", [(album.name, 0.0) for album in albums])
-        for name, (method, parameters) in METHODS.items():
+        others = METHODS if options.methods == "all" else {}
+        for name, (method, parameters) in others.items():
             print_method(name, albums, method, parameters)
         print_ours(albums, options)
         print_review(albums)

@@ -2,8 +2,10 @@
 
 import copy
 import json
+import math
 from io import BytesIO
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -159,7 +161,16 @@ def test_a_broken_pil_image_is_a_decoding_error():
         upright_pixels(photo.image)
 
 
-@pytest.mark.parametrize("odd", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize(
+    "odd",
+    [math.nan, math.inf, -math.inf, [math.nan], {"a": (1, math.inf)}, np.float32("nan")],
+)
 def test_an_id_that_no_json_can_hold_is_refused_before_the_work(odd):
     with pytest.raises(InputError, match="JSON does not know"):
         photos_from_entries([{"id": odd, "url": "https://example.org/a.jpg"}])
+
+
+@pytest.mark.parametrize("id", [1.5, "a", None, (1, "b"), UUID(int=7), np.int64(3), np.float32(2)])
+def test_other_ids_are_taken_as_they_are(id):
+    (photo,) = photos_from_entries([{"id": id, "url": "https://example.org/a.jpg"}])
+    assert photo.id is id

@@ -98,7 +98,7 @@ def test_a_list_without_end_is_refused_unread(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["list.json", "list.jsonl"])
-@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity", "1e999", "[-1e999]"])
 def test_numbers_that_json_does_not_know_are_refused(tmp_path, name, word):
     entry = f'{{"id": {word}, "url": "https://example.org/a.jpg"}}'
     (tmp_path / name).write_text(f"[{entry}]" if name.endswith("json") else entry)

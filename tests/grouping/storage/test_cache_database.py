@@ -261,6 +261,8 @@ def test_text_that_is_none_makes_one_row_absent(tmp_path):
         "CREATE TRIGGER t AFTER INSERT ON sources BEGIN DELETE FROM sources; END",
         "CREATE TABLE other (a)",
         "DROP TABLE embeddings",
+        "ALTER TABLE embeddings DROP COLUMN signs",
+        "ALTER TABLE embeddings ADD COLUMN more AS (zeroblob(1000000000))",
     ],
 )
 def test_a_file_with_other_tables_than_ours_is_moved_aside(tmp_path, statement):

@@ -11,6 +11,7 @@ from grouping.errors import CacheError
 from grouping.records import FaceSet, PhotoFaces
 from grouping.storage.cache import Cache
 from grouping.storage.cache_reader import read_faces
+from grouping.storage.cache_rows import EMBEDDING_COLUMNS, checksum
 from tests.helpers.vectors import face_set, unit
 
 FACES = face_set(unit(np.random.default_rng(0).standard_normal((3, 64))), [0, 0, 0])
@@ -97,3 +98,42 @@ def test_what_a_running_program_has_just_written_is_seen(path):
         cache.store(PhotoFaces(640, 480, FACES, sha256="c" * 64), "detector", "model")
         assert read(path, ["c" * 64]).counts.tolist() == [3]
         assert cache.load("c" * 64, "detector", "model") is not None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE embeddings RENAME TO other; CREATE VIEW embeddings AS SELECT * FROM other",
+        "CREATE TRIGGER t AFTER INSERT ON sources BEGIN DELETE FROM embeddings; END",
+    ],
+)
+def test_a_file_that_holds_what_is_not_ours_is_not_asked(path, statement):
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA legacy_alter_table = ON")
+        connection.executescript(statement)
+    with pytest.raises(CacheError, match=r"which is not of this program"):
+        read(path)
+
+
+def test_a_column_that_is_worked_out_takes_no_memory(path):
+    columns = "sha256, detector, model, checksum BLOB, signs BLOB, quality BLOB"
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE embeddings")
+        connection.execute(
+            f"CREATE TABLE embeddings ({columns}, vectors AS (zeroblob(600 * 1024 * 1024)))"
+        )
+        row = (DIGESTS[0], "detector", "model", b"", b"", b"")
+        connection.execute("INSERT INTO embeddings VALUES (?, ?, ?, ?, ?, ?)", row)
+    with pytest.raises(CacheError, match="too big"):
+        read(path)
+
+
+def test_text_with_the_right_checksum_is_no_vector(path):
+    with sqlite3.connect(path) as connection:
+        row = connection.execute(f"SELECT {EMBEDDING_COLUMNS} FROM embeddings").fetchone()
+        odd = ("text", *row[1:])
+        connection.execute(
+            "UPDATE embeddings SET vectors = ?, checksum = ? WHERE sha256 = ?",
+            ("text", checksum(DIGESTS[0], "detector", "model", *odd), DIGESTS[0]),
+        )
+    assert read(path).counts.tolist() == [0, 3]
