@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 from backbone.runtime.memory import keep_freed_memory
 from grouping.config import DetectionSettings, EmbeddingSettings
-from grouping.errors import GroupingError, PhotoError, one_line
-from grouping.execution.time_limit import TimedThread
+from grouping.errors import GroupingError, one_line
 from grouping.faces.loading import load_analyser
 from grouping.records import Failure, PhotoFaces, UInt8
 
@@ -62,9 +61,8 @@ def analyse_photos(models: FaceModels, chunks: Iterable[Chunk], workers: int) ->
 
 def analyse_here(models: FaceModels, chunks: Iterable[Chunk]) -> Results:
     """See :func:`analyse_photos`: one chunk after the other, in this process."""
-    with TimedThread[list[PhotoFaces]]() as timed:
-        for chunk in chunks:
-            yield from _analyse_apart(models.analyser, chunk, timed)
+    for chunk in chunks:
+        yield from _analyse_apart(models.analyser, chunk)
 
 
 def analyse_in_processes(models: FaceModels, chunks: Iterable[Chunk], workers: int) -> Results:
@@ -94,21 +92,18 @@ def given_up(reason: str) -> PhotoFaces:
     return PhotoFaces(failure=Failure("process", reason, retryable=True))
 
 
-def _analyse_apart(
-    analyser: PhotoAnalyser, chunk: Chunk, timed: TimedThread[list[PhotoFaces]]
-) -> Iterator[tuple[int, PhotoFaces]]:
-    """Analyse a chunk; where that raises or hangs, each photo alone, so that one fails alone."""
+def _analyse_apart(analyser: PhotoAnalyser, chunk: Chunk) -> Iterator[tuple[int, PhotoFaces]]:
+    """Analyse a chunk; where that raises, each photo alone, so that one fails alone."""
     try:
-        results = timed(partial(analyse_chunk, analyser, [work for _, work in chunk]))
-    except Exception as error:
-        if isinstance(error, GroupingError) and not isinstance(error, PhotoError):
-            raise
+        results = analyse_chunk(analyser, [work for _, work in chunk])
+    except GroupingError:
+        raise
+    except Exception as error:  # noqa: BLE001 - becomes the reason in the photo's report
         if len(chunk) == 1:
-            reason = str(error) if isinstance(error, PhotoError) else one_line(error)
-            yield chunk[0][0], given_up(reason)
+            yield chunk[0][0], given_up(one_line(error))
             return
         for single in chunk:
-            yield from _analyse_apart(analyser, [single], timed)
+            yield from _analyse_apart(analyser, [single])
         return
     yield from zip((position for position, _ in chunk), results, strict=True)
 

@@ -20,7 +20,6 @@ import numpy as np
 from grouping.boxes import SAME_FACE_IOU, box_iou, clip_boxes, paired_overlap
 from grouping.errors import FetchError, GroupingError, Interrupted, PhotoError, one_line
 from grouping.execution.face_models import drawn_key_of
-from grouping.execution.time_limit import TimedThread
 from grouping.records import FaceReference, FaceSet, Float32, PhotoFaces
 from grouping.sources.photo import MemoryPhoto, Photo
 
@@ -172,9 +171,7 @@ class _Artist:
         from grouping.faces.drawn_faces import faces_in_boxes
 
         try:
-            analyser = self._models.analyser
-            with TimedThread[PhotoFaces]() as timed:
-                face = timed(lambda: faces_in_boxes(analyser, data, box, rotation))
+            face = faces_in_boxes(self._models.analyser, data, box, rotation)
         except GroupingError:
             raise
         except Exception as error:

@@ -23,7 +23,6 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, TypeVar
 
 from grouping.errors import GroupingError, PhotoError, one_line
-from grouping.execution.time_limit import PHOTO_SECONDS
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -32,7 +31,7 @@ Work = Callable[[list[In]], list[Out]]
 MAX_DEATHS = 2  # of processes over one item; the kernel may have meant another
 MAX_STILLBORN = 3  # processes in a row that end before they are ready for work
 READY = "ready"  # the first message of a process
-TASK_SECONDS = PHOTO_SECONDS  # a worker silent for longer on one task is taken for hung and killed
+TASK_SECONDS = 600.0  # a worker silent for longer on one task is taken for hung and killed
 STOP_SECONDS = 5.0  # that processes have to end by themselves
 
 
