@@ -32,6 +32,7 @@ MAX_DEATHS = 2  # of processes over one item; the kernel may have meant another
 MAX_STILLBORN = 3  # processes in a row that end before they are ready for work
 READY = "ready"  # the first message of a process
 TASK_SECONDS = 600.0  # a worker silent for longer on one task is taken for hung and killed
+START_SECONDS = 600.0  # that a process has to be ready
 STOP_SECONDS = 5.0  # that processes have to end by themselves
 
 
@@ -162,7 +163,8 @@ class ProcessPool(Generic[In, Out]):
         pipes = {w.pipe: w for w in busy}
         answered = wait(list(pipes), timeout=1.0)
         for worker in busy:
-            if time.monotonic() - worker.since > TASK_SECONDS:
+            limit = TASK_SECONDS if worker.ready else START_SECONDS
+            if time.monotonic() - worker.since > limit:
                 worker.process.kill()
         return [pipes[pipe] for pipe in answered if isinstance(pipe, Connection)]
 
@@ -182,6 +184,7 @@ class ProcessPool(Generic[In, Out]):
             return
         if not worker.ready:
             worker.ready, self._stillborn = answer == READY, 0
+            worker.since = time.monotonic()  # a slow start is no slow photo
             return
         worker.task = None
         if isinstance(answer, GroupingError):
