@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from grouping.clustering.constraints import Constraints
     from grouping.corrections.apply import AppliedCorrections
     from grouping.corrections.entries import Entry
+    from grouping.execution.known_results import HoldBack
     from grouping.people.calibration import Calibration
     from grouping.people.identify.known_people import KnownFaces
     from grouping.people.identify.opt_out import OptOut
@@ -92,17 +93,20 @@ class GroupingPipeline:
             CorrectionsError: corrections contradict each other.
             Interrupted: ``stop`` was set.
         """
+        hold_back = None if opt_out is None else may_be_of(opt_out, self.models)
         collector = PhotoCollector(
             self.models,
             self.cache,
             stop=self.stop,
             keep_crops=keep_crops,
             on_photo=on_photo,
-            hold_back=None if opt_out is None else may_be_of(opt_out, self.models),
+            hold_back=hold_back,
         )
         collector.collect(photos, self.config.workers)
         seen = tuple(collector.photos)
-        told, outcomes = self._told(seen, collector.results, corrections, keep_crops, on_stage)
+        told, outcomes = self._told(
+            seen, collector.results, corrections, keep_crops, hold_back, on_stage
+        )
         opted_out = None
         if opt_out is not None:
             whole = self._grouped(seen, outcomes, told, None)
@@ -118,6 +122,7 @@ class GroupingPipeline:
         outcomes: tuple[PhotoFaces, ...],
         entries: Sequence[Entry],
         keep_crops: bool,
+        hold_back: HoldBack | None,
         on_stage: OnStage | None,
     ) -> tuple[Told, tuple[PhotoFaces, ...]]:
         """Return what is told of the faces, and the photos with those that were drawn."""
@@ -133,6 +138,7 @@ class GroupingPipeline:
             read_xmp=self.config.read_xmp,
             cache=self.cache,
             keep_crops=keep_crops,
+            hold_back=hold_back,
             stop=self.stop,
             on_stage=on_stage,
         )

@@ -18,6 +18,7 @@ from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
     from grouping.execution.face_models import FaceModels
+    from grouping.execution.known_results import HoldBack
     from grouping.storage.cache import Cache
 
 
@@ -30,6 +31,7 @@ def told_faces(
     read_xmp: bool = False,
     cache: Cache | None = None,
     keep_crops: bool = False,
+    hold_back: HoldBack | None = None,
     stop: threading.Event | None = None,
     on_stage: OnStage | None = None,
 ) -> tuple[Told, tuple[PhotoFaces, ...]]:
@@ -42,6 +44,7 @@ def told_faces(
         read_xmp: read what other programs wrote into the photos or beside them.
         cache: of faces drawn, or None.
         keep_crops: keep the crops of faces drawn.
+        hold_back: says which of them the cache is not told of, for now or for good.
         stop: set it to end the run early.
         on_stage: called with a stage, how many photos are done and how many there are.
 
@@ -62,6 +65,7 @@ def told_faces(
         wanted,
         cache=cache,
         keep_crops=keep_crops,
+        hold_back=hold_back,
         stop=stop,
         on_stage=on_stage,
     )

@@ -20,7 +20,8 @@ import numpy as np
 from grouping.boxes import SAME_FACE_IOU, box_iou, clip_boxes, paired_overlap
 from grouping.errors import FetchError, GroupingError, Interrupted, PhotoError, one_line
 from grouping.execution.face_models import drawn_key_of
-from grouping.records import FaceReference, FaceSet, Float32, PhotoFaces
+from grouping.execution.known_results import HoldBack
+from grouping.records import FaceReference, FaceSet, Float32, Int64, PhotoFaces
 from grouping.sources.photo import MemoryPhoto, Photo
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def draw_faces(
     *,
     cache: Cache | None = None,
     keep_crops: bool = False,
+    hold_back: HoldBack | None = None,
     stop: threading.Event | None = None,
     on_stage: OnStage | None = None,
 ) -> DrawnFaces:
@@ -73,6 +75,7 @@ def draw_faces(
         references: boxes in which there is a face; those of other photos are passed over.
         cache: asked first, and told what is new.
         keep_crops: give drawn faces their crops; the cache is not used then.
+        hold_back: says which faces are not to be kept, for now or for good.
         stop: set it to end early.
         on_stage: called as each photo is done.
 
@@ -80,7 +83,7 @@ def draw_faces(
         ModelError: a checkpoint or device cannot be used.
         Interrupted: ``stop`` was set.
     """
-    artist = _Artist(models, None if keep_crops else cache, keep_crops)
+    artist = _Artist(models, None if keep_crops else cache, keep_crops, hold_back)
     positions = _positions(outcomes)
     asked: dict[str, list[FaceReference]] = {}
     for reference in dict.fromkeys(references):
@@ -99,6 +102,20 @@ def draw_faces(
     return DrawnFaces(tuple(changed), artist.meant, artist.refused)
 
 
+def without_drawn(outcome: PhotoFaces) -> tuple[PhotoFaces, list[PhotoFaces]]:
+    """Return what was detected in a photo, and of each face that was drawn what it gave."""
+    if not outcome.drawn:
+        return outcome, []
+    rows = list(outcome.drawn)
+    detected = np.setdiff1d(np.arange(len(outcome.faces)), rows)
+    return _rows(outcome, detected), [_rows(outcome, np.array([row])) for row in rows]
+
+
+def _rows(outcome: PhotoFaces, rows: Int64) -> PhotoFaces:
+    crops = None if outcome.crops is None else outcome.crops[rows]
+    return replace(outcome, faces=outcome.faces[rows], crops=crops, drawn=())
+
+
 def _positions(outcomes: Sequence[PhotoFaces]) -> dict[str, list[int]]:
     """Return the places of the photos of each content that could be used."""
     positions: dict[str, list[int]] = {}
@@ -111,12 +128,19 @@ def _positions(outcomes: Sequence[PhotoFaces]) -> dict[str, list[int]]:
 class _Artist:
     """Draws the faces of one photo after the other; for ``meant`` and ``refused`` see above."""
 
-    def __init__(self, models: FaceModels, cache: Cache | None, keep_crops: bool) -> None:
+    def __init__(
+        self,
+        models: FaceModels,
+        cache: Cache | None,
+        keep_crops: bool,
+        hold_back: HoldBack | None,
+    ) -> None:
         self.meant: dict[FaceReference, FaceReference] = {}
         self.refused: dict[FaceReference, str] = {}
         self._models = models
         self._cache = cache
         self._keep_crops = keep_crops
+        self._hold_back = hold_back
 
     def drawn(
         self, photo: Photo, outcome: PhotoFaces, references: Sequence[FaceReference]
@@ -176,7 +200,8 @@ class _Artist:
             raise
         except Exception as error:
             raise PhotoError(one_line(error)) from error
-        if self._cache is not None:
+        held_back = self._hold_back is not None and self._hold_back(face)
+        if self._cache is not None and not held_back:
             self._cache.store(face, drawn_key_of(box[0]), self._models.model_key)
         return face if self._keep_crops else replace(face, crops=None)
 

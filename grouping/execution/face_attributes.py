@@ -77,8 +77,8 @@ class AttributeReader:
             return FaceAttributes.unknown(0)
         if outcome.crops is not None:
             return self._networks(outcome.crops)
-        if self._cache is None or outcome.sha256 is None:
-            return None
+        if self._cache is None or outcome.sha256 is None or outcome.drawn:
+            return None  # which faces were drawn the cache cannot tell
         key = self._networks.key
         stored = self._cache.load_attributes(outcome.sha256, self._models.detector_key, key)
         return stored if stored is not None and len(stored) == count else None
@@ -94,7 +94,8 @@ class AttributeReader:
         content = _content_of(photo, outcome)
         image = decoded_to_search(content, self._models.detection)
         answers = self._networks(cut_crops(content, image, outcome.faces.landmarks))
-        self._keep(outcome.sha256, answers)
+        if not outcome.drawn:
+            self._keep(outcome.sha256, answers)
         return answers
 
     def _keep(self, content: str | None, answers: FaceAttributes) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from grouping.execution.drawn_faces import without_drawn
+from grouping.execution.face_models import drawn_key_of
 from grouping.execution.known_results import HoldBack
 from grouping.records import PhotoFaces
 
@@ -27,8 +29,16 @@ def store_held_back(
         outcomes: what the photos of the album gave.
     """
     for outcome in outcomes:
-        if outcome.sha256 is not None and outcome.sha256 not in theirs and may_be_theirs(outcome):
-            cache.store(outcome, models.detector_key, models.model_key)
+        if outcome.sha256 is None or outcome.sha256 in theirs:
+            continue
+        detected, drawn = without_drawn(outcome)
+        held = [
+            (models.detector_key, detected),
+            *((drawn_key_of(f.faces.boxes[0]), f) for f in drawn),
+        ]
+        for detector, result in held:
+            if may_be_theirs(result):
+                cache.store(result, detector, models.model_key)
 
 
 def leave_out_of_cache(
@@ -59,4 +69,14 @@ def leave_out_of_cache(
         result = cache.load(content, detector, model)
         if result is not None and not may_be_theirs(result):
             kept.add(content)
-    cache.keep_only(kept, detector, model)
+    cache.keep_only(kept, detector, model, _drawn_in(outcomes, kept))
+
+
+def _drawn_in(outcomes: Sequence[PhotoFaces], kept: Collection[str]) -> set[tuple[str, str]]:
+    """Return photo and key of each face that was drawn on a photo that is kept."""
+    return {
+        (outcome.sha256, drawn_key_of(outcome.faces.boxes[row]))
+        for outcome in outcomes
+        if outcome.sha256 is not None and outcome.sha256 in kept
+        for row in outcome.drawn
+    }

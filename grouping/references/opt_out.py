@@ -43,7 +43,7 @@ def load_opt_out(
         InputError: there is nobody, or no photo of somebody can be used, who would stay in.
         ModelError: a checkpoint or device cannot be used.
     """
-    people = load_people(path, options)
+    people = load_people(path, options, everybody=True)
     found = reference_faces(people, models, workers=workers, on_photo=on_photo)
     check_everybody(people, found)
     names, ids = tuple(p.name for p in people), tuple(p.id for p in people)

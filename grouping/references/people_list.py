@@ -48,15 +48,19 @@ class ReferencePerson:
     photos: tuple[Photo, ...]
 
 
-def load_people(path: Path, options: SourceOptions | None = None) -> tuple[ReferencePerson, ...]:
+def load_people(
+    path: Path, options: SourceOptions | None = None, *, everybody: bool = False
+) -> tuple[ReferencePerson, ...]:
     """List the people of a folder or a table, in the order of their names.
 
     Args:
         path: a folder, or a ``.csv`` file.
         options: how photos that a table gives by address are fetched.
+        everybody: let no sub-folder be without a photo, rather than pass over it.
 
     Raises:
-        InputError: there is nobody, the table is broken, or a name cannot be one; says where.
+        InputError: there is nobody, or no photo of somebody who is wanted, the table is broken, or
+            a name cannot be one; says where.
     """
     options = options or SourceOptions()
     if path.is_dir():
@@ -72,7 +76,12 @@ def load_people(path: Path, options: SourceOptions | None = None) -> tuple[Refer
             f"{printable(path)} lists no people; name a folder with a sub-folder or a photo a "
             "person, or a .csv file with the columns name and photo"
         )
-    people = _together(listed, path)
+    listed_people = _together(listed, path)
+    if everybody and (without := [one.name for one in listed_people if not one.photos]):
+        raise InputError(
+            f"{printable(path)} holds no photo of {without[0]}; put one in, or remove the folder"
+        )
+    people = tuple(one for one in listed_people if one.photos)
     if not people:
         raise InputError(
             f"{printable(path)} holds no photo of anybody; put one in, or leave it out"
@@ -87,18 +96,18 @@ def _in_folder(folder: Path, options: SourceOptions) -> Iterator[ReferencePerson
         raise InputError(f"{printable(folder)} cannot be read: {error.strerror}") from None
     for entry in entries:
         if entry.is_dir() and not is_hidden_or_junk(entry.name):
-            photos = (
+            photos = tuple(
                 LocalPhoto.at(p, max_bytes=options.max_bytes) for p in photos_in_folder(entry)
             )
-            if found := tuple(photos):
-                yield ReferencePerson(_name(entry.name, printable(entry)), None, found)
+            yield ReferencePerson(_name(entry.name, printable(entry)), None, photos)
         elif _is_photo(entry):
             photo = LocalPhoto.at(entry, max_bytes=options.max_bytes)
             yield ReferencePerson(_name(entry.stem, printable(entry)), None, (photo,))
 
 
 def _is_photo(entry: Path) -> bool:
-    return not entry.name.startswith(".") and entry.is_file() and kind_of_file(entry) == "photo"
+    """Whether a file is one, or is called so: a link to nowhere is told of when it is read."""
+    return not entry.name.startswith(".") and kind_of_file(entry) == "photo"
 
 
 def _in_table(table: Path, options: SourceOptions) -> Iterator[ReferencePerson]:

@@ -201,16 +201,27 @@ class Cache:
         query = " UNION ".join(f"SELECT sha256 FROM {table}" for table in RESULT_TABLES)
         return [str(row[0]) for row in self._rows(query, ())]
 
-    def keep_only(self, contents: Collection[str], detector: str, model: str) -> None:
+    def keep_only(
+        self,
+        contents: Collection[str],
+        detector: str,
+        model: str,
+        drawn: Collection[tuple[str, str]] = (),
+    ) -> None:
         """Remove the results of all other photos, detectors and models, so that no byte stays.
 
         Caches moved aside as damaged are deleted too. Nothing is rewritten where nothing has to go.
+
+        Args:
+            contents: SHA-256 of the photos to keep.
+            detector, model: of the results to keep.
+            drawn: SHA-256 of the photo and detector key, of faces that were drawn, to be kept too.
 
         Raises:
             CacheError: another run uses the cache; its copy of the pages may remain.
         """
         others = set(self.contents()) - set(contents)
-        gone = self._run(partial(_delete_results, others, detector, model), 0)
+        gone = self._run(partial(_delete_results, others, detector, model, frozenset(drawn)), 0)
         if gone or has_damaged(self.path):
             self._scrub()
 
@@ -277,7 +288,11 @@ def _delete(connection: sqlite3.Connection, digest: str) -> None:
 
 
 def _delete_results(
-    others: Collection[str], detector: str, model: str, connection: sqlite3.Connection
+    others: Collection[str],
+    detector: str,
+    model: str,
+    drawn: Collection[tuple[str, str]],
+    connection: sqlite3.Connection,
 ) -> int:
     """Delete results of photos, and of other networks; return how many rows went."""
     before = connection.total_changes
@@ -285,6 +300,8 @@ def _delete_results(
         connection.executemany(
             f"DELETE FROM {table} WHERE sha256 = ?", ((digest,) for digest in others)
         )
-        connection.execute(f"DELETE FROM {table} WHERE detector != ?", (detector,))
+        query = f"SELECT DISTINCT sha256, detector FROM {table} WHERE detector != ?"
+        foreign = [pair for pair in connection.execute(query, (detector,)) if pair not in drawn]
+        connection.executemany(f"DELETE FROM {table} WHERE sha256 = ? AND detector = ?", foreign)
     connection.execute("DELETE FROM embeddings WHERE model != ?", (model,))
     return connection.total_changes - before

@@ -9,11 +9,11 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from grouping import AlbumIndex, verify
+from grouping import AlbumIndex, extract_faces, find, verify
 from grouping.cli.main import main
 from grouping.errors import ConfigError
 from grouping.similarity.impostors import Impostors
-from tests.helpers.drawn import BOX, missed_face_photo
+from tests.helpers.drawn import BOX, CORNER, SHRUNK, missed_face_photo
 from tests.helpers.paths import PHOTOS
 
 OBAMA = [PHOTOS / f"president_obama_{number}.jpg" for number in (1, 2, 3)]
@@ -120,3 +120,62 @@ def test_somebody_whose_face_was_drawn_may_opt_out(tmp_path):
     assert "missed.jpg" in (out / "opt_out.csv").read_text("utf-8-sig")
     ours = [path for path in out.rglob("*") if path.is_file() and path.suffix != ".toml"]
     assert not [path for path in ours if vector[:64] in path.read_bytes()]
+
+
+def drawn_album(folder, *names):
+    """An album of photos of people far away, whose faces were drawn; returns words and digests."""
+    photos, out, gone = (folder / name for name in ("photos", "out", "gone"))
+    for place in (photos, out, gone):
+        place.mkdir()
+    contents, lines = [], ["version = 1"]
+    for name in names:
+        (box,) = (face.box for face in extract_faces(PHOTOS / name))
+        drawn = [CORNER[k % 2] + round(side / SHRUNK) for k, side in enumerate(box)]
+        missed = missed_face_photo(name)
+        contents.append(sha256(missed).hexdigest())
+        (photos / name).write_bytes(missed)
+        lines.append(f'[[face]]\nphoto = "{contents[-1]}"\nbox = {drawn}')
+    (out / "corrections.toml").write_text("\n".join(lines))
+    options = ("--no-plots", "--min-face", "180", "--no-crowds")
+    return [str(photos), "--out", str(out), *options, "--opt-out", str(gone)], contents
+
+
+def drawn_vectors(out):
+    with closing(sqlite3.connect(out / "cache.sqlite")) as cache:
+        return {row[0]: len(row[1]) for row in cache.execute("SELECT photo, vector FROM faces")}
+
+
+def test_drawn_faces_of_others_stay_in_the_cache(tmp_path, monkeypatch):
+    words, (obama, _) = drawn_album(tmp_path, "president_obama_2.jpg", "president_biden.jpg")
+    shutil.copy(PHOTOS / "president_biden.jpg", tmp_path / "gone")
+    assert main(words) == 0
+    assert drawn_vectors(tmp_path / "out") == {obama: 2048}
+    answer = find(PHOTOS / "president_obama_2.jpg", tmp_path / "out")
+    assert [photo.in_group for photo in answer.photos] == [False]
+    # Nor is anything rewritten for them where nobody has to go.
+    (tmp_path / "photos/president_biden.jpg").unlink()
+    monkeypatch.setattr("grouping.storage.cache.scrub", lambda *a: pytest.fail("rewritten"))
+    assert main(words) == 0
+    assert drawn_vectors(tmp_path / "out") == {obama: 2048}
+
+
+def test_a_drawn_face_of_somebody_who_opts_out_is_stored_at_no_time(tmp_path, monkeypatch):
+    words, (obama, _) = drawn_album(tmp_path, "president_obama_2.jpg", "president_biden.jpg")
+    shutil.copy(PHOTOS / "president_biden.jpg", tmp_path / "gone")
+    monkeypatch.setattr("grouping.pipeline.clear_cache", lambda *a, **k: None)
+    assert main(words) == 0
+    assert drawn_vectors(tmp_path / "out") == {obama: 2048}
+
+
+def test_drawn_faces_that_waited_are_kept_as_drawn_ones(tmp_path, monkeypatch):
+    """Nothing that was drawn is taken for detected by the next run."""
+    words, (obama,) = drawn_album(tmp_path, "president_obama_2.jpg")
+    shutil.copy(PHOTOS / "president_biden.jpg", tmp_path / "gone")
+    monkeypatch.setattr("grouping.pipeline.may_be_of", lambda *a: lambda result: True)
+    monkeypatch.setattr("grouping.opting_out.may_be_of", lambda *a: lambda result: True)
+    assert main(words) == 0
+    assert drawn_vectors(tmp_path / "out") == {obama: 2048}
+    (tmp_path / "out/corrections.toml").unlink()
+    assert main(words[:-2]) == 0
+    document = json.loads((tmp_path / "out/groups.json").read_text())
+    assert [image["faces"] for image in document["images"]] == [[]]

@@ -27,12 +27,14 @@ from grouping.sources.entries import SourceOptions
 from grouping.sources.listing import list_sources
 from grouping.storage.atomic_files import make_folder, write_file
 from grouping.storage.locations import scheme_of
+from grouping.storage.regular_files import read_regular_file
 
 if TYPE_CHECKING:
     from grouping.api.extract import ExtractedFace
     from grouping.sources.photo import Photo
 
 FACES_FILE = "faces.json"
+MOST_BYTES = 256 * 2**20  # of such a file
 
 
 def add_extract_options(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +90,7 @@ def _extracted(
     from grouping.api.photo_input import see_photo
 
     taken: set[str] = set()
+    ours = _earlier_names(folder) if folder is not None else set()
     for photo in photos:
         try:
             seen = see_photo(photo, config=config, options=options)
@@ -99,7 +102,7 @@ def _extracted(
         progress(photo, seen.outcome)
         entry = _entry(photo, seen.outcome, faces)
         if folder is not None:
-            _save(folder, photo, faces, taken, entry)
+            _save(folder, photo, faces, taken, ours, entry)
         yield entry
 
 
@@ -114,21 +117,40 @@ def _entry(photo: Photo, outcome: PhotoFaces, faces: list[ExtractedFace]) -> dic
     }
 
 
+def _earlier_names(folder: Path) -> set[str]:
+    """Return the names of the pictures that an earlier run wrote: these may be written over."""
+    try:
+        entries = json.loads(read_regular_file(folder / FACES_FILE, MOST_BYTES))
+        faces = [face for entry in entries for face in entry["faces"]]
+        return {str(face[key]) for face in faces for key in ("crop", "loose_crop") if key in face}
+    except (OSError, InputError, ValueError, TypeError, KeyError, RecursionError):
+        return set()  # there is none, or it is no file of ours
+
+
 def _save(
-    folder: Path, photo: Photo, faces: list[ExtractedFace], taken: set[str], entry: dict[str, Any]
+    folder: Path,
+    photo: Photo,
+    faces: list[ExtractedFace],
+    taken: set[str],
+    ours: set[str],
+    entry: dict[str, Any],
 ) -> None:
-    """Write two pictures a face; the entry is told their names."""
+    """Write two pictures a face, over nothing foreign; the entry is told their names."""
     from PIL import Image
 
     from grouping.export.safe_names import distinct_name, safe_name
     from grouping.storage.atomic_files import write_image
 
     place = photo.location.partition("?")[0] if scheme_of(photo.location) else photo.location
-    stem = distinct_name(safe_name(Path(place).stem), taken)
-    for number, face in enumerate(faces):
+    while True:
+        stem = distinct_name(safe_name(Path(place).stem), taken)
+        names = [(f"{stem}-{k}.png", f"{stem}-{k}-loose.png") for k in range(len(faces))]
+        if not any((folder / n).exists() and n not in ours for two in names for n in two):
+            break
+    for number, (face, (crop, loose)) in enumerate(zip(faces, names, strict=True)):
         for key, name, pixels in (
-            ("crop", f"{stem}-{number}.png", face.crop),
-            ("loose_crop", f"{stem}-{number}-loose.png", face.loose_crop),
+            ("crop", crop, face.crop),
+            ("loose_crop", loose, face.loose_crop),
         ):
             write_image(folder / name, Image.fromarray(pixels))
             entry["faces"][number][key] = name

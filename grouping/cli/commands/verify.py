@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from grouping.cli.options import (
     not_empty,
     source_options_from,
 )
+from grouping.errors import ConfigError
 
 if TYPE_CHECKING:
     from grouping.api.verification import Verification
@@ -58,13 +60,14 @@ def run_verify(arguments: argparse.Namespace) -> None:
     """Compare two photos, and say what their faces have in common.
 
     Raises:
-        GroupingError: a photo cannot be used or shows no face, in one line.
+        GroupingError: a photo cannot be used, shows no face or would be written over, in one line.
     """
     from grouping.api.verify import verify
     from grouping.storage.atomic_files import check_place, write_image
 
     if arguments.picture is not None:
         check_place(arguments.picture)
+        _check_no_photo(arguments.picture, arguments.a, arguments.b)
     config, options = config_from(arguments), source_options_from(arguments)
     found = verify(
         arguments.a,
@@ -81,6 +84,17 @@ def run_verify(arguments: argparse.Namespace) -> None:
         print(json.dumps(found.as_dict()))
     else:
         _print_verdict(found)
+
+
+def _check_no_photo(picture: Path, *photos: str) -> None:
+    """See to it that no photo is written over.
+
+    Raises:
+        ConfigError: the picture is to go where one of them is.
+    """
+    for photo in photos:
+        if picture.exists() and os.path.exists(photo) and os.path.samefile(picture, photo):
+            raise ConfigError(f"--picture {picture} is one of the photos; name another file")
 
 
 def _print_verdict(found: Verification) -> None:

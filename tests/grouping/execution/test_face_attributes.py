@@ -96,6 +96,23 @@ def test_the_second_time_no_photo_is_read(models, folder, outcomes, wanted, cach
     assert (networks.asked, again.problems) == (3, ())
 
 
+def test_a_face_drawn_elsewhere_is_asked_again(models, folder, outcomes, cache):
+    """As many faces, of which one is another."""
+    keep(cache, models, without_crops(outcomes))
+    (place,) = (k for k, p in enumerate(photos_in(folder)) if p.path.name == "two_presidents.jpg")
+    photos = [photos_in(folder)[place]]
+    both = without_crops(outcomes)[place]
+    networks = Pixels()
+    for chosen in (0, 1):
+        drawn = replace(both, faces=both.faces[[chosen]], drawn=(0,))
+        reader = AttributeReader(networks, models, cache)
+        found = attributes_of_run(reader, photos, [drawn]).faces
+        same(found, Pixels()(outcomes[place].crops[[chosen]]))
+    one = replace(both, faces=both.faces[[0]])  # nor is it taken for one that was detected
+    attributes_of_run(AttributeReader(networks, models, cache), photos, [one])
+    assert networks.asked == 3
+
+
 def test_other_networks_or_faces_are_asked_again(models, folder, outcomes, cache):
     bare = without_crops(outcomes)
     keep(cache, models, bare)

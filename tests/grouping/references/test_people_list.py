@@ -96,3 +96,23 @@ def test_more_photos_than_a_list_has_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(people_list, "MOST_PHOTOS", 2)
     with pytest.raises(InputError, match="more than 2 photos"):
         load_people(table(tmp_path, "name,photo\n" + "Ada,1.jpg\n" * 3))
+
+
+def test_somebody_who_is_wanted_has_a_photo(tmp_path):
+    touch(tmp_path, "Ada/1.jpg", "Joe/clip.mp4", "Zoe\u0308.jpg")
+    (tmp_path / "Zo\u00eb").mkdir()
+    assert [person.name for person in load_people(tmp_path)] == ["Ada", "Zo\u00eb"]
+    with pytest.raises(InputError, match="holds no photo of Joe; put one in"):
+        load_people(tmp_path, everybody=True)
+    (tmp_path / "Joe/clip.mp4").rename(tmp_path / "Joe/1.jpg")
+    assert len(load_people(tmp_path, everybody=True)) == 3
+
+
+def test_what_is_called_a_photo_and_cannot_be_read_is_not_passed_over(tmp_path):
+    touch(tmp_path, "Ada.jpg")
+    (tmp_path / "Joe.jpg").symlink_to(tmp_path / "nothing.jpg")
+    os.mkfifo(tmp_path / "Zoe.jpg")
+    _, joe, zoe = load_people(tmp_path)
+    for person in (joe, zoe):
+        with pytest.raises(FetchError):
+            person.photos[0].read()

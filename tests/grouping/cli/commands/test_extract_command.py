@@ -1,6 +1,7 @@
 """extract: files on disk, what is printed, and what goes wrong."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -54,6 +55,29 @@ def test_a_broken_photo_among_good_ones_is_named(tmp_path, capsys):
     broken, fine = json.loads(capsys.readouterr().out)
     assert "not an image" in broken["error"]
     assert len(fine["faces"]) == 1
+
+
+def test_nothing_foreign_is_written_over(tmp_path):
+    """Least of all a photo, where the faces go beside the photos."""
+    shutil.copy(PHOTOS / "president_biden.jpg", tmp_path / "a.jpg")
+    mine = tmp_path / "a-0.png"
+    mine.write_bytes(b"my own picture")
+    words = ["extract", str(tmp_path / "a.jpg"), "--out", str(tmp_path)]
+    for _ in range(2):  # what an earlier run wrote is
+        assert main(words) == 0
+        assert mine.read_bytes() == b"my own picture"
+        names = {path.name for path in tmp_path.iterdir()}
+        assert names == {"a.jpg", "a-0.png", "a (2)-0.png", "a (2)-0-loose.png", "faces.json"}
+        (entry,) = json.loads((tmp_path / "faces.json").read_text())
+        assert entry["faces"][0]["crop"] == "a (2)-0.png"
+
+
+@pytest.mark.parametrize("text", ["mine", "[1]", '[{"faces": [7]}]', "[" * 100_000])
+def test_a_document_of_somebody_else_tells_of_no_pictures(tmp_path, text):
+    (tmp_path / "faces.json").write_text(text)
+    words = ["extract", str(PHOTOS / "president_biden.jpg"), "--out", str(tmp_path)]
+    assert main(words) == 0
+    assert (tmp_path / "president_biden-0.png").exists()
 
 
 @pytest.mark.parametrize(

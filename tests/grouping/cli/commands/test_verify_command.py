@@ -1,6 +1,7 @@
 """verify: what a person reads, what a program reads, and the picture."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -66,3 +67,13 @@ def test_known_errors_are_one_line(words, message, capsys):
     assert main(["verify", *map(str, words)]) == 1
     (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error: ")]
     assert message in line
+
+
+def test_no_photo_is_written_over(tmp_path, capsys):
+    photo, link = tmp_path / "mine.jpg", tmp_path / "link.png"
+    shutil.copy(OBAMA, photo)
+    link.symlink_to(photo)
+    for picture in (photo, link):
+        assert main(["verify", str(BIDEN), str(photo), "--picture", str(picture)]) == 1
+        assert "is one of the photos; name another file" in capsys.readouterr().err
+    assert photo.read_bytes() == OBAMA.read_bytes()
