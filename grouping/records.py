@@ -36,6 +36,7 @@ RECOGNITION_SIGNS = (
     *("norm", "agreement", "recognisable"),
     *("like_grey", "like_noise", "like_blurred", "like_coarse", "like_corner"),
 )
+FIRST_LIKENESS = RECOGNITION_SIGNS.index("like_grey")  # from here on: likeness to no face
 
 
 def _check(name: str, value: npt.NDArray[Any], shape: tuple[int | None, ...], dtype: Any) -> None:

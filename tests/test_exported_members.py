@@ -41,7 +41,7 @@ PUBLIC = [
     "represent",
     "verify",
 ]
-HEAVY = ("torch", "PIL", "matplotlib", "sklearn", "boto3", "urllib3", "hdbscan")
+HEAVY = ("torch", "PIL", "matplotlib", "sklearn", "boto3", "urllib3", "hdbscan", "scipy")
 
 
 def test_public_names_are_pinned():

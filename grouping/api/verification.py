@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from grouping.api.extract import ExtractedFace
 from grouping.api.represent import FaceEmbedding
-from grouping.people.identify.album_impostors import Rate
 from grouping.people.identify.same_person import Verdict, VerdictRule
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from grouping.people.identify.album_impostors import Rate
     from grouping.report.pair_picture import PairRow
 
 # In words and in the picture; ``pairs`` and ``reasons`` have them all.

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,21 +20,17 @@ from grouping.execution.face_models import (
 )
 from grouping.lookup.cached_vectors import cached_faces
 from grouping.lookup.corrected_faces import CorrectedFaces, corrected_faces
-from grouping.people.identify.album_impostors import (
-    Rate,
-    StrangerPairs,
-    impostors_of,
-    look_ups_of_strangers,
-    stranger_pairs,
-)
 from grouping.people.identify.look_up import AlbumPeople
 from grouping.records import FaceSet, Int64
 from grouping.results.album import Album
 from grouping.results.document import read_document
 from grouping.results.schema import Document
-from grouping.similarity.impostors import Impostors
 from grouping.storage.locations import printable
 from grouping.storage.result_folder import CACHE_FILE, GROUPS_FILE
+
+if TYPE_CHECKING:
+    from grouping.people.identify.album_impostors import Rate, StrangerPairs
+    from grouping.similarity.impostors import Impostors
 
 KEEP_VECTORS = "group it again without --no-cache, or name its cache with --cache"
 MOST_RATES = 64  # kept of those measured
@@ -131,6 +127,8 @@ class AlbumIndex:
 
     @cached_property
     def _impostors(self) -> tuple[Impostors, int]:
+        from grouping.people.identify.album_impostors import impostors_of
+
         return impostors_of(self.faces, self.labels, self.measured)
 
     @property
@@ -146,6 +144,8 @@ class AlbumIndex:
     @cached_property
     def strangers(self) -> StrangerPairs:
         """Pairs of faces of one photo, and how alike they are."""
+        from grouping.people.identify.album_impostors import stranger_pairs
+
         return stranger_pairs(self.faces, self.labels, self.picture)
 
     def look_ups_of_strangers(self, false_matches: float) -> Rate:
@@ -154,6 +154,8 @@ class AlbumIndex:
         Args:
             false_matches: that are allowed, see :func:`grouping.people.identify.look_up.look_up`.
         """
+        from grouping.people.identify.album_impostors import look_ups_of_strangers
+
         with self._lock:
             if false_matches not in self._rates:
                 if len(self._rates) >= MOST_RATES:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from grouping.people.identify.album_impostors import Rate
+if TYPE_CHECKING:
+    from grouping.people.identify.album_impostors import Rate
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from grouping.execution.face_models import FaceModels
 from grouping.execution.outcomes import outcomes_of
-from grouping.people.identify.only_face import only_face
 from grouping.records import Float32, PhotoFaces
 from grouping.results.album import one_line
 from grouping.sources.photo import Photo
@@ -54,6 +53,7 @@ def _selfie(location: str, seen: PhotoFaces) -> Selfie:
     if seen.failure is not None:
         return Selfie(place, problem=one_line(seen.failure.reason))
     from grouping.faces.flaws import flaws_of
+    from grouping.people.identify.only_face import only_face
 
     meant = only_face(seen.faces)
     if meant.row is None:

@@ -16,7 +16,7 @@ from grouping.clustering.micro_clusters import MicroClusters, micro_clusters_of
 from grouping.people.description import Grouping, described
 from grouping.people.identify.known_people import KnownFaces, settle_names, with_known
 from grouping.people.person_groups import SHARED_PICTURES, Candidates
-from grouping.people.rules import FIRST_LIKENESS, GroupingRules
+from grouping.people.rules import GroupingRules
 from grouping.people.same_photo import (
     first_of_each,
     pictures_apart,
@@ -26,7 +26,7 @@ from grouping.people.same_photo import (
 from grouping.people.second_look import second_look
 from grouping.people.unclear_pairs import dissolve_unclear_pairs
 from grouping.people.weak_faces import attach_weak_faces, doubtful_faces
-from grouping.records import RECOGNITION_SIGNS, FaceSet, Float32, Int64
+from grouping.records import FIRST_LIKENESS, RECOGNITION_SIGNS, FaceSet, Float32, Int64
 from grouping.similarity.content_rank import content_rank
 from grouping.similarity.group_sums import group_count
 from grouping.similarity.impostors import Impostors

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from grouping.clustering.clusterers import CLUSTERERS
 from grouping.errors import InputError
-from grouping.records import RECOGNITION_SIGNS
 
 # Faces of lower quality make no groups and are only attached to them: they are blurred, tiny
 # or seen from behind, and resemble each other more than the people they belong to.
@@ -14,7 +13,6 @@ CORE_QUALITY = 0.5
 # Faces of lower quality are not attached to a single face, unless the network recognises them: the
 # two would be a person whom nobody can recognise.
 PAIR_QUALITY = 0.2
-FIRST_LIKENESS = RECOGNITION_SIGNS.index("like_grey")  # from here on: likeness to no face
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from grouping.records import Float32, Float64, Int64
 from grouping.similarity.inner_products import pair_products
@@ -111,6 +110,8 @@ def group_sums(vectors: Float32, labels: Int64, count: int) -> Float32:
     Returns:
         (count, d) float32.
     """
+    from scipy.sparse import csr_array  # half of the time that the program takes to start
+
     rows = np.flatnonzero(labels >= 0)
     order = rows[np.argsort(labels[rows], kind="stable")]
     starts = np.searchsorted(labels[order], np.arange(count + 1))

@@ -21,7 +21,6 @@ from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import erfc
 
 from grouping.records import Float32, Float64, Int64
 
@@ -65,6 +64,8 @@ class Impostors:
 
     def rate(self, similarity: npt.ArrayLike) -> Float64:
         """Return the share of strangers who are at least so similar; of any shape, float64."""
+        from scipy.special import erfc
+
         z = (np.asarray(similarity, np.float64) - self.mean) / self.spread
         normal = np.maximum(erfc(z / math.sqrt(2)) / 2, KNEE_RATE)
         tail = KNEE_RATE * 10 ** (-np.maximum(z - KNEE, 0) / DECADE)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array, csgraph
 
 from grouping.records import Int64
 
@@ -91,6 +90,8 @@ def connected_components(pairs: npt.NDArray[np.integer], n: int) -> Int64:
     Returns:
         (n,) int64, components from 0.
     """
+    from scipy.sparse import coo_array, csgraph  # half of the time that the program takes to start
+
     graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     return np.asarray(csgraph.connected_components(graph, directed=False)[1], np.int64)
 

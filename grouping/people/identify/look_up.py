@@ -19,8 +19,7 @@ from functools import cached_property
 
 import numpy as np
 
-from grouping.people.rules import FIRST_LIKENESS
-from grouping.records import FaceSet, Float32, Int64
+from grouping.records import FIRST_LIKENESS, FaceSet, Float32, Int64
 from grouping.similarity.group_sums import GroupSums
 from grouping.similarity.impostors import LEAST_COMPARISONS, Impostors
 
