@@ -6,40 +6,28 @@ import argparse
 import json
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grouping.cli.command import Command
-from grouping.cli.options import (
-    add_attributes,
-    add_common,
-    add_detection,
-    add_model,
-    add_sources,
-    config_from,
-    not_empty,
-    source_options_from,
-)
+from grouping.cli.options import add_attributes, config_from, source_options_from
 from grouping.cli.progress import PhotoProgress
-from grouping.config import GroupingConfig
-from grouping.errors import InputError, PhotoError
-from grouping.records import Failure, PhotoFaces
-from grouping.sources.entries import SourceOptions
+from grouping.cli.single_photos import add_looking, add_photos, check_some, photo_entries
 from grouping.sources.listing import list_sources
-from grouping.sources.photo import Photo
+
+if TYPE_CHECKING:
+    from grouping.api.photo_input import SeenPhoto
+    from grouping.sources.photo import Photo
 
 
 def add_analyze_options(parser: argparse.ArgumentParser) -> None:
     """Options of ``analyze``."""
     add = parser.add_argument
-    add("photos", nargs="+", type=not_empty, metavar="PHOTO", help="photo, folder, list, address")
+    add_photos(parser)
     add(
         "--json", action="store_true", help="print all that is known, a list with one entry a photo"
     )
     add_attributes(parser)
-    add_common(parser)
-    add_model(parser)
-    add_detection(parser, workers=False)
-    add_sources(parser)
+    add_looking(parser)
 
 
 def run_analyze(arguments: argparse.Namespace) -> None:
@@ -48,46 +36,22 @@ def run_analyze(arguments: argparse.Namespace) -> None:
     Raises:
         GroupingError: what cannot be gone on after, in one line; also where every photo failed.
     """
-    from grouping.api.analyze import check_attributes
+    from grouping.api.analyze import analyzed, check_attributes
+
+    def described(_photo: Photo, seen: SeenPhoto) -> list[dict[str, Any]]:
+        return [face.as_dict() for face in analyzed(seen, attributes=config.attributes)]
 
     config, options = config_from(arguments), source_options_from(arguments)
     listed = partial(list_sources, arguments.photos, options=options)
     photos = listed()
     check_attributes(config)
     with PhotoProgress(listed) as progress:
-        entries = list(_analyzed(photos, config, options, progress))
+        entries = list(photo_entries(photos, described, config, options, progress))
     if arguments.json:
         print(json.dumps(entries))
     else:
         print("\n".join(line for entry in entries for line in _lines(entry)))
-    if progress.failed == progress.done:
-        raise InputError(f"no photo could be used; the first: {entries[0]['error']}")
-
-
-def _analyzed(
-    photos: Iterator[Photo], config: GroupingConfig, options: SourceOptions, progress: PhotoProgress
-) -> Iterator[dict[str, Any]]:
-    """One entry a photo."""
-    from grouping.api.analyze import analyzed
-    from grouping.api.photo_input import see_photo
-
-    for photo in photos:
-        try:
-            seen = see_photo(photo, config=config, options=options)
-        except PhotoError as error:
-            progress(photo, PhotoFaces(failure=Failure.of(error)))
-            yield {"photo": photo.location, "faces": [], "error": str(error)}
-            continue
-        progress(photo, seen.outcome)
-        faces = analyzed(seen, attributes=config.attributes)
-        yield {
-            "photo": photo.location,
-            "sha256": seen.outcome.sha256,
-            "width": seen.outcome.width,
-            "height": seen.outcome.height,
-            "faces": [face.as_dict() for face in faces],
-            "warnings": list(seen.outcome.warnings),
-        }
+    check_some(entries, progress)
 
 
 def _lines(entry: dict[str, Any]) -> Iterator[str]:

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grouping.cli.command import Command
-from grouping.cli.options import (
-    add_common,
-    add_detection,
-    add_model,
-    add_sources,
-    config_from,
-    not_empty,
-    source_options_from,
-)
+from grouping.cli.options import config_from, not_empty, source_options_from
 from grouping.cli.progress import PhotoProgress
-from grouping.config import GroupingConfig
-from grouping.errors import InputError, PhotoError
-from grouping.records import Failure, PhotoFaces
-from grouping.sources.entries import SourceOptions
+from grouping.cli.single_photos import add_looking, add_photos, check_some, photo_entries
+from grouping.errors import InputError
 from grouping.sources.listing import list_sources
 from grouping.storage.atomic_files import make_folder, write_file
 from grouping.storage.locations import scheme_of
@@ -31,6 +20,7 @@ from grouping.storage.regular_files import read_regular_file
 
 if TYPE_CHECKING:
     from grouping.api.extract import ExtractedFace
+    from grouping.api.photo_input import SeenPhoto
     from grouping.sources.photo import Photo
 
 FACES_FILE = "faces.json"
@@ -40,13 +30,10 @@ MOST_BYTES = 256 * 2**20  # of such a file
 def add_extract_options(parser: argparse.ArgumentParser) -> None:
     """Options of ``extract``."""
     add = parser.add_argument
-    add("photos", nargs="+", type=not_empty, metavar="PHOTO", help="photo, folder, list, address")
+    add_photos(parser)
     add("--out", type=not_empty, metavar="DIR", help="folder for the pictures and faces.json")
     add("--json", action="store_true", help="print what faces.json holds")
-    add_common(parser)
-    add_model(parser)
-    add_detection(parser, workers=False)
-    add_sources(parser)
+    add_looking(parser)
 
 
 def run_extract(arguments: argparse.Namespace) -> None:
@@ -66,7 +53,8 @@ def run_extract(arguments: argparse.Namespace) -> None:
     folder = make_folder(Path(arguments.out)) if arguments.out else None
     try:
         with PhotoProgress(listed) as progress:
-            entries.extend(_extracted(photos, folder, config, options, progress))
+            extractor = _Extractor(folder)
+            entries.extend(photo_entries(photos, extractor, config, options, progress))
     finally:  # also of what was done before a Ctrl-C
         if folder is not None and entries:
             write_file(folder / FACES_FILE, lambda file: file.write(_lines(entries)))
@@ -74,47 +62,26 @@ def run_extract(arguments: argparse.Namespace) -> None:
         print(json.dumps(entries))
     else:
         _print_summary(entries, arguments.out)
-    if progress.failed == progress.done:
-        raise InputError(f"no photo could be used; the first: {entries[0]['error']}")
+    check_some(entries, progress)
 
 
-def _extracted(
-    photos: Iterator[Photo],
-    folder: Path | None,
-    config: GroupingConfig,
-    options: SourceOptions,
-    progress: PhotoProgress,
-) -> Iterator[dict[str, Any]]:
-    """One entry a photo; its pictures are written before the next photo is read."""
-    from grouping.api.extract import extracted
-    from grouping.api.photo_input import see_photo
+class _Extractor:
+    """Finds the faces of one photo after the other, and saves them where a folder is named."""
 
-    taken: set[str] = set()
-    ours = _earlier_names(folder) if folder is not None else set()
-    for photo in photos:
-        try:
-            seen = see_photo(photo, config=config, options=options)
-            faces = extracted(seen)
-        except PhotoError as error:
-            progress(photo, PhotoFaces(failure=Failure.of(error)))
-            yield {"photo": photo.location, "faces": [], "error": str(error)}
-            continue
-        progress(photo, seen.outcome)
-        entry = _entry(photo, seen.outcome, faces)
-        if folder is not None:
-            _save(folder, photo, faces, taken, ours, entry)
-        yield entry
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._taken: set[str] = set()
+        self._ours = _earlier_names(folder) if folder is not None else set()
 
+    def __call__(self, photo: Photo, seen: SeenPhoto) -> list[dict[str, Any]]:
+        """Return what is said of each face; its pictures are written by then."""
+        from grouping.api.extract import extracted
 
-def _entry(photo: Photo, outcome: PhotoFaces, faces: list[ExtractedFace]) -> dict[str, Any]:
-    return {
-        "photo": photo.location,
-        "sha256": outcome.sha256,
-        "width": outcome.width,
-        "height": outcome.height,
-        "faces": [face.as_dict() for face in faces],
-        "warnings": list(outcome.warnings),
-    }
+        faces = extracted(seen)
+        entries = [face.as_dict() for face in faces]
+        if self._folder is not None:
+            _save(self._folder, photo, faces, self._taken, self._ours, entries)
+        return entries
 
 
 def _earlier_names(folder: Path) -> set[str]:
@@ -133,9 +100,9 @@ def _save(
     faces: list[ExtractedFace],
     taken: set[str],
     ours: set[str],
-    entry: dict[str, Any],
+    entries: list[dict[str, Any]],
 ) -> None:
-    """Write two pictures a face, over nothing foreign; the entry is told their names."""
+    """Write two pictures a face, over nothing foreign; the entries are told their names."""
     from PIL import Image
 
     from grouping.export.safe_names import distinct_name, safe_name
@@ -153,7 +120,7 @@ def _save(
             ("loose_crop", loose, face.loose_crop),
         ):
             write_image(folder / name, Image.fromarray(pixels))
-            entry["faces"][number][key] = name
+            entries[number][key] = name
 
 
 def _lines(entries: list[dict[str, Any]]) -> bytes:

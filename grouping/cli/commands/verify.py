@@ -9,15 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grouping.cli.command import Command
-from grouping.cli.options import (
-    add_common,
-    add_detection,
-    add_model,
-    add_sources,
-    config_from,
-    not_empty,
-    source_options_from,
-)
+from grouping.cli.options import config_from, not_empty, source_options_from
+from grouping.cli.single_photos import add_looking
 from grouping.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -50,10 +43,7 @@ def add_verify_options(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="of comparisons of strangers that may be 'same' (default 0.00001)",
     )
-    add_common(parser)
-    add_model(parser)
-    add_detection(parser, workers=False)
-    add_sources(parser)
+    add_looking(parser)
 
 
 def run_verify(arguments: argparse.Namespace) -> None:
