@@ -25,7 +25,7 @@ from grouping.clustering.constraints import Constraints
 from grouping.people.person_groups import Bools, Candidates, PersonGroups
 from grouping.records import Float32, Float64, Int64
 from grouping.similarity.cosine_graph import cosine_graph
-from grouping.similarity.impostors import LEAST_COMPARISONS, Impostors, surest
+from grouping.similarity.impostors import LEAST_COMPARISONS, RIVALS, Impostors, surest
 from grouping.similarity.nearest import largest_products, nearest_rows
 
 # Expected to be wrong, of the joins of groups and of the faces attached. From 0.005 to 0.05 and
@@ -34,7 +34,6 @@ FALSE_JOINS, FALSE_FACES = 0.02, 0.03
 # Two groups whose faces are less alike than those within the looser one by more than this are two
 # people, however alike their means are.
 MAX_GAP = 0.33
-RIVALS = 5  # the next most similar groups that a lead is measured against
 # Joins bring means together that were not: groups that are one person in pieces need some rounds.
 MOST_ROUNDS = 10
 # Comparisons of faces with groups, beyond which there is one round: it takes the time.
@@ -181,10 +180,7 @@ def attach_faces(
     nobody = faces.like_nobody[free].max(axis=1, initial=-1)
     near = np.flatnonzero((products[:, 0] >= lowest) & (products[:, 0] > nobody))
     similarity, rivals = products[near, 0], products[near, 1:]
-    expected = np.maximum(
-        comparisons * impostors.rate(similarity),
-        len(free) * impostors.lead_rate(similarity, rivals),
-    )
+    expected = impostors.false_finds(similarity, rivals, len(free), len(groups))
     wanted = _Places(faces, groups, free[near], nearest[near, 0])
     possible = np.flatnonzero(wanted.open())
     kept = possible[surest(expected[possible], made, FALSE_FACES)]

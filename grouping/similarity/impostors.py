@@ -36,6 +36,7 @@ THRESHOLD_SPREADS = 3.95
 # Few groups make so few comparisons that a similarity would do which look-alikes reach: there are
 # other albums. So no fewer count than 18 groups make.
 LEAST_COMPARISONS = 150
+RIVALS = 5  # the next most similar that a lead is measured against
 # Where a threshold at or below the mean is asked for, everybody is alike enough.
 LEAST_SPREAD = 1e-3
 
@@ -77,6 +78,28 @@ class Impostors:
             return self.mean + self.spread * (KNEE + DECADE * math.log10(KNEE_RATE / rate))
         z = NormalDist().inv_cdf(1 - min(rate, 0.5))
         return self.mean + self.spread * min(z, KNEE)
+
+    def false_finds(
+        self, similarity: Float32, rivals: Float32, seekers: int, sought: int
+    ) -> Float64:
+        """Return, for each who is found, how many false finds are expected that are as sure.
+
+        Of n comparisons of strangers ``n * rate(similarity)`` are at least so similar, and the most
+        similar of many leads the next ones by so much for ``seekers * lead_rate`` of those who look
+        for their like; the worse of both counts.
+
+        Args:
+            similarity: (n,) float32, of the most similar of those sought to each.
+            rivals: (n, k) float32, of the next ones; minus infinity where there are no more.
+            seekers: how many look for their like, found or not.
+            sought: how many each of them was compared with.
+
+        Returns:
+            (n,) float64.
+        """
+        comparisons = max(seekers * sought, LEAST_COMPARISONS)
+        by_lead = seekers * self.lead_rate(similarity, rivals)
+        return np.maximum(comparisons * self.rate(similarity), by_lead)
 
     def lead_rate(self, similarity: Float32, rivals: Float32) -> Float64:
         """Return how often the most similar of many strangers leads the next ones by so much.

@@ -22,7 +22,7 @@ from grouping.people.person_groups import Bools
 from grouping.records import FaceSet, Float32, Int64
 from grouping.similarity.cosine_graph import cosine_graph
 from grouping.similarity.group_sums import GroupSums, group_count
-from grouping.similarity.impostors import LEAST_COMPARISONS, Impostors, surest
+from grouping.similarity.impostors import RIVALS, Impostors, surest
 from grouping.similarity.nearest import nearest_rows
 from grouping.similarity.pair_sets import connected_components
 
@@ -31,7 +31,6 @@ from grouping.similarity.pair_sets import connected_components
 DISAGREEING = 1e-2
 # Expected to be wrong, of the names given.
 FALSE_NAMES = 0.002
-RIVALS = 5  # the next most similar that a lead is measured against
 # Pairs of people who are kept apart from the start.
 MOST_PAIRS = 1_000_000
 
@@ -92,21 +91,24 @@ def with_known(
         photo_index=np.arange(first_photo, first_photo + r, dtype=np.int32),
         quality=np.ones(r, np.float32),
     )
-    owner, speaker = _speakers(known, agreeing_parts(known, impostors), n)
+    part = agreeing_parts(known, impostors)
+    owner, speaker = _speakers(known, part, n)
     whole = FaceSet.concatenate([faces, references])
     return whole, Constraints(
-        np.concatenate([told.must_link, _together(known, impostors, n)]),
+        np.concatenate([told.must_link, _together(known, part, n)]),
         np.concatenate([told.cannot_link, _apart(whole.embeddings, owner, speaker, impostors)]),
         told.ignore,
     )
 
 
-def _together(known: KnownFaces, impostors: Impostors, n: int) -> Int64:
+def _together(known: KnownFaces, part: Int64, n: int) -> Int64:
     """Return (m, 2) int64, a chain through the references that agree, and to the faces named so.
 
-    References of ``n`` faces of an album are numbered from n.
+    Args:
+        known: r references, numbered from n.
+        part: (r,) int64, see :func:`agreeing_parts`.
+        n: faces of the album.
     """
-    part = agreeing_parts(known, impostors)
     order = np.argsort(part, kind="stable")
     same = np.flatnonzero(np.diff(part[order]) == 0)
     chains = n + np.stack([order[same], order[same + 1]], axis=1)
@@ -280,11 +282,7 @@ def _one_to_one(wanted: Float32, offered: Float32, impostors: Impostors, made: i
         made: names that have been given before.
     """
     nearest, similarity = nearest_rows(wanted, offered, 1 + RIVALS)
-    comparisons = max(len(wanted) * len(offered), LEAST_COMPARISONS)
-    expected = np.maximum(
-        comparisons * impostors.rate(similarity[:, 0]),
-        len(wanted) * impostors.lead_rate(similarity[:, 0], similarity[:, 1:]),
-    )
+    expected = impostors.false_finds(similarity[:, 0], similarity[:, 1:], len(wanted), len(offered))
     sure = surest(expected, made, FALSE_NAMES)
     order = sure[np.argsort(-similarity[sure, 0], kind="stable")]
     _, first = np.unique(nearest[order, 0], return_index=True)

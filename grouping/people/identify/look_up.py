@@ -21,7 +21,7 @@ import numpy as np
 
 from grouping.records import FIRST_LIKENESS, FaceSet, Float32, Int64
 from grouping.similarity.group_sums import GroupSums
-from grouping.similarity.impostors import LEAST_COMPARISONS, Impostors
+from grouping.similarity.impostors import LEAST_COMPARISONS, RIVALS, Impostors
 
 # The share of look-ups of people who are not in the album that may name a person. Chosen on one
 # half of the people of an album of news photos with the bundled network: 0.01 finds 0.4 % fewer of
@@ -29,7 +29,6 @@ from grouping.similarity.impostors import LEAST_COMPARISONS, Impostors
 FALSE_MATCHES = 0.0125
 # Of that share, how much faces outside of groups may add.
 ALONE_SHARE = 0.4
-RIVALS = 5  # the next most similar that a lead is measured against
 
 
 @dataclass(frozen=True, eq=False)
