@@ -14,13 +14,12 @@ from grouping.corrections.drawn import Told
 from grouping.execution.collector import OnPhoto, PhotoCollector
 from grouping.execution.face_attributes import (
     AttributeReader,
-    OnStage,
     attributes_of_run,
 )
 from grouping.execution.face_models import FaceModels, shared_models
 from grouping.execution.outcomes import crops_of, faces_of
 from grouping.opting_out import clear_cache, may_be_of, without_people
-from grouping.records import FaceSet, Int64, PhotoFaces
+from grouping.records import FaceSet, Int64, PhotoFaces, Progress
 from grouping.results.pictures import pictures_of
 from grouping.results.run_result import GroupingResult
 from grouping.sources.photo import Photo
@@ -73,7 +72,7 @@ class GroupingPipeline:
         on_photo: OnPhoto | None = None,
         corrections: Sequence[Entry] = (),
         known: KnownPeople | None = None,
-        on_stage: OnStage | None = None,
+        on_stage: Progress | None = None,
         opt_out: OptOut | None = None,
     ) -> GroupingResult:
         """Analyse photos and group their faces.
@@ -123,7 +122,7 @@ class GroupingPipeline:
         entries: Sequence[Entry],
         keep_crops: bool,
         hold_back: HoldBack | None,
-        on_stage: OnStage | None,
+        on_stage: Progress | None,
     ) -> tuple[Told, tuple[PhotoFaces, ...]]:
         """Return what is told of the faces, and the photos with those that were drawn."""
         from grouping.told_faces import told_faces
@@ -191,7 +190,7 @@ class GroupingPipeline:
 
         return AttributeReader(shared_networks(), self.models, self.cache)
 
-    def _with_attributes(self, result: GroupingResult, on_stage: OnStage | None) -> GroupingResult:
+    def _with_attributes(self, result: GroupingResult, on_stage: Progress | None) -> GroupingResult:
         """Return the result with what faces and people seem to be, where that is asked for."""
         if self._attributes is None:
             return result

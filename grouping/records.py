@@ -8,7 +8,7 @@ and image-right mouth corner.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
@@ -204,6 +204,9 @@ class FaceAttributes:
     def unknown(cls, n: int) -> FaceAttributes:
         """Of n faces nothing is known."""
         return cls(np.full(n, np.nan, np.float32), np.full(n, np.nan, np.float32))
+
+
+Progress = Callable[[str, int, int], None]  # a stage, how many are done, how many there are
 
 
 class Fingerprint(NamedTuple):

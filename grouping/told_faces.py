@@ -11,9 +11,9 @@ from grouping.corrections.drawn import Told, drawn_references, placed_entries
 from grouping.corrections.entries import Entry
 from grouping.corrections.foreign import without_ignored
 from grouping.corrections.xmp_entries import entries_of_regions
-from grouping.execution.drawn_faces import OnStage, draw_faces
+from grouping.execution.drawn_faces import draw_faces
 from grouping.execution.written_regions import read_written_faces
-from grouping.records import PhotoFaces
+from grouping.records import PhotoFaces, Progress
 from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def told_faces(
     keep_crops: bool = False,
     hold_back: HoldBack | None = None,
     stop: threading.Event | None = None,
-    on_stage: OnStage | None = None,
+    on_stage: Progress | None = None,
 ) -> tuple[Told, tuple[PhotoFaces, ...]]:
     """Return what is told of the faces, and the photos with those that were drawn.
 
@@ -78,7 +78,7 @@ def _written(
     photos: tuple[Photo, ...],
     outcomes: tuple[PhotoFaces, ...],
     stop: threading.Event | None,
-    on_stage: OnStage | None,
+    on_stage: Progress | None,
 ) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
     """Return what other programs wrote about faces, and a line for what is of no use."""
     found = read_written_faces(photos, outcomes, stop=stop, on_stage=on_stage)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from grouping.boxes import SAME_FACE_IOU, box_iou, clip_boxes, paired_overlap
 from grouping.errors import FetchError, GroupingError, Interrupted, PhotoError, one_line
 from grouping.execution.face_models import drawn_key_of
 from grouping.execution.known_results import HoldBack
-from grouping.records import FaceReference, FaceSet, Float32, Int64, PhotoFaces
+from grouping.records import FaceReference, FaceSet, Float32, Int64, PhotoFaces, Progress
 from grouping.sources.photo import MemoryPhoto, Photo
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ LEAST_INSIDE = 0.5  # of a box, within the photo
 MOST_DRAWN = 200  # faces of one photo, each of which is looked at by itself
 BOX_DIGITS = 2  # of the boxes in a document, by which a face is found again
 
-OnStage = Callable[[str, int, int], None]  # a stage, how many are done, how many there are
 STAGE = "drawn faces"
 
 
@@ -62,7 +61,7 @@ def draw_faces(
     keep_crops: bool = False,
     hold_back: HoldBack | None = None,
     stop: threading.Event | None = None,
-    on_stage: OnStage | None = None,
+    on_stage: Progress | None = None,
 ) -> DrawnFaces:
     """Find or add the faces that references stand for.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +20,7 @@ import numpy as np
 
 from grouping.errors import FetchError, Interrupted, PhotoError
 from grouping.execution.known_results import pixels_of
-from grouping.records import FaceAttributes, PhotoFaces, UInt8
+from grouping.records import FaceAttributes, PhotoFaces, Progress, UInt8
 from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 STAGE = "age and gender"
 MOST_THREADS = 4  # and so decoded photos in memory; decoding leaves Python to other threads
-
-OnStage = Callable[[str, int, int], None]  # the stage, photos done, photos in all
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +113,7 @@ def attributes_of_run(
     outcomes: Sequence[PhotoFaces],
     *,
     stop: threading.Event | None = None,
-    on_stage: OnStage | None = None,
+    on_stage: Progress | None = None,
 ) -> AttributesOfRun:
     """Return what all faces seem to be; photos of the same bytes are read once.
 
@@ -150,7 +148,7 @@ def _read(
     outcomes: Sequence[PhotoFaces],
     places: Sequence[int],
     stop: threading.Event | None,
-    on_stage: OnStage | None,
+    on_stage: Progress | None,
 ) -> list[tuple[int, FaceAttributes | PhotoError]]:
     """The answers, or what stood in their way, of the photos at some places; a few at a time."""
     results = []

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 from grouping.errors import GroupingError, Interrupted, PhotoError
 from grouping.execution.read_ahead import read_ahead
-from grouping.records import PhotoFaces
+from grouping.records import PhotoFaces, Progress
 from grouping.sources.photo import MemoryPhoto, Photo
 from grouping.sources.sidecars import sidecars_of
 from grouping.sources.stored_areas import Area, upright_area
@@ -19,8 +19,6 @@ from grouping.storage.regular_files import read_regular_file
 STAGE = "names in photos"
 # By how much the shape of the image that regions were written for may differ from the photo's.
 SHAPE_TOLERANCE = 0.02
-
-OnStage = Callable[[str, int, int], None]  # a stage, how many are done, how many there are
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def read_written_faces(
     outcomes: Sequence[PhotoFaces],
     *,
     stop: threading.Event | None = None,
-    on_stage: OnStage | None = None,
+    on_stage: Progress | None = None,
 ) -> WrittenFaces:
     """Read the face regions in the photos and in their sidecars.
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from grouping.errors import ConfigError
 from grouping.export.people_folders import FOLDER_MODES, Exported, write_archive, write_folders
 from grouping.export.tables import write_tables
-from grouping.results.album import OpenPhoto, Progress
+from grouping.records import Progress
+from grouping.results.album import OpenPhoto
 from grouping.results.schema import Document
 from grouping.storage.atomic_files import make_folder
 from grouping.storage.result_folder import SIDECARS_FOLDER

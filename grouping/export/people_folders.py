@@ -15,7 +15,8 @@ from pathlib import Path
 
 from grouping.errors import DecodeError, FetchError
 from grouping.export.safe_names import distinct_name, safe_name
-from grouping.results.album import Album, OpenPhoto, Progress, one_line
+from grouping.records import Progress
+from grouping.results.album import Album, OpenPhoto, one_line
 from grouping.results.schema import Document
 from grouping.storage.atomic_files import make_folder, new_file, write_bytes, write_error
 from grouping.storage.result_folder import PEOPLE_ARCHIVE, PEOPLE_FOLDER

@@ -11,7 +11,8 @@ from threading import get_ident
 from grouping.errors import FetchError
 from grouping.export.people_folders import Exported
 from grouping.export.safe_names import distinct_name, safe_name
-from grouping.results.album import Album, OpenPhoto, Progress, one_line
+from grouping.records import Progress
+from grouping.results.album import Album, OpenPhoto, one_line
 from grouping.storage.atomic_files import file_mode, make_folder, new_file, write_error
 
 

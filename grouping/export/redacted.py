@@ -13,8 +13,8 @@ from grouping.errors import InputError, OutputError, PhotoError
 from grouping.export.people_folders import Exported
 from grouping.export.redacted_image import redacted
 from grouping.export.xmp_sidecars import sidecar_places
-from grouping.records import Float32
-from grouping.results.album import Album, OpenPhoto, Progress, one_line
+from grouping.records import Float32, Progress
+from grouping.results.album import Album, OpenPhoto, one_line
 from grouping.results.schema import Document
 from grouping.storage.atomic_files import make_folder, write_bytes
 from grouping.storage.regular_files import read_regular_file

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from grouping.errors import InputError
+from grouping.execution.collector import OnPhoto
 from grouping.execution.face_models import FaceModels
 from grouping.lookup.album_index import AlbumIndex
 from grouping.records import FaceSet, Int64
 from grouping.references.people_list import ReferencePerson, load_people
-from grouping.references.reference_faces import OnPhoto, reference_faces
+from grouping.references.reference_faces import reference_faces
 from grouping.results.album import one_line
 from grouping.sources.entries import SourceOptions
 from grouping.storage.result_folder import GROUPS_FILE

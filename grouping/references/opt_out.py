@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from grouping.errors import InputError
+from grouping.execution.collector import OnPhoto
 from grouping.execution.face_models import FaceModels
 from grouping.people.identify.opt_out import OptOut
 from grouping.records import Float32
 from grouping.references.known_people import KnownPeople
 from grouping.references.people_list import ReferencePerson, load_people
-from grouping.references.reference_faces import OnPhoto, ReferenceFaces, reference_faces
+from grouping.references.reference_faces import ReferenceFaces, reference_faces
 from grouping.similarity.impostors import Impostors
 from grouping.similarity.nearest import nearest_rows
 from grouping.sources.entries import SourceOptions

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from grouping.errors import InputError
-from grouping.execution.collector import PhotoCollector
+from grouping.execution.collector import OnPhoto, PhotoCollector
 from grouping.execution.face_models import FaceModels
 from grouping.people.identify.only_face import only_face
 from grouping.records import FaceSet, Int64, PhotoFaces
 from grouping.references.people_list import ReferencePerson
 from grouping.results.album import one_line
-from grouping.sources.photo import Photo
-
-OnPhoto = Callable[[Photo, PhotoFaces], None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,14 +12,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grouping.records import Float32
+from grouping.records import Float32, Progress
 from grouping.report.contact_sheets import iter_sheets
 from grouping.report.gallery import gallery_page
 from grouping.report.plots.face_mosaic import faces_picture
 from grouping.report.plots.similarity_plot import similarity_figure
 from grouping.report.plots.tsne_plot import tsne_figure
 from grouping.report.thumbnails import Thumbnails
-from grouping.results.album import Album, OpenPhoto, Progress
+from grouping.results.album import Album, OpenPhoto
 from grouping.results.schema import Document
 from grouping.storage.atomic_files import make_folder, write_bytes, write_image
 from grouping.storage.result_folder import (

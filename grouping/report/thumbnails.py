@@ -22,8 +22,8 @@ from grouping.faces.alignment import CROP_SIDE, align_faces
 from grouping.faces.covering import areas_around, cover
 from grouping.faces.decoding import decode_photo, fitted_size
 from grouping.faces.loose_crops import square_around
-from grouping.records import Float32
-from grouping.results.album import Album, Face, OpenPhoto, Progress, one_line
+from grouping.records import Float32, Progress
+from grouping.results.album import Album, Face, OpenPhoto, one_line
 from grouping.storage.atomic_files import make_folder, write_image
 
 PREVIEW_SIDE = 640

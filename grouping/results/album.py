@@ -15,7 +15,6 @@ from grouping.results.schema import NO_GROUP, Document, FaceEntry, ImageEntry
 from grouping.storage.locations import local_path, path_of, scheme_of
 
 OpenPhoto = Callable[[int], bytes]  # the bytes of ``document["images"][i]``; raises FetchError
-Progress = Callable[[str, int, int], None]  # a stage, how many are done, how many there are
 
 
 @dataclass(frozen=True)
