@@ -12,71 +12,29 @@ import sqlite3
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
-from functools import cache
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from grouping.errors import CacheError
-from grouping.storage.cache_views import VIEWS
+from grouping.storage.cache_schema import (
+    MIGRATIONS,
+    SCHEMA,
+    SCHEMA_VERSION,
+    DamagedError,
+    bound,
+    check_kinds,
+    check_tables,
+    migrate,
+)
 from grouping.storage.locations import FileIdentity, file_identity, printable
 from grouping.storage.result_folder import CACHE_FILE
 
 log = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x46434743  # "FCGC", in the file's header
-SCHEMA_VERSION = 3
 SQLITE_HEADER = b"SQLite format 3\0"
 BUSY_SECONDS = 30.0
-LARGEST_VALUE = 512 * 2**20  # bytes; the vectors of a hundred thousand faces have less
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-
-# Age and gender, where they were asked for; answers of attribute networks for detected faces.
-ATTRIBUTES_TABLE = """
-CREATE TABLE IF NOT EXISTS attributes (
-    sha256 TEXT NOT NULL, detector TEXT NOT NULL, networks TEXT NOT NULL,
-    age BLOB NOT NULL, male BLOB NOT NULL,
-    checksum BLOB NOT NULL,
-    PRIMARY KEY (sha256, detector, networks)
-)
-"""
-
-SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS sources (
-    key TEXT NOT NULL, sha256 TEXT NOT NULL, version TEXT,
-    PRIMARY KEY (key, sha256)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS sources_by_content ON sources (sha256);
-CREATE TABLE IF NOT EXISTS detections (
-    sha256 TEXT NOT NULL, detector TEXT NOT NULL,
-    width INTEGER NOT NULL, height INTEGER NOT NULL,
-    boxes BLOB NOT NULL, scores BLOB NOT NULL, landmarks BLOB NOT NULL,
-    quality BLOB NOT NULL, measures BLOB NOT NULL,
-    warnings TEXT NOT NULL, failure TEXT,
-    checksum BLOB NOT NULL,
-    rotation INTEGER, picture_hash BLOB,
-    PRIMARY KEY (sha256, detector)
-);
-CREATE TABLE IF NOT EXISTS embeddings (
-    sha256 TEXT NOT NULL, detector TEXT NOT NULL, model TEXT NOT NULL,
-    vectors BLOB NOT NULL,
-    checksum BLOB NOT NULL,
-    signs BLOB, quality BLOB,
-    PRIMARY KEY (sha256, detector, model)
-);
-{ATTRIBUTES_TABLE};
-{";".join(VIEWS)};
-"""
-
-# From each earlier version to the next; new columns are NULL in the rows that are there.
-MIGRATIONS = {
-    1: (
-        "ALTER TABLE detections ADD COLUMN rotation INTEGER",
-        "ALTER TABLE detections ADD COLUMN picture_hash BLOB",
-        "ALTER TABLE embeddings ADD COLUMN signs BLOB",
-        "ALTER TABLE embeddings ADD COLUMN quality BLOB",
-    ),
-    2: (ATTRIBUTES_TABLE, *VIEWS),
-}
 
 
 def open_database(path: Path) -> tuple[sqlite3.Connection, FileIdentity]:
@@ -124,7 +82,7 @@ def damage_recognised() -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        raise _DamagedError("a name in it is no text") from error
+        raise DamagedError("a name in it is no text") from error
 
 
 def move_aside(path: Path, identity: FileIdentity) -> None:
@@ -228,75 +186,9 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         )
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        raise _DamagedError(verdict)
-    _migrate(connection)
-    if (_objects(connection), _columns(connection)) != (_own_objects(), _own_columns()):
-        raise _DamagedError("its tables are not those of this program")
-
-
-@cache
-def _own_objects() -> dict[str, str]:
-    """The kind of all that a cache of this version holds, by name."""
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(SCHEMA)
-        return _objects(connection)
-
-
-@cache
-def _own_columns() -> frozenset[tuple[str, str, int]]:
-    """The columns of the tables of a cache of this version."""
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(SCHEMA)
-        return _columns(connection)
-
-
-def _objects(connection: sqlite3.Connection) -> dict[str, str]:
-    """The kind (table, view, index, trigger) of all that a database holds, by name."""
-    query = "SELECT name, type FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
-    return dict(connection.execute(query).fetchall())
-
-
-def _columns(connection: sqlite3.Connection) -> frozenset[tuple[str, str, int]]:
-    """Table, name and kind (0 a stored one, others are worked out) of all columns."""
-    query = (
-        "SELECT s.name, c.name, c.hidden FROM sqlite_schema s, pragma_table_xinfo(s.name) c "
-        "WHERE s.type = 'table' AND s.name NOT LIKE 'sqlite_%'"
-    )
-    return frozenset(connection.execute(query).fetchall())
-
-
-def bound(connection: sqlite3.Connection) -> None:
-    """Bound what a file that somebody else made can ask of SQLite; before the first access."""
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
-
-
-def check_kinds(connection: sqlite3.Connection) -> None:
-    """See to it that what is asked as a table is none of somebody's views, before it is asked.
-
-    Raises:
-        sqlite3.DatabaseError: it is.
-    """
-    own = _own_objects()
-    for name, kind in _objects(connection).items():
-        if kind != own.get(name):
-            raise _DamagedError(f"it holds a {kind} {name}, which is not of this program")
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    """Bring a file of an earlier version up to date in place, in one transaction."""
-    if _version(connection) == SCHEMA_VERSION:
-        return
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        for version in range(_version(connection), SCHEMA_VERSION):  # none: another was quicker
-            for statement in MIGRATIONS[version]:
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+        raise DamagedError(verdict)
+    migrate(connection)
+    check_tables(connection)
 
 
 def _origin(connection: sqlite3.Connection) -> list[int]:
@@ -320,12 +212,6 @@ def _log_ahead(connection: sqlite3.Connection) -> None:
             if not busy or time.monotonic() > give_up:
                 raise
         time.sleep(0.01)
-
-
-class _DamagedError(sqlite3.DatabaseError):
-    """Damage found otherwise than by an error of SQLite, by ``quick_check`` for one."""
-
-    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
 
 
 def _damaged(path: Path) -> list[Path]:

@@ -17,13 +17,7 @@ import numpy as np
 
 from grouping.errors import CacheError
 from grouping.records import QUALITY_MEASURES, RECOGNITION_SIGNS, FaceSet, Int64
-from grouping.storage.cache_database import (
-    APPLICATION_ID,
-    BUSY_SECONDS,
-    SCHEMA_VERSION,
-    bound,
-    check_kinds,
-)
+from grouping.storage.cache_database import APPLICATION_ID, BUSY_SECONDS
 from grouping.storage.cache_rows import (
     DETECTION_COLUMNS,
     EMBEDDING_COLUMNS,
@@ -32,6 +26,7 @@ from grouping.storage.cache_rows import (
     detection_checksum,
     to_array,
 )
+from grouping.storage.cache_schema import SCHEMA_VERSION, bound, check_kinds
 from grouping.storage.locations import printable
 
 DETECTION = f"SELECT {DETECTION_COLUMNS}, checksum FROM detections WHERE sha256=? AND detector=?"
