@@ -66,6 +66,8 @@ def set_up_logging(*, as_json: bool, verbose: bool) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("grouping").setLevel(logging.INFO)
     handler.setLevel(logging.INFO)
+    for library in ("urllib3", "botocore"):  # whose warnings hold whole addresses, secrets too
+        logging.getLogger(library).setLevel(logging.ERROR)
 
 
 def note(event: str, level: int = logging.INFO, **fields: Any) -> None:

@@ -19,12 +19,16 @@ from grouping.sources.folders import is_hidden_or_junk
 from grouping.sources.photo import MAX_PHOTO_BYTES, Photo, too_large_error
 from grouping.storage.locations import printable, shown_url
 from grouping.storage.retry import Deadline, with_retries
-from grouping.storage.s3_client import S3Options, as_fetch_errors, s3_client, split_url
+from grouping.storage.s3_client import (
+    LISTING_SIGNS,
+    S3Options,
+    as_fetch_errors,
+    s3_client,
+    split_url,
+)
 
 CHUNK_BYTES = 256 * 1024
 DOT_FOLDERS = frozenset({".", ".."})
-# Of what every listing holds, at least one.
-LISTING_SIGNS = frozenset({"Contents", "CommonPrefixes", "IsTruncated", "KeyCount", "Name"})
 
 
 @dataclass(frozen=True)

@@ -218,9 +218,19 @@ def _is_sound(photo: DetectedPhoto) -> bool:
         and len(photo.picture_hash) in (0, HASH_BYTES)
         and all(isinstance(warning, str) for warning in photo.warnings)
         and (failure is None or (not len(found) and _is_failure(failure)))
-        and _are_finite(found.boxes, found.scores, found.landmarks)  # measures may be infinite
+        and _are_finite(found.boxes, found.scores, found.landmarks)
+        and _are_measures(photo.measures)
         and bool((found.boxes[:, :2] < found.boxes[:, 2:]).all())
     )
+
+
+def _are_measures(measures: Float32) -> bool:
+    """Whether (n, 7) float32 is what judging faces gives: landmarks alone may be infinitely off."""
+    columns = dict(zip(QUALITY_MEASURES, measures.T, strict=True))
+    angles = [columns.pop(angle) for angle in ("yaw", "pitch", "roll")]
+    error = columns.pop("alignment_error")
+    positive = all(bool((column >= 0).all()) for column in (*columns.values(), error))
+    return positive and _are_finite(*angles, *columns.values())
 
 
 def _is_failure(failure: Failure) -> bool:

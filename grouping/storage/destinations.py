@@ -6,16 +6,17 @@ whether they can be written; ``publish`` brings them to their place.
 * In a folder, every file is written aside and renamed (:mod:`grouping.storage.atomic_files`).
 * In S3, everything is uploaded under ``prefix/.incomplete-.../`` (multipart where large), then
   copied to its place within S3, the index file last, and removed from the temporary place.
+  What a run that was killed left there the next one removes (:mod:`grouping.storage.s3_leftovers`).
 """
 
 from __future__ import annotations
 
+import logging
 import os
-import shutil
 import tempfile
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,20 +25,34 @@ from typing import Self
 
 from grouping.errors import FetchError, OutputError
 from grouping.storage.atomic_files import (
-    is_running,
     make_folder,
     remove_leftovers,
+    write_bytes,
     write_error,
 )
 from grouping.storage.folder_lock import FolderLock
 from grouping.storage.locations import printable, scheme_of
-from grouping.storage.result_folder import GROUPS_FILE, PEOPLE_FOLDER, SUBFOLDERS
-from grouping.storage.s3_client import S3Options, as_fetch_errors, s3_client, split_url
+from grouping.storage.result_folder import (
+    GROUPS_FILE,
+    PEOPLE_FOLDER,
+    RESULT_FILES,
+    SUBFOLDERS,
+)
+from grouping.storage.s3_client import S3Options, split_url
+from grouping.storage.s3_leftovers import (
+    INCOMPLETE,
+    clear_killed_runs,
+    empty,
+    place_of,
+    temporary_folder,
+)
+from grouping.storage.s3_objects import S3Objects
 
-MULTIPART_BYTES = 8 * 2**20
+log = logging.getLogger(__name__)
+
 PARALLEL = 8
-TEMPORARY = "face-grouping-"  # folders of results on their way to S3, with the process
-KEYS_PER_DELETE = 1000  # the most that S3 takes in one request
+MOST_RECALLED = 4 * 2**30  # bytes of one file
+PROBE = "probe"
 
 
 class Destination(ABC):
@@ -131,102 +146,110 @@ class S3Prefix(Destination):
     """A prefix in a bucket, filled from a temporary folder."""
 
     def __init__(self, url: str, options: S3Options) -> None:
-        self._bucket, key = split_url(url)
+        bucket, key = split_url(url)
         self._prefix = key.rstrip("/") + "/" if key.strip("/") else ""
-        self._aside = f"{self._prefix}.incomplete-{uuid.uuid4().hex}/"
-        self._options = options
+        self._place = printable(f"s3://{bucket}/{self._prefix}")
+        run, place = uuid.uuid4().hex, place_of(options.endpoint_url, bucket, self._prefix)
+        self._aside = f"{self._prefix}{INCOMPLETE}{run}/"
+        self._recalled: dict[str, bytes] = {}
         with self._writing():
-            self._client = s3_client(options, options.attempts)
-            self._put_probe()
-        _remove_abandoned()
-        self._temporary = tempfile.TemporaryDirectory(prefix=f"{TEMPORARY}{os.getpid()}-")
-        super().__init__(Path(self._temporary.name), printable(url))
+            self._objects = S3Objects(bucket, options)
+            super().__init__(temporary_folder(run, place), printable(url))
+            self._try()
+            clear_killed_runs(self._objects, self._prefix, place)
 
     def recall(self, *names: str) -> None:
         """See :meth:`Destination.recall`."""
         with self._writing():
             for name in names:
-                key = self._prefix + name
-                try:
-                    answer = self._client.get_object(
-                        Bucket=self._bucket, Key=key, **self._options.payer
-                    )
-                except self._client.exceptions.NoSuchKey:
-                    continue
-                (self.folder / name).write_bytes(answer["Body"].read())
+                data = self._objects.read(self._prefix + name, MOST_RECALLED)
+                if data is not None:
+                    write_bytes(self.folder / name, data, durable=False)
+                    self._recalled[name] = data
 
     def publish(self) -> None:
-        """See :meth:`Destination.publish`; what was uploaded is removed again after an error."""
+        """See :meth:`Destination.publish`; what was uploaded is removed again after an error.
+
+        At the end there is what this run made. What earlier runs made there and this one did not,
+        such as pictures of somebody who is in no group now, is removed.
+        """
         names = _names(self.folder)
+        changed = [name for name in names if not self._is_as_recalled(name)]
         with self._writing():
+            self._clean = False
             try:
-                _in_parallel(self._upload, names)
-                _in_parallel(self._complete, [name for name in names if name != GROUPS_FILE])
-                if GROUPS_FILE in names:
+                _in_parallel(self._upload, changed)
+                _in_parallel(self._complete, [name for name in changed if name != GROUPS_FILE])
+                if GROUPS_FILE in changed:
                     self._complete(GROUPS_FILE)
             finally:
-                self._delete([self._aside + name for name in names])
+                self._remove_aside()
+        self._remove_earlier(names)
 
     def close(self) -> None:
-        """Remove the temporary folder."""
-        self._temporary.cleanup()
+        """Remove the temporary folder; its name stays where objects are left that it stands for."""
+        empty(self.folder)
+        if self._clean:
+            self.folder.rmdir()
 
-    def _put_probe(self) -> None:
-        key = self._aside + "probe"
-        self._client.put_object(Bucket=self._bucket, Key=key, Body=b"", **self._options.payer)
-        self._delete([key])
+    def _try(self) -> None:
+        """Find out whether something can be written, which may be refused for good."""
+        self._clean = True
+        try:
+            self._objects.try_to_write(self._aside + PROBE)
+        except BaseException:
+            self.close()
+            raise
+        self._remove_aside()
 
     def _upload(self, name: str) -> None:
-        self._client.upload_file(
-            str(self.folder / name),
-            self._bucket,
-            self._aside + name,
-            ExtraArgs={"ContentType": _content_type(name), **self._options.payer},
-            Config=_transfer_config(),
-        )
+        self._objects.upload(self.folder / name, self._aside + name, _content_type(name))
 
     def _complete(self, name: str) -> None:
-        source = {"Bucket": self._bucket, "Key": self._aside + name}
-        self._client.copy(
-            source,
-            self._bucket,
-            self._prefix + name,
-            ExtraArgs=self._options.payer,
-            Config=_transfer_config(),
-        )
+        self._objects.copy(self._aside + name, self._prefix + name)
 
-    def _delete(self, keys: list[str]) -> None:
-        for start in range(0, len(keys), KEYS_PER_DELETE):
-            objects = [{"Key": key} for key in keys[start : start + KEYS_PER_DELETE]]
-            self._client.delete_objects(
-                Bucket=self._bucket,
-                Delete={"Objects": objects, "Quiet": True},
-                **self._options.payer,
-            )
+    def _is_as_recalled(self, name: str) -> bool:
+        """Whether a file is what was there: it may have been edited there in the meantime."""
+        known = self._recalled.get(name)
+        return known is not None and (self.folder / name).read_bytes() == known
+
+    def _remove_aside(self) -> None:
+        self._clean = False
+        try:
+            self._objects.remove_all(self._aside)
+            self._clean = True
+        except FetchError as error:
+            log.warning("%s cannot be removed now: %s", printable(self._aside), error)
+
+    def _remove_earlier(self, names: Collection[str]) -> None:
+        """Remove what is of an earlier run, as far as this program made it."""
+        now = {self._prefix + name for name in names}
+        try:
+            listed = list(self._earlier_keys())
+            earlier = [key for key in listed if key not in now and self._objects.is_ours(key)]
+            self._objects.remove(earlier)
+        except FetchError as error:
+            log.warning("what earlier runs left in %s cannot be removed: %s", self._place, error)
+
+    def _earlier_keys(self) -> Iterator[str]:
+        """Keys of all objects that are named as results are."""
+        files = {self._prefix + name for name in RESULT_FILES}
+        folders = {f"{self._prefix}{name}/" for name in SUBFOLDERS}
+        for found in self._objects.listed(self._prefix, below=False):
+            if found.get("Key") in files:
+                yield found["Key"]
+            elif found.get("Prefix") in folders:
+                yield from (inside["Key"] for inside in self._objects.listed(found["Prefix"]))
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Every error as OutputError."""
-        from boto3.exceptions import Boto3Error
-
-        place = printable(f"s3://{self._bucket}/{self._prefix}")
         try:
-            with as_fetch_errors(self._options):
-                yield
-        except (FetchError, Boto3Error) as error:
-            reason = str(error) if isinstance(error, FetchError) else "the upload failed"
+            yield
+        except FetchError as error:
             raise OutputError(
-                f"cannot write {place}: {reason}; choose another output or try again"
+                f"cannot write {self._place}: {error}; choose another output or try again"
             ) from error
-
-
-def _remove_abandoned() -> None:
-    """Remove temporary folders of runs that were killed: there are faces in them."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*-*"):
-        process = folder.name.removeprefix(TEMPORARY).partition("-")[0]
-        mine = not folder.is_symlink() and process.isdigit() and not is_running(int(process))
-        if mine:
-            shutil.rmtree(folder, ignore_errors=True)  # that of another user stays
 
 
 def _names(folder: Path) -> list[str]:
@@ -253,13 +276,3 @@ def _content_type(name: str) -> str:
     from mimetypes import guess_type
 
     return guess_type(name)[0] or "application/octet-stream"
-
-
-def _transfer_config() -> object:
-    from boto3.s3.transfer import TransferConfig
-
-    return TransferConfig(
-        multipart_threshold=MULTIPART_BYTES,
-        multipart_chunksize=MULTIPART_BYTES,
-        use_threads=False,  # files go in parallel already
-    )

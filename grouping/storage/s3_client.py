@@ -17,6 +17,8 @@ from grouping.storage.retry import PASSING_STATUS, check_positive
 from grouping.version import PRODUCT
 
 MAX_CONNECTIONS = 32
+# Of what every listing of objects holds, at least one.
+LISTING_SIGNS = frozenset({"Contents", "CommonPrefixes", "IsTruncated", "KeyCount", "Name"})
 
 REASONS = {
     "NoSuchKey": "there is no such object",

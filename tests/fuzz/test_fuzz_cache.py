@@ -10,8 +10,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 from grouping.errors import CacheError
-from grouping.records import FaceSet, Failure, Fingerprint, PhotoFaces
+from grouping.faces.quality import quality_factors
+from grouping.records import QUALITY_MEASURES, FaceSet, Failure, Fingerprint, PhotoFaces
 from grouping.storage.cache import Cache
+from grouping.storage.cache_reader import read_faces
 from grouping.storage.cache_rows import (
     DETECTION_COLUMNS,
     EMBEDDING_COLUMNS,
@@ -77,7 +79,11 @@ def check_loaded(cache, name):
     assert type(result.picture_hash) is bytes
     assert len(result.picture_hash) in (0, 32)
     assert all(type(warning) is str for warning in result.warnings)
+    error = QUALITY_MEASURES.index("alignment_error")
+    assert (faces.measures[:, error] >= 0).all()  # infinite where landmarks are implausible
+    faces.measures[:, error] = 0
     assert all(np.isfinite(column).all() for column in vars(faces).values())
+    assert np.isfinite(quality_factors(faces.scores, faces.measures)).all()
     assert (faces.boxes[:, :2] < faces.boxes[:, 2:]).all()
     assert not (result.failure and len(faces))
     json.dumps([result.warnings, result.width, vars(result.failure) if result.failure else None])
@@ -100,6 +106,31 @@ def test_rows_of_any_values_count_as_absent_or_can_be_used(cases, tmp_path):
 
     drawn = {"photo": st.sampled_from([*PHOTOS]), "place": st.sampled_from(columns)}
     fuzz(cases, check, "absent", "loaded", **drawn, value=values)
+
+
+@short_and_long
+def test_whoever_only_asks_gets_faces_or_one_line(cases, tmp_path):
+    """The same rows, read by :func:`read_faces`, which moves nothing aside."""
+    path = filled(tmp_path / "cache.sqlite")
+    columns = [("detections", c) for c in DETECTION] + [("embeddings", c) for c in EMBEDDING]
+
+    def check(place, value):
+        with Cache.open(path) as cache:
+            cache.store(PHOTOS["a"], DETECTOR, MODEL)
+        try:
+            put(path, "a", *place, value)
+        except sqlite3.IntegrityError:
+            return "impossible"
+        try:
+            found = read_faces(path, [PHOTOS["a"].sha256], DETECTOR, MODEL)
+        except CacheError as error:
+            assert_one_line(error)
+            return "refused"
+        assert found.counts.sum() == len(found.faces)
+        assert np.isfinite(found.faces.embeddings).all()
+        return "faces" if len(found.faces) else "absent"
+
+    fuzz(cases, check, "refused", "faces", place=st.sampled_from(columns), value=values)
 
 
 @short_and_long

@@ -1,21 +1,25 @@
 """Hours of bad luck in minutes: servers that fail, processes killed, a full disk, a clock set back.
 
-Half of the photos lie in a bucket, half on a web server; of both one request in ten fails, each in
-a way of ``tests.helpers.soaking.FAULTS``. The run, its workers and its disk are disturbed at random
-until the run has got through. What it gives then is what an undisturbed run gave.
+Half of the photos lie in a bucket, half on a web server; results go into a folder, and in every
+second round into a bucket. Of all requests one in ten fails, each in a way of
+``tests.helpers.soaking.FAULTS``. The run, its workers and its disk are disturbed at random until
+the run has got through. What it gives then is what an undisturbed run gave, and nothing is left.
 """
 
 import io
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,7 +78,7 @@ def jpeg(image):
 @pytest.fixture
 def soak(tmp_path, photos, client, bucket):
     """All that a run needs, in good weather."""
-    weather, disk = Weather(SEED), Disk(tmp_path / "disk", 48)
+    weather, disk = Weather(SEED), Disk(tmp_path / "disk", 64)
     try:
         with FaultyServer() as web, FaultyServer() as store:
             store.otherwise = weather.over(forwards(s3_server()))
@@ -83,11 +87,54 @@ def soak(tmp_path, photos, client, bucket):
         disk.close()
 
 
+class Folder:
+    """Results in a folder."""
+
+    def __init__(self, folder):
+        self.place, self.cache = folder, folder / "cache.sqlite"
+
+    def fetched(self):
+        """A folder with all that is there."""
+        return self.place
+
+    @property
+    def files(self):
+        return self.place.rglob("*")
+
+
+class Prefix:
+    """Results in the bucket, a cache and temporary files on the disk."""
+
+    def __init__(self, soak, name):
+        self.place, self.cache = f"s3://{soak.bucket}/{name}", soak.disk.folder / f"{name}.sqlite"
+        self.soak, self.name = soak, name
+
+    def fetched(self):
+        """A new folder with all that is there, and the cache."""
+        folder = Path(tempfile.mkdtemp(dir=self.soak.folder))
+        for found in self.listed(f"{self.name}/"):
+            path = folder / found["Key"].removeprefix(f"{self.name}/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.soak.client.download_file(self.soak.bucket, found["Key"], str(path))
+        if self.cache.exists():
+            shutil.copy(self.cache, folder / "cache.sqlite")
+        return folder
+
+    def listed(self, prefix=""):
+        pages = self.soak.client.get_paginator("list_objects_v2")
+        pages = pages.paginate(Bucket=self.soak.bucket, Prefix=prefix)
+        return [found for page in pages for found in page.get("Contents", [])]
+
+    @property
+    def files(self):
+        return [*self.cache.parent.glob(f"{self.name}.sqlite*"), *self.soak.temporary.rglob("*")]
+
+
 class Soak:
     def __init__(self, folder, photos, client, bucket, weather, disk, web, store):
         self.folder, self.weather, self.disk = folder, weather, disk
         self.chance = random.Random(SEED)
-        self.ends, self.done = Counter(), Counter()
+        self.ends, self.done, self.said = Counter(), Counter(), Counter()
         lines = []
         for number, (name, data) in enumerate(photos.items()):
             if number % 2:
@@ -97,19 +144,23 @@ class Soak:
                 web.answers[path] = weather.over(sends(data))
                 lines.append(web.url(path))
         (folder / "list.txt").write_text("\n".join(lines))
-        (folder / "tmp").mkdir()
+        self.temporary = disk.folder / "tmp"
+        self.temporary.mkdir()
+        self.client, self.bucket = client, bucket
         self.sources = [f"s3://{bucket}/album", folder / "list.txt"]
         self.options = ["--s3-endpoint-url", store.url("").rstrip("/"), "--allow-host", "127.0.0.1"]
         self.options += ["--workers", "2", "--max-failures", "100", "--folders", "copy", "--zip"]
 
     def begin(self, out):
-        command = [sys.executable, ROOT / "run_grouping.py", *self.sources, "--out", out]
+        """Start a run whose results go to ``out``, or from there into the bucket."""
+        command = [sys.executable, ROOT / "run_grouping.py", *self.sources, "--out", out.place]
+        command += ["--cache", out.cache]
         return subprocess.Popen(
             [*map(str, command), *self.options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"TMPDIR": str(self.folder / "tmp"), "OMP_NUM_THREADS": "1"},
+            env=os.environ | {"TMPDIR": str(self.temporary), "OMP_NUM_THREADS": "1"},
             start_new_session=True,
         )
 
@@ -119,6 +170,8 @@ class Soak:
         assert process.returncode in FINE, errors[-3000:]
         assert "Traceback" not in errors.partition(AT_EXIT)[0], errors[-3000:]
         self.ends[FINE[process.returncode]] += 1
+        if process.returncode == 1:
+            self.said[errors.rstrip().rpartition("\n")[2]] += 1
         give_up = time.monotonic() + 30
         while running_in_session(process.pid) and time.monotonic() < give_up:
             time.sleep(0.1)
@@ -149,7 +202,7 @@ class Soak:
                 with self.disk.full(process.pid):
                     time.sleep(3)
             case "clock back":
-                date_ahead(out)
+                date_ahead(out.files)
                 kill(process.pid)
 
 
@@ -223,28 +276,42 @@ def unlike(found, right, place=""):
 
 
 def test_bad_luck_changes_nothing(soak, capsys):
-    calm = soak.folder / "calm"
-    assert soak.end(soak.begin(calm))
-    assert not [image for image in document(calm)["images"] if "error" in image]
+    calm = [Folder(soak.folder / "calm"), Prefix(soak, "calm")]
+    for place in calm:
+        assert soak.end(soak.begin(place))
+    right = [place.fetched() for place in calm]
+    assert not [image for image in document(right[0])["images"] if "error" in image]
     soak.weather.requests, soak.weather.share = 0, SHARE
     starts, differences = [], []
     for number in range(ROUNDS):
-        out = soak.disk.folder / f"out{number}"
+        name = f"out{number}"
+        out = Prefix(soak, name) if number % 2 else Folder(soak.disk.folder / name)
         starts.append(until_through(soak, out))
         soak.weather.share = 0  # what could not be read a second time, for pictures, is made now
         assert soak.end(soak.begin(out))
         soak.weather.share = SHARE
-        differences.append(assert_equal_results(out, calm))
-        for left in out.iterdir():
-            assert "damaged" not in left.name
-    assert list((soak.folder / "tmp").iterdir()) == []
+        found = out.fetched()
+        differences.append(assert_equal_results(found, right[number % 2]))
+        assert not [left for left in found.iterdir() if "damaged" in left.name]
+    assert_nothing_is_left(soak)
     with capsys.disabled():
         print(f"\nseed {SEED}: {ROUNDS} rounds, {starts} starts, which ended {dict(soak.ends)}")
         print(f"{soak.weather.requests} requests, {sum(soak.weather.faults.values())} failed:")
         print(", ".join(f"{count} {name}" for name, count in soak.weather.faults.most_common()))
+        print(f"known errors: {dict(soak.said)}")
         print(f"disturbed: {dict(soak.done)}; disk of its own: {soak.disk.mounted}; differences: 0")
         pixels, numbers = np.max(differences, axis=0)
         print(f"boxes within {pixels:.1e} pixels, numbers of vectors within {numbers:.1e}")
+
+
+def assert_nothing_is_left(soak):
+    """No temporary file on the disk; in the bucket photos and results, whole ones, nothing else."""
+    assert list(soak.temporary.iterdir()) == []
+    places = {"album", "calm", *(f"out{number}" for number in range(1, ROUNDS, 2))}
+    keys = [found["Key"] for found in Prefix(soak, "").listed()]
+    assert {key.partition("/")[0] for key in keys} == places
+    assert not [key for key in keys if ".incomplete-" in key]
+    assert not soak.client.list_multipart_uploads(Bucket=soak.bucket).get("Uploads")
 
 
 def until_through(soak, out):
@@ -252,6 +319,6 @@ def until_through(soak, out):
     for start in range(1, MOST_STARTS + 1):
         process = soak.begin(out)
         soak.disturb(process, out)
-        if soak.end(process) and not any("error" in i for i in document(out)["images"]):
+        if soak.end(process) and not any("error" in i for i in document(out.fetched())["images"]):
             return start
     raise AssertionError(f"{MOST_STARTS} starts, and no run got through")

@@ -49,3 +49,24 @@ def test_lines_of_libraries_become_events():
     assert said[-1] == "last, without an end"
     assert max(map(len, said)) <= 1000
     assert "decoded" in {event["event"] for event in events}
+
+
+def test_warnings_of_libraries_show_no_address(capsys, monkeypatch):
+    """urllib3 logs the whole address of an answer whose headers break off, and a traceback."""
+    from grouping.sources.http_photo import HttpOptions, fetch
+    from tests.helpers.servers import RawServer
+
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", root.handlers[:])
+    levels = {name: logging.getLogger(name).level for name in ("", "grouping", "urllib3")}
+    try:
+        set_up_logging(as_json=False, verbose=True)
+        with RawServer() as server:
+            server.answer = b"HTTP/1.1 200 OK\r\nX: y\r\nS"
+            with suppress(FetchError):
+                options = HttpOptions(allowed=("127.0.0.1",), attempts=1)
+                fetch(f"{server.url}/a.jpg?token=hunter2", options, 1000)
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+    assert capsys.readouterr().err == ""

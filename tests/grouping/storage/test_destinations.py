@@ -4,13 +4,12 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from grouping.errors import OutputError
-from grouping.storage.destinations import _remove_abandoned, open_destination
+from grouping.storage.destinations import open_destination
 from grouping.storage.result_folder import LOCK_FILE
 from grouping.storage.s3_client import S3Options
 from tests.helpers.paths import ROOT
@@ -100,16 +99,6 @@ def test_what_a_killed_run_left_half_written_is_removed(tmp_path):
     open_destination(tmp_path).close()
     assert not [path for path in leftovers if path.exists()]
     assert [path for path in others if path.exists()] == others
-
-
-def test_temporary_folders_of_killed_runs_are_removed(tmp_path, monkeypatch):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    for process in (dead.pid, os.getpid()):
-        (tmp_path / f"face-grouping-{process}-ab" / "thumbs").mkdir(parents=True)
-    _remove_abandoned()
-    assert os.listdir(tmp_path) == [f"face-grouping-{os.getpid()}-ab"]
 
 
 def test_a_folder_that_cannot_be_written_is_found_out_at_once(tmp_path):
