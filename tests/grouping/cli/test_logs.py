@@ -1,11 +1,15 @@
 """The log as JSON: every line of it, whoever wrote it."""
 
 import json
+import logging
 import subprocess
 import sys
+from contextlib import suppress
 
 from PIL import Image
 
+from grouping.cli.logs import set_up_logging
+from grouping.errors import FetchError
 from tests.helpers.files import picture, written
 from tests.helpers.paths import ROOT
 
