@@ -128,7 +128,7 @@ def parse_corrections(text: str) -> tuple[Entry, ...]:
     unknown = sorted(set(table) - set(KINDS) - {"version"})
     if unknown:
         raise CorrectionsError(
-            f"unknown {unknown[0]!r}; there is {', '.join(f'[[{k}]]' for k in KINDS)}"
+            f"unknown {unknown[0]!r:.60}; there is {', '.join(f'[[{k}]]' for k in KINDS)}"
         )
     entries = [e for kind in KINDS for e in _entries(kind, table.get(kind, []), text)]
     entries.sort(key=lambda entry: entry.line)
@@ -185,7 +185,7 @@ def _entry(kind: str, line: int, table: Mapping[str, Any]) -> Entry:
     listed = frozenset() if kind == "face" else frozenset({"faces"})
     unknown = sorted(set(table) - allowed - listed - {"overrides"})
     if unknown:
-        raise CorrectionsError(f"unknown key {unknown[0]!r}")
+        raise CorrectionsError(f"unknown key {unknown[0]!r:.60}")
     if table.get("reason", REASONS[0]) not in REASONS:
         raise CorrectionsError(f"reason must be one of {REASONS}")
     faces = table.get("faces")

@@ -238,3 +238,17 @@ def test_references_that_overlap_little_may_still_mean_one_face(people: np.ndarr
 )
 def test_names_of_every_script_are_read(written: str, name: str) -> None:
     assert parse_corrections(file(entry("person", face(A), name=written)))[0].name == name
+
+
+def test_an_error_stays_short_whatever_name_it_tells():
+    for text in (f"{'9' * 5000} = 1", f"[[ignore]]\n{'x' * 5000} = 1\nfaces = []"):
+        with pytest.raises(CorrectionsError) as error:
+            parse_corrections(f"version = 1\n{text}")
+        assert len(str(error.value)) < 300
+
+
+def test_very_many_faces_that_are_all_kept_apart_are_refused():
+    """They would be millions of pairs."""
+    face = f'{{ photo = "{"5f" * 32}", box = [1, 2, 3, 4] }}'
+    with pytest.raises(CorrectionsError, match="5000 faces that are all kept apart"):
+        parse_corrections(f"version = 1\n[[cannot_link]]\nfaces = [{', '.join([face] * 5000)}]")
