@@ -140,7 +140,11 @@ def ours(pool, photos: list[bytes]) -> list:
     return [(f.boxes, f.scores, f.landmarks) for f in faces]
 
 
-def load_reference():
+def usual_detector():
+    """facenet-pytorch's own MTCNN as a function of an image, a transcription where it is missing.
+
+    Gives boxes (n, 4), scores (n,) and landmarks (n, 5, 2); its docstring names what it is.
+    """
     from tests.helpers.facenet_reference import (
         ReferenceUnavailableError,
         detect,
@@ -154,10 +158,20 @@ def load_reference():
 
         mtcnn = PlainMtcnn()
 
-    def reference(photos: list[bytes]) -> list:
-        return [detect(mtcnn, decoded(photo)) for photo in photos]
+    def detector(image: Image.Image):
+        return detect(mtcnn, image)
 
-    reference.__doc__ = f"{type(mtcnn).__module__}.{type(mtcnn).__name__}"
+    detector.__doc__ = f"{type(mtcnn).__module__}.{type(mtcnn).__name__}"
+    return detector
+
+
+def load_reference():
+    detector = usual_detector()
+
+    def reference(photos: list[bytes]) -> list:
+        return [detector(decoded(photo)) for photo in photos]
+
+    reference.__doc__ = detector.__doc__
     return reference
 
 
