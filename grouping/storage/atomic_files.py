@@ -18,12 +18,17 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from grouping.errors import OutputError
+from grouping.storage.locations import printable
 
 if TYPE_CHECKING:
     from PIL import Image
 
 # What a process that was killed leaves: of this program, and of no running process.
 LEFT_ASIDE = re.compile(r"\.(?:[\w.]+\.)?(\d+)(?:-\d+)?\.part")
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+IN_THE_WAY = frozenset({errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENOTEMPTY})
 
 _share = False
 
@@ -159,9 +164,25 @@ def is_running(process: int) -> bool:
 def write_error(path: Path, error: OSError) -> OutputError:
     """The one-line error for a file or folder that could not be written."""
     return OutputError(
-        f"cannot write {path}: {error.strerror or error}; "
-        "free some space or choose another output folder"
+        f"cannot write {printable(path)}: {error.strerror or error}; "
+        f"{remedy(error)}choose another output folder"
     )
+
+
+def remedy(error: OSError) -> str:
+    """Return what may help besides another place, with an "or" behind it; empty for nothing."""
+    if is_full(error):
+        return "free some space or "
+    if error.errno in FORBIDDEN:
+        return "make it writable for you or "
+    if error.errno in IN_THE_WAY:
+        return "see what lies in its place or "
+    return ""
+
+
+def is_full(error: OSError) -> bool:
+    """Return whether there was no room: on the disk, in a quota, or for a file of that size."""
+    return error.errno in FULL
 
 
 def new_file(path: str, _flags: int) -> int:

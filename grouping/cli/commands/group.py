@@ -44,6 +44,7 @@ from grouping.results.document import read_document
 from grouping.results.person_ids import check_previous
 from grouping.sources.file_kinds import LeftOut
 from grouping.sources.listing import list_sources
+from grouping.sources.sidecars import places_of_sidecars
 from grouping.storage.cache import Cache
 from grouping.storage.destinations import Destination, open_destination
 from grouping.storage.result_folder import (
@@ -116,6 +117,8 @@ def run_group(arguments: argparse.Namespace) -> None:
                     on_stage=stages,
                 )
             clear_other_cache(pipeline, result, opt_out, destination.folder)
+        if config.read_xmp:  # what was read is not left out
+            left_out = left_out.without(places_of_sidecars(result.photos))
         result = replace(result, left_out=left_out)
         outputs = output_options_from(arguments)
         document, problems = write_results(result, destination.folder, outputs, previous)

@@ -176,8 +176,16 @@ def test_forgotten_photos_are_still_told_and_said_to_have_no_vector(folder):
     found = ask(AlbumIndex.open(folder), [selfie(CENTRES[4])])
     assert len(found.photos) == EACH
     assert [photo.face_idx for photo in found.photos if photo.similarity is None] == [gone]
-    assert any("no vector of 2 faces of the album" in remark for remark in found.remarks)
+    assert any(
+        "no vector of 2 faces of the album (2 as after forget)" in remark
+        for remark in found.remarks
+    )
     json.dumps(found.as_dict())
+    document = json.loads((folder / "groups.json").read_text())
+    document["images"][int(FACES.photo_index[gone])]["opted_out"] = 1
+    (folder / "groups.json").write_text(json.dumps(document))
+    said = ask(AlbumIndex.open(folder), [selfie(CENTRES[4])]).remarks
+    assert any("(2 beside somebody who opted out)" in remark for remark in said)
 
 
 def corrections(folder, text, *rows):

@@ -16,6 +16,7 @@ import pytest
 from grouping.errors import CacheError
 from grouping.records import Fingerprint
 from grouping.storage.cache import Cache
+from grouping.storage.cache_database import cache_error
 from tests.helpers.cache import assert_same, digest, result_for
 from tests.helpers.paths import ROOT
 
@@ -274,3 +275,21 @@ def test_a_file_with_other_tables_than_ours_is_moved_aside(tmp_path, statement):
     with Cache.open(path) as cache:
         assert cache.content_of(Fingerprint("/a.jpg", "1")) is None
     assert [p for p in tmp_path.iterdir() if ".damaged-" in p.name]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (sqlite3.SQLITE_FULL, "; free some space or name a file"),
+        (sqlite3.SQLITE_READONLY_DBMOVED, "; make it and its folder writable for you or name"),
+        (sqlite3.SQLITE_BUSY, "; end the other run that uses it or name a file"),
+        (sqlite3.SQLITE_IOERR, "; name a file on a local disk with --cache"),
+    ],
+)
+def test_the_remedy_is_that_of_the_error(tmp_path, code, words):
+    error = sqlite3.OperationalError("no")
+    error.sqlite_errorcode = code
+    assert words in str(cache_error(tmp_path / "c.sqlite", error))
+    error = PermissionError(13, "Permission denied", "c.sqlite")
+    said = str(cache_error(tmp_path / "c.sqlite", error))
+    assert "used: Permission denied; make it writable for you or name a file" in said
