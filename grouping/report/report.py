@@ -19,7 +19,7 @@ from grouping.report.plots.face_mosaic import faces_picture
 from grouping.report.plots.similarity_plot import similarity_figure
 from grouping.report.plots.tsne_plot import tsne_figure
 from grouping.report.thumbnails import Thumbnails
-from grouping.results.album import Album, OpenPhoto
+from grouping.results.album import Album, OpenPhoto, person_number
 from grouping.results.schema import Document
 from grouping.storage.atomic_files import make_folder, write_bytes, write_image
 from grouping.storage.result_folder import (
@@ -102,7 +102,7 @@ def _write_sheets(
     for group_idx in range(len(album.groups)):
         for number, page in enumerate(iter_sheets(album, group_idx, thumbnails), 1):
             suffix = f"_{number}" if number > 1 else ""
-            path = folder / f"person_{group_idx:03d}{suffix}.jpg"
+            path = folder / f"person_{person_number(group_idx)}{suffix}.jpg"
             yield write_image(path, page, quality=88)
             stale.discard(path)
         if progress:

@@ -35,7 +35,7 @@ def answers(capsys, *words):
 def test_the_person_and_the_photos_are_printed(folder, capsys):
     assert main(["find", SELFIE, "--in", str(folder)]) == 0
     out = capsys.readouterr().out
-    assert "person     Person 0  similarity 0.92, 0.43 needed" in out
+    assert "person     Person 000  similarity 0.92, 0.43 needed" in out
     assert "photos     4" in out
     assert "  1.00  president_obama_1.jpg" in out
     assert "people of this album are named when asked for with themselves taken out" in out

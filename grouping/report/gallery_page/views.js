@@ -56,7 +56,7 @@ function personView(number) {
         h("div", { class: "tools" },
           h("button", { type: "button", id: "merge", onclick: () => openPicker(person) }, "Same person as …"),
           person.members.length > 1 ? h("button", { type: "button", onclick: () => { undoMerges(person); render(); } },
-            `Undo merge of ${person.members.join(", ")}`) : null,
+            `Undo merge of ${person.members.map(numberOf).join(", ")}`) : null,
           person.kept.length
             ? h("button", { type: "button", id: "leave-out", title: "A stranger, a poster, a statue: no group is made of these faces",
               onclick: () => { ignore(person.kept, "stranger"); render(); } }, "Leave out")
@@ -99,10 +99,10 @@ function mergePanel({ pair: [a, b], similarity, faces: alike, closest, shared })
     const typical = album.people[g].faces.filter((idx) => !alike.includes(idx));
     const first = album.people[g].faces.filter((idx) => alike.includes(idx));
     const mine = foldFaces([...first, ...typical].map((idx) => faces.get(idx))).slice(0, 8);
-    return h("div", {}, h("p", {}, chip(personOf(g), nameOfGroup(g) || `Person ${g}`)),
+    return h("div", {}, h("p", {}, chip(personOf(g), nameOfGroup(g) || `Person ${numberOf(g)}`)),
       h("div", { class: "faces" }, mine.map((face) => faceTile(face, mine.map((f) => f.photo), false))));
   };
-  return h("section", { class: "panel", "aria-label": `Are ${a} and ${b} one person?` },
+  return h("section", { class: "panel", "aria-label": `Are ${numberOf(a)} and ${numberOf(b)} one person?` },
     h("header", {}, h("div", { class: "grow" }, h("strong", {}, "These may be one person"), h("div", { class: "small" }, evidence)),
       h("button", { class: "main", type: "button", onclick: answer(merge) }, "Same person"),
       h("button", { type: "button", onclick: answer(keepApart) }, "Different people")),

@@ -125,7 +125,7 @@ def test_selfies_of_two_people_are_said_and_answer_nobody(index):
     found = ask(index, [selfie(CENTRES[1], "a.jpg"), selfie(CENTRES[4], "b.jpg")])
     assert not found.found
     assert found.reason == (
-        "the selfies show different people: a.jpg is Person 1, b.jpg is Person 4"
+        "the selfies show different people: a.jpg is Person 001, b.jpg is Person 004"
     )
 
 
@@ -134,7 +134,7 @@ def test_a_selfie_of_somebody_else_is_left_out_and_said(index):
     found = ask(index, [selfie(other, "other.jpg"), selfie(CENTRES[4], "me.jpg")])
     assert found.person.group_idx == 4
     assert found.person.similarity == pytest.approx(ask(index, [selfie(CENTRES[4])]).similarity)
-    assert any("other.jpg: left out, it does not show Person 4" in r for r in found.remarks)
+    assert any("other.jpg: left out, it does not show Person 004" in r for r in found.remarks)
 
 
 def test_selfies_that_find_nobody_and_are_unlike_are_said(index):
