@@ -10,8 +10,8 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from threading import get_ident
@@ -133,6 +133,31 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise write_error(path, error) from error
     return path
+
+
+def missing_folders(path: Path) -> list[Path]:
+    """Return which of a folder and its parents are not there, the innermost first."""
+    return [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders that nothing lies in; those that hold something stay."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+@contextmanager
+def taken_back_empty(path: Path) -> Iterator[None]:
+    """Have a folder that is made within, and its parents, taken back where an error leaves nothing
+    in it.
+    """
+    made = missing_folders(path)
+    try:
+        yield
+    except BaseException:
+        remove_empty(made)
+        raise
 
 
 def remove_leftovers(*folders: Path) -> None:

@@ -26,12 +26,15 @@ from grouping.errors import FetchError, OutputError
 from grouping.storage.atomic_files import (
     is_running,
     make_folder,
+    missing_folders,
+    remove_empty,
     remove_leftovers,
+    taken_back_empty,
     write_error,
 )
 from grouping.storage.folder_lock import FolderLock
 from grouping.storage.locations import printable, scheme_of
-from grouping.storage.result_folder import GROUPS_FILE, PEOPLE_FOLDER, SUBFOLDERS
+from grouping.storage.result_folder import GROUPS_FILE, PEOPLE_FOLDER, SUBFOLDERS, WRITTEN
 from grouping.storage.s3_client import S3Options, as_fetch_errors, s3_client, split_url
 
 MULTIPART_BYTES = 8 * 2**20
@@ -105,14 +108,16 @@ class LocalFolder(Destination):
     """A folder on this machine, for one run at a time."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(make_folder(folder), printable(folder))
-        self._lock = FolderLock(folder)
-        try:
-            with tempfile.TemporaryFile(dir=folder) as probe:
-                probe.write(b"probe")
-        except OSError as error:
-            self._lock.close()
-            raise write_error(folder, error) from error
+        self._made = missing_folders(folder)
+        with taken_back_empty(folder):
+            super().__init__(make_folder(folder), printable(folder))
+            self._lock = FolderLock(folder)
+            try:
+                with tempfile.TemporaryFile(dir=folder) as probe:
+                    probe.write(b"probe")
+            except OSError as error:
+                self._take_back()
+                raise write_error(folder, error) from error
         subfolders = [folder / name for name in SUBFOLDERS]
         remove_leftovers(folder, *subfolders, *(folder / PEOPLE_FOLDER).glob("*/"))
 
@@ -125,6 +130,27 @@ class LocalFolder(Destination):
     def close(self) -> None:
         """Let the next run in."""
         self._lock.close()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._take_back()
+
+    def _take_back(self) -> None:
+        """Leave no trace of a run that failed before it wrote anything; the folder is let go.
+
+        The lock says that a folder holds results, which those of photos would not be read for.
+        """
+        if self._lock.made and not any(os.path.lexists(self.folder / name) for name in WRITTEN):
+            self._lock.take_back()
+        self.close()
+        remove_empty(self._made)
 
 
 class S3Prefix(Destination):

@@ -26,6 +26,13 @@ SIDECARS_FOLDER = "sidecars"
 # Folders that runs write to, below that of the results.
 SUBFOLDERS = (SHEETS_FOLDER, THUMBNAILS_FOLDER, PEOPLE_FOLDER, SIDECARS_FOLDER)
 
+# Whatever runs write into a folder of results.
+WRITTEN = (
+    *(GROUPS_FILE, FAILURES_FILE, FACES_TABLE, GROUPS_TABLE, PEOPLE_TABLE, OPT_OUT_TABLE),
+    *(CACHE_FILE, PAGE_FILE, TSNE_PICTURE, SIMILARITY_PICTURE, FACES_PICTURE, PEOPLE_ARCHIVE),
+    *SUBFOLDERS,
+)
+
 LOCK_FILE = ".face-grouping.lock"  # the first file of a run
 
 # A folder with all files of one of these holds results: its pictures of faces are no photos of an
