@@ -25,6 +25,7 @@ from grouping.storage.atomic_files import make_folder, write_bytes, write_image
 from grouping.storage.result_folder import (
     FACES_PICTURE,
     PAGE_FILE,
+    SHEET_NAME,
     SHEETS_FOLDER,
     SIMILARITY_PICTURE,
     THUMBNAILS_FOLDER,
@@ -98,7 +99,7 @@ def _write_sheets(
 ) -> Iterator[Path]:
     """``groups/person_000.jpg``, further pages ``person_000_2.jpg``; stale ones are removed."""
     folder = make_folder(out / SHEETS_FOLDER)
-    stale = set(folder.glob("person_[0-9]*.jpg"))
+    stale = {path for path in folder.iterdir() if SHEET_NAME.fullmatch(path.name)}
     for group_idx in range(len(album.groups)):
         for number, page in enumerate(iter_sheets(album, group_idx, thumbnails), 1):
             suffix = f"_{number}" if number > 1 else ""

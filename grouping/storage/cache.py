@@ -211,7 +211,7 @@ class Cache:
         Raises:
             CacheError: another run uses the cache; its copy of the pages may remain.
         """
-        contents = {place: self._contents_at(place) for place in places}
+        contents = {place: self.contents_at(place) for place in places}
         for digest in {digest for digests in contents.values() for digest in digests}:
             self._run(partial(delete_photo, digest=digest), None)
         self._scrub()
@@ -259,7 +259,8 @@ class Cache:
             finally:
                 self._connection, self._identity = open_database(self.path)
 
-    def _contents_at(self, place: str | Path) -> set[str]:
+    def contents_at(self, place: str | Path) -> set[str]:
+        """SHA-256 of what a photo is and was, by path or address, as far as it is known."""
         keys = place_keys(place)
         digests = [sha256(Path(place).read_bytes()).hexdigest()] if os.path.isfile(place) else [""]
         query = (

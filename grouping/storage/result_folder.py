@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 GROUPS_FILE = "groups.json"  # the document; always the last to appear in a bucket
 FAILURES_FILE = "failures.csv"
 FACES_TABLE = "faces.csv"
@@ -17,6 +19,7 @@ TSNE_PICTURE = "tsne.png"
 SIMILARITY_PICTURE = "similarity.png"
 FACES_PICTURE = "faces.png"
 SHEETS_FOLDER = "groups"
+SHEET_NAME = re.compile(r"person_\d{3,}(?:_\d+)?\.jpg")
 THUMBNAILS_FOLDER = "thumbs"
 
 PEOPLE_FOLDER = "people"
