@@ -18,7 +18,7 @@ from grouping.cli.options import (
 )
 from grouping.cli.progress import StageProgress
 from grouping.config import AUTO, GroupingConfig
-from grouping.errors import OutputError
+from grouping.errors import InputError, OutputError
 from grouping.people.identify.look_up import FALSE_MATCHES
 from grouping.sources.entries import SourceOptions, photos_from_entries
 from grouping.sources.listing import list_sources
@@ -78,7 +78,7 @@ def run_find(arguments: argparse.Namespace) -> None:
     """Look somebody up, and hand his photos on.
 
     Raises:
-        GroupingError: an album or a photo cannot be asked or read, in one line.
+        GroupingError: an album cannot be asked, or no photo shows a face to ask for, in one line.
     """
     from grouping.lookup.ask import check_allowed
     from grouping.lookup.selfies import selfies_of
@@ -100,6 +100,19 @@ def run_find(arguments: argparse.Namespace) -> None:
                     progress("selfies", len(known[keys]), len(photos))
         for selfies in [[s] for s in known[keys]] if arguments.each else [known[keys]]:
             _look_up(index, selfies, arguments, options, places)
+    _check_asked([selfie for seen in known.values() for selfie in seen])
+
+
+def _check_asked(selfies: Sequence[Selfie]) -> None:
+    """See to it that a face could be asked for: "nobody" is an answer only then.
+
+    Raises:
+        InputError: no photo shows one.
+    """
+    if all(selfie.vector is None for selfie in selfies):
+        raise InputError(
+            f"no photo could be asked for; the first: {selfies[0].location}: {selfies[0].problem}"
+        )
 
 
 def _check_page(folder: Path | None) -> None:
