@@ -24,7 +24,7 @@ from grouping.records import JOINERS
 from grouping.results.album import one_line
 from grouping.sources.entries import SourceOptions, photo_at
 from grouping.sources.file_kinds import LeftOut, kind_of_file
-from grouping.sources.folders import is_hidden_or_junk, photos_in_folder
+from grouping.sources.folders import holds_results, is_hidden_or_junk, photos_in_folder
 from grouping.sources.photo import LocalPhoto, Photo
 from grouping.storage.locations import printable
 from grouping.storage.regular_files import read_regular_file
@@ -143,6 +143,11 @@ def _in_folder(
         raise InputError(f"{printable(folder)} cannot be read: {error.strerror}") from None
     for entry in entries:
         if entry.is_dir() and not is_hidden_or_junk(entry.name):
+            if holds_results(entry):
+                raise InputError(
+                    f"{printable(entry)} holds results of a run, no photos of one person; "
+                    f"move it out of {printable(folder)}"
+                )
             photos = tuple(
                 LocalPhoto.at(p, max_bytes=options.max_bytes)
                 for p in photos_in_folder(entry, left_out=left_out)

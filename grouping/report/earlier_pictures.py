@@ -24,14 +24,14 @@ from grouping.storage.result_folder import (
 _THUMBNAIL = re.compile(r"(?:[0-9a-f]{20}|photo-\d{6,})(?:-\d+-\d+-\d+-\d+(?:-portrait)?)?\.jpg")
 
 
-def remove_pictures(document: Document, folder: Path) -> None:
+def remove_pictures(document: Document | None, folder: Path) -> None:
     """Remove plots, page, contact sheets and all small pictures that may show who opted out.
 
     Small pictures of the document's photos in which nobody opted out stay: they need not be made
     again.
 
     Args:
-        document: of this run.
+        document: of this run; None where it is not known who opted out, so that all go.
         folder: of the results.
 
     Raises:
@@ -42,7 +42,7 @@ def remove_pictures(document: Document, folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
         for path in _files(folder / SHEETS_FOLDER, SHEET_NAME):
             path.unlink()
-        harmless = _harmless(document, folder / THUMBNAILS_FOLDER)
+        harmless = _harmless(document, folder / THUMBNAILS_FOLDER) if document else set()
         for path in _files(folder / THUMBNAILS_FOLDER, _THUMBNAIL):
             if path.name not in harmless:
                 path.unlink()

@@ -34,7 +34,16 @@ from grouping.storage.atomic_files import (
 )
 from grouping.storage.folder_lock import FolderLock
 from grouping.storage.locations import printable, scheme_of
-from grouping.storage.result_folder import GROUPS_FILE, PEOPLE_FOLDER, SUBFOLDERS, WRITTEN
+from grouping.storage.result_folder import (
+    GROUPS_FILE,
+    MARKS_OF_RESULTS,
+    PEOPLE_FOLDER,
+    SHEET_NAME,
+    SHEETS_FOLDER,
+    SUBFOLDERS,
+    WRITTEN,
+    WRITTEN_OVER,
+)
 from grouping.storage.s3_client import S3Options, as_fetch_errors, s3_client, split_url
 
 MULTIPART_BYTES = 8 * 2**20
@@ -111,6 +120,7 @@ class LocalFolder(Destination):
         self._made = missing_folders(folder)
         with taken_back_empty(folder):
             super().__init__(make_folder(folder), printable(folder))
+            _check_foreign(folder)
             self._lock = FolderLock(folder)
             try:
                 with tempfile.TemporaryFile(dir=folder) as probe:
@@ -244,6 +254,27 @@ class S3Prefix(Destination):
             raise OutputError(
                 f"cannot write {place}: {reason}; choose another output or try again"
             ) from error
+
+
+def _check_foreign(folder: Path) -> None:
+    """See to it that a first run into a folder writes over nothing that lies there.
+
+    Raises:
+        OutputError: something is called like a result.
+    """
+    known = any(all(os.path.lexists(folder / n) for n in names) for names in MARKS_OF_RESULTS)
+    if known or os.path.lexists(folder / GROUPS_FILE):
+        return
+    sheets = folder / SHEETS_FOLDER
+    there = [name for name in WRITTEN_OVER if os.path.lexists(folder / name)]
+    if sheets.is_dir():
+        names = (path.name for path in sheets.iterdir())
+        there += [f"{SHEETS_FOLDER}/{name}" for name in names if SHEET_NAME.fullmatch(name)]
+    if there:
+        raise OutputError(
+            f"{printable(folder)} has {there[0]}, which is of no run of this program and would be "
+            "written over; move it or choose another output folder"
+        )
 
 
 def _remove_abandoned() -> None:

@@ -29,12 +29,12 @@ SIDECARS_FOLDER = "sidecars"
 # Folders that runs write to, below that of the results.
 SUBFOLDERS = (SHEETS_FOLDER, THUMBNAILS_FOLDER, PEOPLE_FOLDER, SIDECARS_FOLDER)
 
-# Whatever runs write into a folder of results.
-WRITTEN = (
-    *(GROUPS_FILE, FAILURES_FILE, FACES_TABLE, GROUPS_TABLE, PEOPLE_TABLE, OPT_OUT_TABLE),
-    *(CACHE_FILE, PAGE_FILE, TSNE_PICTURE, SIMILARITY_PICTURE, FACES_PICTURE, PEOPLE_ARCHIVE),
-    *SUBFOLDERS,
+# Files that each run writes anew, and whatever runs write into a folder of results.
+WRITTEN_OVER = (
+    *(FAILURES_FILE, FACES_TABLE, GROUPS_TABLE, PEOPLE_TABLE, OPT_OUT_TABLE, PEOPLE_ARCHIVE),
+    *(PAGE_FILE, TSNE_PICTURE, SIMILARITY_PICTURE, FACES_PICTURE),
 )
+WRITTEN = (*WRITTEN_OVER, GROUPS_FILE, CACHE_FILE, *SUBFOLDERS)
 
 LOCK_FILE = ".face-grouping.lock"  # the first file of a run
 

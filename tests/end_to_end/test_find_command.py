@@ -126,6 +126,16 @@ def test_nothing_is_made_for_nobody(folder, tmp_path):
     assert not to.exists()
 
 
+def test_a_page_of_somebody_else_is_not_written_over(folder, tmp_path, capsys):
+    words = ["find", SELFIE, "--in", str(folder), "--page", str(tmp_path)]
+    (tmp_path / "index.html").write_text("mine")
+    assert main(words) == 1
+    assert "is no page of this program" in capsys.readouterr().err
+    assert (tmp_path / "index.html").read_text() == "mine"
+    (tmp_path / "index.html").unlink()
+    assert main(words) == main(words) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -18,6 +18,7 @@ from grouping.cli.opting_out import (
     check_opt_out,
     clear_other_cache,
     read_opt_out,
+    removing_where_full,
 )
 from grouping.cli.options import (
     VERSION,
@@ -33,6 +34,7 @@ from grouping.cli.options import (
     source_options_from,
 )
 from grouping.cli.outputs import print_end, write_results
+from grouping.cli.places import check_places, reference_folders
 from grouping.cli.progress import PhotoProgress, StageProgress, check_failures
 from grouping.cli.summary import summary
 from grouping.config import AUTO, CLUSTER_METHODS, GroupingConfig
@@ -90,14 +92,26 @@ def run_group(arguments: argparse.Namespace) -> None:
         GroupingError: what the run cannot go on after, in one line.
         Interrupted: the user asked for a stop; photos in flight are in the cache.
     """
+    with removing_where_full(arguments):
+        _group(arguments)
+
+
+def _group(arguments: argparse.Namespace) -> None:
     config, options = config_from(arguments), source_options_from(arguments)
+    check_places(arguments)
     with ExitStack() as stack:
         destination = stack.enter_context(open_destination(arguments.out, options.s3))
         destination.recall(GROUPS_FILE, CORRECTIONS_FILE)
         check_opt_out(arguments, destination)
         previous = _previous(arguments, destination)
         entries = _corrections(arguments, destination)
-        listed = partial(list_sources, arguments.sources, out=arguments.out, options=options)
+        listed = partial(
+            list_sources,
+            arguments.sources,
+            out=arguments.out,
+            options=options,
+            references=reference_folders(arguments),
+        )
         left_out = LeftOut()
         photos = listed(left_out=left_out)
         cache = stack.enter_context(_open_cache(arguments, destination))
