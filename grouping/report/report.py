@@ -81,16 +81,16 @@ def write_report(
 def write_page(
     document: Document, out: Path, open_photo: OpenPhoto, progress: Progress | None = None
 ) -> Path:
-    """Write the gallery page and its thumbnails alone; arguments as of :func:`write_report`."""
+    """Write the page of a look-up and its thumbnails; arguments as of :func:`write_report`."""
     album = Album(document)
     make_folder(out)
     thumbnails = Thumbnails(album, open_photo, out / THUMBNAILS_FOLDER)
     thumbnails.prepare(progress)
-    return _write_page(album, out, thumbnails)
+    return _write_page(album, out, thumbnails, look_up=True)
 
 
-def _write_page(album: Album, out: Path, thumbnails: Thumbnails) -> Path:
-    page = gallery_page(album, thumbnails).encode("utf-8")
+def _write_page(album: Album, out: Path, thumbnails: Thumbnails, *, look_up: bool = False) -> Path:
+    page = gallery_page(album, thumbnails, look_up=look_up).encode("utf-8")
     return write_bytes(out / PAGE_FILE, page)
 
 

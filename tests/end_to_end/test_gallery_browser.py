@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from grouping.corrections.toml_file import load_corrections
-from grouping.report.report import write_report
+from grouping.report.report import write_page, write_report
 from tests.helpers.album import album, with_copies
 from tests.helpers.gallery import gallery_album
 
@@ -473,3 +473,25 @@ def test_without_attributes_the_review_speaks_of_no_children(opened):
     browser = opened("review")
     assert "years old" not in browser.find_element("css selector", "main").text
     assert not browser.find_elements("css selector", "#children")
+
+
+def test_who_opted_out_is_a_number(browser, tmp_path):
+    result, open_photo = gallery_album()
+    result["images"][0]["opted_out"] = 1
+    write_report(result, tmp_path, open_photo, plots=False)
+    next(opener(browser, tmp_path / "index.html"))()
+    said = texts(browser, "#opted-out")
+    assert said == ["1 face of people who asked to be left out is not shown."]
+
+
+def test_the_page_of_a_look_up_shows_the_photos_and_nothing_to_correct(browser, tmp_path):
+    result, open_photo = album([[0], [0]], names={0: "Grandma"})
+    go = next(opener(browser, write_page(result, tmp_path, open_photo)))
+    for section in ("people", "review"):  # the second is an address of the album's own page
+        go(section)
+        assert browser.title == "Photos of Grandma"
+        assert texts(browser, "nav a") == ["Photos2"]
+        assert texts(browser, "h1") == ["Grandma"]
+        assert len(browser.find_elements("css selector", ".photo")) == 2
+    for selector in (".name-field", "#merge", "#leave-out", ".face .not", "#search"):
+        assert browser.find_elements("css selector", selector) == []
