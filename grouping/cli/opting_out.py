@@ -22,7 +22,13 @@ from grouping.storage.cache_erasing import erase_cache
 from grouping.storage.destinations import Destination
 from grouping.storage.folder_lock import FolderLock
 from grouping.storage.locations import printable, scheme_of
-from grouping.storage.result_folder import CACHE_FILE, FACES_TABLE, GROUPS_FILE, GROUPS_TABLE
+from grouping.storage.result_folder import (
+    CACHE_FILE,
+    FACES_TABLE,
+    GROUPS_FILE,
+    GROUPS_TABLE,
+    SUBFOLDERS,
+)
 
 if TYPE_CHECKING:
     from grouping.people.identify.opt_out import OptOut
@@ -61,6 +67,12 @@ def check_opt_out(arguments: argparse.Namespace, destination: Destination) -> No
     """
     if arguments.redact is not None and arguments.opt_out is None:
         raise ConfigError("--redact needs --opt-out, which says whose faces are to be covered")
+    links = [n for n in SUBFOLDERS if (destination.folder / n).is_symlink()]
+    if arguments.opt_out is not None and links:
+        raise ConfigError(
+            f"{printable(destination.folder / links[0])} is a link, and nothing that shows people "
+            "who opted out is removed through links; make it a folder"
+        )
     elsewhere = Path(destination.location) != destination.folder
     if arguments.opt_out is not None and elsewhere and (destination.folder / GROUPS_FILE).exists():
         raise ConfigError(

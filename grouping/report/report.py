@@ -99,7 +99,8 @@ def _write_sheets(
 ) -> Iterator[Path]:
     """``groups/person_000.jpg``, further pages ``person_000_2.jpg``; stale ones are removed."""
     folder = make_folder(out / SHEETS_FOLDER)
-    stale = {path for path in folder.iterdir() if SHEET_NAME.fullmatch(path.name)}
+    there = () if folder.is_symlink() else folder.iterdir()  # nothing is deleted through a link
+    stale = {path for path in there if SHEET_NAME.fullmatch(path.name)}
     for group_idx in range(len(album.groups)):
         for number, page in enumerate(iter_sheets(album, group_idx, thumbnails), 1):
             suffix = f"_{number}" if number > 1 else ""

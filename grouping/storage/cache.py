@@ -21,7 +21,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -262,7 +262,7 @@ class Cache:
     def contents_at(self, place: str | Path) -> set[str]:
         """SHA-256 of what a photo is and was, by path or address, as far as it is known."""
         keys = place_keys(place)
-        digests = [sha256(Path(place).read_bytes()).hexdigest()] if os.path.isfile(place) else [""]
+        digests = [_digest(place)] if os.path.isfile(place) else [""]
         query = (
             f"SELECT sha256 FROM sources WHERE key IN ({_places(keys)}) "
             "UNION SELECT sha256 FROM detections WHERE sha256 = ?"
@@ -297,6 +297,12 @@ class Cache:
                 move_aside(self.path, self._identity)
                 self._connection, self._identity = open_database(self.path)
                 return otherwise
+
+
+def _digest(place: str | Path) -> str:
+    """Return the SHA-256 of a file of any size."""
+    with open(place, "rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _places(values: Row) -> str:

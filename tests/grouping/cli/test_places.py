@@ -5,7 +5,9 @@ import shutil
 import pytest
 
 from grouping.cli.main import main
+from grouping.report.report import write_report
 from grouping.sources.listing import list_sources
+from tests.helpers.album import album
 from tests.helpers.folders import touch, tree
 from tests.helpers.paths import PHOTOS
 
@@ -85,3 +87,21 @@ def test_a_first_run_writes_over_nothing(tmp_path, capsys, name):
     assert f"has {name}, which is of no run of this program" in capsys.readouterr().err
     assert tree(out) == before
     assert not [p for p in out.iterdir() if p.name.startswith(".")]
+
+
+@pytest.mark.parametrize("name", ["thumbs", "groups", "people", "sidecars"])
+def test_nothing_that_shows_who_opted_out_hides_behind_a_link(here, capsys, name):
+    (here / "elsewhere").mkdir()
+    shutil.rmtree(here / "out" / name, ignore_errors=True)
+    (here / "out" / name).symlink_to(here / "elsewhere")
+    assert main(["album", "--out", "out", "--opt-out", "no"]) == 1
+    assert f"{name} is a link, and nothing that shows" in capsys.readouterr().err
+
+
+def test_contact_sheets_behind_a_link_stay(tmp_path):
+    touch(tmp_path, "elsewhere/person_777.jpg")
+    result, open_photo = album([[0], [0]])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "groups").symlink_to(tmp_path / "elsewhere")
+    write_report(result, tmp_path / "out", open_photo, plots=False)
+    assert (tmp_path / "elsewhere" / "person_777.jpg").exists()
