@@ -57,6 +57,8 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, FileIdentity]:
             return _open(path), identity
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
+                if not is_ours(path):
+                    os.chmod(path, mode)
                 raise cache_error(path, error) from error
             if not is_ours(path):
                 os.chmod(path, mode)
@@ -179,9 +181,13 @@ def _make_private(path: Path) -> tuple[FileIdentity, int]:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         before = os.stat(path)
+        if not stat.S_ISREG(before.st_mode):
+            raise CacheError(f"{printable(path)} is not a file; name a file with --cache")
         os.chmod(path, 0o600)
         return file_identity(before), stat.S_IMODE(before.st_mode)
     except OSError as error:
+        if isinstance(error, CacheError):
+            raise
         raise cache_error(path, error) from error
 
 

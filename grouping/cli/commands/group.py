@@ -31,6 +31,7 @@ from grouping.cli.options import (
     config_from,
     not_empty,
     output_options_from,
+    percent,
     source_options_from,
 )
 from grouping.cli.outputs import print_end, write_results
@@ -267,7 +268,7 @@ def _add_cache(parser: argparse.ArgumentParser) -> None:
     add("--erase", action="store_true", help="the same as erase")
     add(
         "--max-failures",
-        type=float,
+        type=percent,
         default=20.0,
         metavar="PERCENT",
         help="more failed photos make the exit code 3 (default %(default)g)",

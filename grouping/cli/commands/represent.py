@@ -18,6 +18,7 @@ from grouping.cli.options import (
     add_sources,
     config_from,
     not_empty,
+    percent,
     source_options_from,
 )
 from grouping.cli.progress import PhotoProgress, check_failures
@@ -50,7 +51,7 @@ def add_represent_options(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--max-failures",
-        type=float,
+        type=percent,
         default=20.0,
         metavar="PERCENT",
         help="more failed photos make the exit code 3 (default %(default)g)",

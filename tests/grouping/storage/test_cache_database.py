@@ -1,6 +1,7 @@
 """The file of the cache: private, shared by threads and processes, and safe from damage."""
 
 import multiprocessing
+import os
 import random
 import signal
 import sqlite3
@@ -293,3 +294,13 @@ def test_the_remedy_is_that_of_the_error(tmp_path, code, words):
     error = PermissionError(13, "Permission denied", "c.sqlite")
     said = str(cache_error(tmp_path / "c.sqlite", error))
     assert "used: Permission denied; make it writable for you or name a file" in said
+
+
+def test_what_is_no_file_is_no_cache_and_keeps_its_mode(tmp_path):
+    folder, pipe = tmp_path / "photos", tmp_path / "pipe"
+    folder.mkdir(mode=0o755)
+    os.mkfifo(pipe, 0o644)
+    for path, mode in ((folder, 0o755), (pipe, 0o644)):
+        with pytest.raises(CacheError, match=f"{path.name} is not a file; name a file"):
+            Cache.open(path)
+        assert stat.S_IMODE(path.stat().st_mode) == mode
