@@ -10,7 +10,7 @@ from grouping.errors import FetchError
 from grouping.report.thumbnails import DIGEST_LETTERS, Thumbnails
 from grouping.results.album import Album
 from grouping.results.schema import Document
-from grouping.storage.atomic_files import write_error
+from grouping.storage.atomic_files import remove_files
 from grouping.storage.result_folder import (
     FACES_PICTURE,
     PAGE_FILE,
@@ -37,17 +37,16 @@ def remove_pictures(document: Document | None, folder: Path) -> None:
     Raises:
         OutputError: something cannot be removed.
     """
-    try:
-        for name in (TSNE_PICTURE, SIMILARITY_PICTURE, FACES_PICTURE, PAGE_FILE):
-            (folder / name).unlink(missing_ok=True)
-        for path in _files(folder / SHEETS_FOLDER, SHEET_NAME):
-            path.unlink()
-        harmless = _harmless(document, folder / THUMBNAILS_FOLDER) if document else set()
-        for path in _files(folder / THUMBNAILS_FOLDER, _THUMBNAIL):
-            if path.name not in harmless:
-                path.unlink()
-    except OSError as error:
-        raise write_error(folder, error) from error
+    plots = [folder / n for n in (TSNE_PICTURE, SIMILARITY_PICTURE, FACES_PICTURE, PAGE_FILE)]
+    harmless = _harmless(document, folder / THUMBNAILS_FOLDER) if document else set()
+    small = _files(folder / THUMBNAILS_FOLDER, _THUMBNAIL)
+    remove_files(
+        [
+            *plots,
+            *_files(folder / SHEETS_FOLDER, SHEET_NAME),
+            *(path for path in small if path.name not in harmless),
+        ]
+    )
 
 
 def remove_small_pictures(folder: Path, contents: Iterable[str]) -> int:
@@ -66,11 +65,7 @@ def remove_small_pictures(folder: Path, contents: Iterable[str]) -> int:
         for path in _files(folder / THUMBNAILS_FOLDER, _THUMBNAIL)
         if path.name[:DIGEST_LETTERS] in keys
     ]
-    try:
-        for path in theirs:
-            path.unlink()
-    except OSError as error:
-        raise write_error(folder, error) from error
+    remove_files(theirs)
     return len(theirs)
 
 

@@ -135,6 +135,27 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def remove_files(paths: Iterable[Path]) -> None:
+    """Remove files, all that can be.
+
+    Raises:
+        OutputError: one cannot be removed; names the first.
+    """
+    failed: list[OutputError] = []
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            failed.append(
+                OutputError(
+                    f"cannot remove {printable(path)}, which may show people who are to be left "
+                    f"out: {error.strerror}; make its folder writable for you and run it again"
+                )
+            )
+    if failed:
+        raise failed[0]
+
+
 def missing_folders(path: Path) -> list[Path]:
     """Return which of a folder and its parents are not there, the innermost first."""
     return [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]

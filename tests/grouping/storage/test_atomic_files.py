@@ -9,6 +9,7 @@ import pytest
 from grouping.errors import OutputError
 from grouping.storage.atomic_files import (
     make_folder,
+    remove_files,
     share_results,
     write_bytes,
     write_error,
@@ -58,6 +59,16 @@ def test_an_error_leaves_the_earlier_file_and_nothing_else(tmp_path):
     with pytest.raises(OutputError, match="cannot write"):
         write_bytes(tmp_path / "a", b"face")
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_all_that_can_be_removed_is(tmp_path):
+    paths = [tmp_path / name for name in "abc"]
+    paths[0].write_bytes(b"")
+    paths[1].mkdir()
+    paths[2].write_bytes(b"")
+    with pytest.raises(OutputError, match=r"cannot remove .*b, which may show .*: Is a directory"):
+        remove_files([*paths, tmp_path / "not there"])
+    assert list(tmp_path.iterdir()) == [paths[1]]
 
 
 @pytest.mark.parametrize(
