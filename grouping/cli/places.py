@@ -13,7 +13,7 @@ from pathlib import Path
 from grouping.errors import ConfigError
 from grouping.sources.folders import holds_results
 from grouping.storage.locations import local_path, printable, scheme_of
-from grouping.storage.result_folder import GROUPS_FILE, SUBFOLDERS
+from grouping.storage.result_folder import CACHE_FILE, GROUPS_FILE, LOCK_FILE, SUBFOLDERS, WRITTEN
 
 
 def check_places(arguments: argparse.Namespace) -> None:
@@ -25,12 +25,25 @@ def check_places(arguments: argparse.Namespace) -> None:
     out = _local(arguments.out)
     sources = [path for source in arguments.sources if (path := _local(source)) is not None]
     lists = list(_lists(arguments))
+    if arguments.opt_out is not None and holds_results(arguments.opt_out):
+        raise ConfigError(
+            f"--opt-out {printable(arguments.opt_out)} holds results of a run; name a folder with "
+            "photos of people"
+        )
     for option, folder in lists:
         _check_list(option, folder, out, arguments.redact)
     _check_lists_apart(lists)
     for source in sources:
         _check_source(source, out, arguments)
-    redact = arguments.redact
+    cache, redact = arguments.cache, arguments.redact
+    if (
+        cache
+        and out
+        and any(_inside(cache, out / n) for n in (*WRITTEN, LOCK_FILE) if n != CACHE_FILE)
+    ):
+        raise ConfigError(
+            f"--cache {printable(cache)} is where results go; name another file with --cache"
+        )
     if redact and out and (_same(redact, out) or _is_filled_by_runs(redact, out)):
         raise ConfigError(
             f"--redact {printable(redact)} is where the results go; name another folder"

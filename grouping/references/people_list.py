@@ -73,6 +73,10 @@ def load_people(
             a name cannot be one; says where.
     """
     options, left_out = options or SourceOptions(), LeftOut() if left_out is None else left_out
+    if path.is_dir() and holds_results(path):
+        raise InputError(
+            f"{printable(path)} holds results of a run; name a folder with photos of people"
+        )
     if path.is_dir():
         listed = _in_folder(path, options, left_out)
     elif not path.exists():
