@@ -55,3 +55,25 @@ def test_options_exist(page):
     options = set(OPTION.findall(page.read_text())) - OF_OTHERS
     known = all_help()
     assert sorted(option for option in options if option not in known) == []
+
+
+PROMISES = {
+    "README.md": r"## What it promises\n(.*?)\n## ",
+    "SECURITY.md": r"(\n- \*\*.*)\n\n",
+    "CONTRIBUTING.md": r"## Four rules of robustness\n(.*?)\n\nA promise",
+}
+ROW = re.compile(r"^(?:\| (?!promise|---)|- \*\*|\d\. )", re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", PROMISES)
+def test_each_promise_names_tests_that_are_there(name):
+    part = re.search(PROMISES[name], (ROOT / name).read_text(), re.DOTALL)[1]
+    rows = ROW.split(part)[1:]
+    assert len(rows) >= 4
+    for row in rows:
+        named = re.findall(r"`(tests/[\w/.]+)`", row)
+        assert named, row
+        for path in named:
+            files = [ROOT / path] if path.endswith(".py") else [*(ROOT / path).glob("test_*.py")]
+            assert files, path
+            assert all("def test_" in file.read_text() for file in files), path

@@ -60,7 +60,9 @@ examples:
   {program} ./report --out result      a folder that is called like a command
 
 exit codes: 0 done (photos that failed are listed), 1 known error, 2 usage, 3 more photos
-failed than --max-failures (results are saved), 4 a bug of ours, 130 interrupted
+failed than --max-failures (group, represent; results are saved), 4 a bug of ours, 130 interrupted.
+find, extract, analyze and verify, which look at photos one by one: 1 where there is no answer, for
+no photo could be read, or shows the face that find and verify ask about; "nobody" is an answer
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,17 @@ def add_cache_place(parser: argparse.ArgumentParser) -> None:
     place.add_argument(
         "--cache", type=Path, metavar="FILE", help="the cache, where it is elsewhere"
     )
+
+
+def percent(text: str) -> float:
+    """Return a word of the command line that is a share of a hundred."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 100")
+    return value
 
 
 def not_empty(text: str) -> str:

@@ -86,8 +86,10 @@ def _write_left_out(
     from grouping.export.tables import write_opt_out
     from grouping.report.earlier_pictures import remove_pictures
 
-    remove_exports(folder)
-    remove_pictures(document, folder)
+    try:
+        remove_exports(folder)
+    finally:  # all that can be removed is, whatever else cannot
+        remove_pictures(document, folder)
     write_opt_out(result, result.opted_out, folder)
     return result.opted_out.boxes_of
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from grouping.cli.logs import terminal_line
 from grouping.people.ages import CHILD_YEARS
+from grouping.results.album import person_number
 from grouping.storage.result_folder import (
     FAILURES_FILE,
     GROUPS_FILE,
@@ -54,7 +55,7 @@ def summary(result: GroupingResult, document: Document) -> str:
 
 def _people(groups: Sequence[GroupEntry]) -> Iterator[str]:
     """A line a person, in columns."""
-    names = [group["name"] or f"person {group['group_idx']:03d}" for group in groups]
+    names = [g["name"] or f"Person {person_number(g['group_idx'])}" for g in groups]
     wide = min(max(map(len, names), default=0), WIDEST_NAME)
     for name, group in zip(names, groups, strict=True):
         photos, faces = len(group["image_ids"]), len(group["face2_idx_list"])

@@ -27,11 +27,12 @@ def remove_exports(folder: Path) -> None:
         OutputError: something cannot be removed.
     """
     try:
-        if (folder / PEOPLE_FOLDER).is_dir():
+        if (folder / PEOPLE_FOLDER).is_dir() and not (folder / PEOPLE_FOLDER).is_symlink():
             remove_earlier_folders(folder / PEOPLE_FOLDER)
         for name in (PEOPLE_ARCHIVE, PEOPLE_TABLE):
             (folder / name).unlink(missing_ok=True)
-        for path in (folder / SIDECARS_FOLDER).rglob("*.xmp"):
+        sidecars = folder / SIDECARS_FOLDER
+        for path in () if sidecars.is_symlink() else sidecars.rglob("*.xmp"):
             if path.is_file() and not path.is_symlink() and PRODUCT.encode() in path.read_bytes():
                 path.unlink()
     except OSError as error:

@@ -16,7 +16,7 @@ from pathlib import Path
 from grouping.errors import DecodeError, FetchError
 from grouping.export.safe_names import distinct_name, safe_name
 from grouping.records import Progress
-from grouping.results.album import Album, OpenPhoto, one_line
+from grouping.results.album import Album, OpenPhoto, one_line, person_number
 from grouping.results.schema import Document
 from grouping.storage.atomic_files import make_folder, new_file, write_bytes, write_error
 from grouping.storage.result_folder import PEOPLE_ARCHIVE, PEOPLE_FOLDER
@@ -145,7 +145,8 @@ def _targets(album: Album) -> Iterator[list[Path]]:
 def person_folder(album: Album, group_idx: int) -> str:
     """``003 Grandma``, or ``003`` without a name."""
     name = album.groups[group_idx].get("name")
-    return f"{group_idx:03d} {safe_name(name)}" if name else f"{group_idx:03d}"
+    number = person_number(group_idx)
+    return f"{number} {safe_name(name)}" if name else number
 
 
 def _place(album: Album, photo: int, target: Path, open_photo: OpenPhoto, *, copy: bool) -> Path:

@@ -226,10 +226,16 @@ def _missing(index: AlbumIndex) -> list[str]:
     count = len(index.without_vectors)
     if not count:
         return []
-    alone = sum(index.album.faces[int(idx)].group < 0 for idx in index.without_vectors)
+    faces = [index.album.faces[idx] for idx in index.without_vectors.tolist()]
+    alone = sum(face.group < 0 for face in faces)
+    beside = sum(bool(index.album.images[face.photo].get("opted_out")) for face in faces)
+    whys = (
+        f"{beside} beside somebody who opted out" if beside else "",
+        f"{count - beside} as after forget" if beside < count else "",
+    )
     return [
-        f"the cache has no vector of {count} {'face' if count == 1 else 'faces'} of the album, as "
-        f"after forget; {alone} of them, in no group, cannot be found"
+        f"the cache has no vector of {count} {'face' if count == 1 else 'faces'} of the album ("
+        f"{', '.join(filter(None, whys))}); {alone} of them, in no group, cannot be found"
     ]
 
 

@@ -12,10 +12,11 @@ from grouping.execution.collector import OnPhoto
 from grouping.execution.face_models import FaceModels
 from grouping.lookup.album_index import AlbumIndex
 from grouping.records import FaceSet, Int64
-from grouping.references.people_list import ReferencePerson, load_people
+from grouping.references.people_list import ReferencePerson, left_out_line, load_people
 from grouping.references.reference_faces import reference_faces
 from grouping.results.album import one_line
 from grouping.sources.entries import SourceOptions
+from grouping.sources.file_kinds import LeftOut
 from grouping.storage.result_folder import GROUPS_FILE
 
 # Of a person of an earlier album, the most typical ones: more make no clearer a mean.
@@ -31,7 +32,8 @@ class KnownPeople:
         ids: what a table or an earlier album calls each; None where it does not.
         person: (r,) int64, whose face each is, a place in ``names``.
         faces: r of them.
-        problems: one line for each photo that cannot be used, or only with a remark.
+        problems: one line for each photo that cannot be used, or only with a remark, and one that
+            counts and names the files that are no photos.
     """
 
     names: tuple[str, ...]
@@ -66,11 +68,12 @@ def load_known_people(
     path = Path(path)
     if (path / GROUPS_FILE).is_file():
         return _of_earlier_album(path, models)
-    people = load_people(path, options)
+    left_out = LeftOut()
+    people = load_people(path, options, left_out=left_out)
     found = reference_faces(people, models, workers=workers, on_photo=on_photo)
     names = tuple(person.name for person in people)
     ids = tuple(person.id for person in people)
-    problems = found.problems + _unseen(people, found.person)
+    problems = (*found.problems, *_unseen(people, found.person), *left_out_line(path, left_out))
     return KnownPeople(names, ids, found.person, found.faces, problems)
 
 

@@ -13,11 +13,12 @@ from grouping.execution.face_models import FaceModels
 from grouping.people.identify.opt_out import OptOut
 from grouping.records import Float32
 from grouping.references.known_people import KnownPeople
-from grouping.references.people_list import ReferencePerson, load_people
+from grouping.references.people_list import ReferencePerson, left_out_line, load_people
 from grouping.references.reference_faces import ReferenceFaces, reference_faces
 from grouping.similarity.impostors import Impostors
 from grouping.similarity.nearest import nearest_rows
 from grouping.sources.entries import SourceOptions
+from grouping.sources.file_kinds import LeftOut
 
 # Pairs of strangers, one on each list, that may be taken for one person in so many runs.
 FALSE_ALARMS = 1e-3
@@ -41,14 +42,17 @@ def load_opt_out(
         on_photo: called as each photo is done, in no particular order.
 
     Raises:
-        InputError: there is nobody, or no photo of somebody can be used, who would stay in.
+        InputError: there is nobody, or no photo of somebody can be used, who would stay in; a
+            video that is called like nobody counts as somebody.
         ModelError: a checkpoint or device cannot be used.
     """
-    people = load_people(path, options, everybody=True)
+    left_out = LeftOut()
+    people = load_people(path, options, everybody=True, left_out=left_out)
     found = reference_faces(people, models, workers=workers, on_photo=on_photo)
     check_everybody(people, found)
     names, ids = tuple(p.name for p in people), tuple(p.id for p in people)
-    return KnownPeople(names, ids, found.person, found.faces, found.problems)
+    problems = (*found.problems, *left_out_line(path, left_out))
+    return KnownPeople(names, ids, found.person, found.faces, problems)
 
 
 def references_of(people: KnownPeople) -> OptOut:

@@ -17,14 +17,20 @@ from typing import Any
 from grouping.report.style import COLOURS
 from grouping.report.thumbnails import Thumbnails
 from grouping.results.album import Album, Face, one_line
-from grouping.results.schema import NOT_READ, Document, GroupEntry
+from grouping.results.schema import NOT_READ, OPTED_OUT, Document, GroupEntry
 
 PAGE_FOLDER = Path(__file__).parent / "gallery_page"
 SCRIPTS = ("model", "corrections", "parts", "views", "draw", "viewer", "map", "main")
 
 
-def gallery_page(album: Album, thumbnails: Thumbnails) -> str:
-    """The page as text, pure ASCII in its data; save it beside the folder of the thumbnails."""
+def gallery_page(album: Album, thumbnails: Thumbnails, *, look_up: bool = False) -> str:
+    """The page as text, pure ASCII in its data; save it beside the folder of the thumbnails.
+
+    Args:
+        album: of the document.
+        thumbnails: its small pictures.
+        look_up: show the one person who was looked up and their photos, and nothing to correct.
+    """
     script = _script()
     style = (PAGE_FOLDER / "style.css").read_text("utf-8")
     page = (PAGE_FOLDER / "page.html").read_text("utf-8")
@@ -32,7 +38,7 @@ def gallery_page(album: Album, thumbnails: Thumbnails) -> str:
         "policy": _policy(script, style),
         "style": style,
         "script": script,
-        "data": _as_json(gallery_data(album, thumbnails)),
+        "data": _as_json(gallery_data(album, thumbnails, look_up=look_up)),
     }
     for name, text in parts.items():
         head, tail = page.split("{{" + name + "}}")
@@ -40,9 +46,12 @@ def gallery_page(album: Album, thumbnails: Thumbnails) -> str:
     return page
 
 
-def gallery_data(album: Album, thumbnails: Thumbnails) -> dict[str, Any]:
+def gallery_data(album: Album, thumbnails: Thumbnails, *, look_up: bool = False) -> dict[str, Any]:
     """What the page shows, as JSON values; faces are rows to keep two thousand photos small."""
     return {
+        "lookUp": look_up,
+        # How many, and nothing that tells who: not which photos, either.
+        "optedOut": 0 if look_up else sum(image.get("opted_out", 0) for image in album.images),
         "created": album.document["created"],
         "about": _about(album.document),
         "changes": _changes(album.document),
@@ -132,7 +141,9 @@ def _photo(album: Album, thumbnails: Thumbnails, photo: int) -> dict[str, Any]:
         "link": _link(str(image.get("url") or "")),
         "failed": image["group_idx"] == [NOT_READ],
         "problem": thumbnails.problems.get(photo),
-        "remark": one_line("; ".join(image.get("warnings") or [])),
+        "remark": one_line(
+            "; ".join(w for w in image.get("warnings") or [] if not w.endswith(OPTED_OUT))
+        ),
     }
 
 

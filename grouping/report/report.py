@@ -19,12 +19,13 @@ from grouping.report.plots.face_mosaic import faces_picture
 from grouping.report.plots.similarity_plot import similarity_figure
 from grouping.report.plots.tsne_plot import tsne_figure
 from grouping.report.thumbnails import Thumbnails
-from grouping.results.album import Album, OpenPhoto
+from grouping.results.album import Album, OpenPhoto, person_number
 from grouping.results.schema import Document
 from grouping.storage.atomic_files import make_folder, write_bytes, write_image
 from grouping.storage.result_folder import (
     FACES_PICTURE,
     PAGE_FILE,
+    SHEET_NAME,
     SHEETS_FOLDER,
     SIMILARITY_PICTURE,
     THUMBNAILS_FOLDER,
@@ -80,16 +81,16 @@ def write_report(
 def write_page(
     document: Document, out: Path, open_photo: OpenPhoto, progress: Progress | None = None
 ) -> Path:
-    """Write the gallery page and its thumbnails alone; arguments as of :func:`write_report`."""
+    """Write the page of a look-up and its thumbnails; arguments as of :func:`write_report`."""
     album = Album(document)
     make_folder(out)
     thumbnails = Thumbnails(album, open_photo, out / THUMBNAILS_FOLDER)
     thumbnails.prepare(progress)
-    return _write_page(album, out, thumbnails)
+    return _write_page(album, out, thumbnails, look_up=True)
 
 
-def _write_page(album: Album, out: Path, thumbnails: Thumbnails) -> Path:
-    page = gallery_page(album, thumbnails).encode("utf-8")
+def _write_page(album: Album, out: Path, thumbnails: Thumbnails, *, look_up: bool = False) -> Path:
+    page = gallery_page(album, thumbnails, look_up=look_up).encode("utf-8")
     return write_bytes(out / PAGE_FILE, page)
 
 
@@ -98,11 +99,12 @@ def _write_sheets(
 ) -> Iterator[Path]:
     """``groups/person_000.jpg``, further pages ``person_000_2.jpg``; stale ones are removed."""
     folder = make_folder(out / SHEETS_FOLDER)
-    stale = set(folder.glob("person_[0-9]*.jpg"))
+    there = () if folder.is_symlink() else folder.iterdir()  # nothing is deleted through a link
+    stale = {path for path in there if SHEET_NAME.fullmatch(path.name)}
     for group_idx in range(len(album.groups)):
         for number, page in enumerate(iter_sheets(album, group_idx, thumbnails), 1):
             suffix = f"_{number}" if number > 1 else ""
-            path = folder / f"person_{group_idx:03d}{suffix}.jpg"
+            path = folder / f"person_{person_number(group_idx)}{suffix}.jpg"
             yield write_image(path, page, quality=88)
             stale.discard(path)
         if progress:

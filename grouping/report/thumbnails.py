@@ -26,6 +26,7 @@ from grouping.records import Float32, Progress
 from grouping.results.album import Album, Face, OpenPhoto, one_line
 from grouping.storage.atomic_files import make_folder, write_image
 
+DIGEST_LETTERS = 20  # of a photo's SHA-256, in the names of its small pictures
 PREVIEW_SIDE = 640
 PORTRAIT_SIDE = 256
 # A portrait shows the hair and the chin: this many box sides wide.
@@ -108,7 +109,7 @@ class Thumbnails:
 
     def _key(self, photo: int) -> str:
         digest = self._album.images[photo].get("sha256")
-        return digest[:20] if digest else f"photo-{photo:06d}"
+        return digest[:DIGEST_LETTERS] if digest else f"photo-{photo:06d}"
 
     def _load(self, photo: int, file: Path) -> Image.Image | None:
         self._make(photo)

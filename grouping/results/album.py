@@ -101,7 +101,7 @@ class Album:
     def person(self, group_idx: int) -> str:
         """What to call a person: the given name, else the number."""
         name = one_line(self.groups[group_idx].get("name") or "")
-        return name or f"Person {group_idx}"
+        return name or f"Person {person_number(group_idx)}"
 
     def photo_name(self, photo: int) -> str:
         """The file name of a photo where it has one, else its id."""
@@ -133,6 +133,11 @@ class Album:
         if sha256(data).hexdigest() != known:
             raise FetchError("the photo has changed since it was grouped")
         return data
+
+
+def person_number(group_idx: int) -> str:
+    """The number of a person, as all files, folders, pages and lines write it: ``003``."""
+    return f"{group_idx:03d}"
 
 
 def one_line(text: str) -> str:

@@ -16,6 +16,7 @@ from grouping.results.schema import (
     NO_FACE,
     NO_GROUP,
     NOT_READ,
+    OPTED_OUT,
     FaceEntry,
     GroupEntry,
     ImageEntry,
@@ -133,7 +134,7 @@ def _opted_out(count: int) -> list[str]:
     """What is said of a photo of which so many faces were left out."""
     if not count:
         return []
-    return [f"{count} {'face' if count == 1 else 'faces'} left out: somebody opted out"]
+    return [f"{count} {'face' if count == 1 else 'faces'} {OPTED_OUT}"]
 
 
 def _seen(faces: list[FaceEntry], failed: bool) -> list[int]:

@@ -10,6 +10,7 @@ from typing import Any, NotRequired, TypedDict
 
 # In place of a group: a face without one, a photo without a face, a photo that was not read.
 NO_GROUP, NO_FACE, NOT_READ = -1, -2, -3
+OPTED_OUT = "left out: somebody opted out"  # ends the warning of a photo that shows them
 
 
 class PoseEntry(TypedDict):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from grouping.errors import FetchError
@@ -82,6 +82,12 @@ class LeftOut:
     def add(self, place: str, kind: str) -> None:
         """Note one."""
         self.files.append((place, kind))
+
+    def without(self, places: Collection[str]) -> LeftOut:
+        """Return the same but for files that were read after all."""
+        rest = LeftOut()
+        rest.files = [(place, kind) for place, kind in self.files if place not in places]
+        return rest
 
     @property
     def counts(self) -> dict[str, int]:

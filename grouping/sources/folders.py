@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from grouping.errors import SourceError
@@ -36,7 +36,11 @@ def is_hidden_or_junk(name: str) -> bool:
 
 
 def photos_in_folder(
-    root: Path, *, skip: Path | None = None, left_out: LeftOut | None = None
+    root: Path,
+    *,
+    skip: Path | None = None,
+    references: Sequence[Path] = (),
+    left_out: LeftOut | None = None,
 ) -> Iterator[Path]:
     """Photos in ``root``, by name, each folder's own before those of its subfolders.
 
@@ -49,6 +53,7 @@ def photos_in_folder(
     Args:
         root: an existing folder.
         skip: a folder that is left out, such as that of the results.
+        references: folders of photos of people, which are left out too unless ``root`` is one.
         left_out: is told of files that are no photos.
 
     Raises:
@@ -65,19 +70,26 @@ def photos_in_folder(
         os.scandir(root).close()
     except OSError as error:
         raise SourceError(f"{printable(root)} cannot be read: {error.strerror}") from error
-    yield from _walk(root, visited, LeftOut() if left_out is None else left_out)
+    of_people = {file_identity(folder.stat()) for folder in references if folder.is_dir()}
+    of_people.discard(file_identity(root.stat()))
+    yield from _walk(root, visited, of_people, LeftOut() if left_out is None else left_out)
 
 
-def _walk(root: Path, visited: set[FileIdentity], left_out: LeftOut) -> Iterator[Path]:
+def _walk(
+    root: Path, visited: set[FileIdentity], of_people: set[FileIdentity], left_out: LeftOut
+) -> Iterator[Path]:
     waiting = [root]
     while waiting:
         folder = waiting.pop()
-        if folder != root and _holds_results(folder):
+        if folder != root and holds_results(folder):
             log.warning("left out %s: results of another run", printable(folder))
             continue
         try:
             identity = file_identity(folder.stat())
             if identity in visited:
+                continue
+            if identity in of_people:
+                log.warning("left out %s: photos of --people or --opt-out", printable(folder))
                 continue
             visited.add(identity)
             files, subfolders = _entries(folder)
@@ -92,7 +104,8 @@ def _walk(root: Path, visited: set[FileIdentity], left_out: LeftOut) -> Iterator
         waiting.extend(folder / name for name in reversed(subfolders))
 
 
-def _holds_results(folder: Path) -> bool:
+def holds_results(folder: Path) -> bool:
+    """Whether a folder is one that runs write their results into."""
     return any(all((folder / name).is_file() for name in names) for names in MARKS_OF_RESULTS)
 
 

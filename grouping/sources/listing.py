@@ -25,6 +25,7 @@ def list_sources(
     out: str | Path | None = None,
     options: SourceOptions | None = None,
     left_out: LeftOut | None = None,
+    references: Sequence[Path] = (),
 ) -> Iterator[Photo]:
     """The photos of every source in turn, found while they are asked for.
 
@@ -35,18 +36,23 @@ def list_sources(
         out: folder or ``s3://`` address of results, left out where it lies inside a source.
         options: limits of the fetching.
         left_out: is told of files in folders and buckets that are no photos.
+        references: folders of photos of people, left out where they lie inside a source.
 
     Raises:
         SourceError: a source does not exist or holds no photo; raised at once, before the
             first photo is read.
     """
     options, left_out = options or SourceOptions(), LeftOut() if left_out is None else left_out
-    listed = [(_list_one(source, out, options, left_out), source) for source in sources]
+    listed = [(_list_one(source, out, options, left_out, references), source) for source in sources]
     return chain.from_iterable([_started(photos, source, left_out) for photos, source in listed])
 
 
 def _list_one(
-    source: str | Path, out: str | Path | None, options: SourceOptions, left_out: LeftOut
+    source: str | Path,
+    out: str | Path | None,
+    options: SourceOptions,
+    left_out: LeftOut,
+    references: Sequence[Path],
 ) -> Iterator[Photo]:
     scheme = "" if isinstance(source, Path) else scheme_of(source)
     if scheme == "s3" and holds_login(str(source)):
@@ -60,7 +66,8 @@ def _list_one(
         return iter([photo_at(str(source), shown_url(str(source)), options)])
     path = source if isinstance(source, Path) else local_path(source)
     if path.is_dir():
-        files = photos_in_folder(path, skip=None if out is None else Path(out), left_out=left_out)
+        results = None if out is None else Path(out)
+        files = photos_in_folder(path, skip=results, references=references, left_out=left_out)
         return (LocalPhoto.at(file, max_bytes=options.max_bytes) for file in files)
     if not path.exists():
         raise SourceError(f"{printable(path)} does not exist; name a folder or a photo")

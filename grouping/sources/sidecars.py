@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from grouping.sources.photo import LocalPhoto, Photo
+from grouping.storage.locations import printable
 
 SUFFIXES = (".xmp", ".XMP")
 
@@ -28,3 +29,8 @@ def sidecars_of(photo: Photo) -> Iterator[Path]:
             if path.is_file() and not any(path.samefile(other) for other in seen):
                 seen.append(path)
                 yield path
+
+
+def places_of_sidecars(photos: Iterable[Photo]) -> frozenset[str]:
+    """Return the sidecars of all of these photos, as people see where they are."""
+    return frozenset(printable(path) for photo in photos for path in sidecars_of(photo))

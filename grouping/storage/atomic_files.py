@@ -10,20 +10,25 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from grouping.errors import OutputError
+from grouping.storage.locations import printable
 
 if TYPE_CHECKING:
     from PIL import Image
 
 # What a process that was killed leaves: of this program, and of no running process.
 LEFT_ASIDE = re.compile(r"\.(?:[\w.]+\.)?(\d+)(?:-\d+)?\.part")
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+IN_THE_WAY = frozenset({errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENOTEMPTY})
 
 _share = False
 
@@ -130,6 +135,52 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def remove_files(paths: Iterable[Path]) -> None:
+    """Remove files, all that can be.
+
+    Raises:
+        OutputError: one cannot be removed; names the first.
+    """
+    failed: list[OutputError] = []
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            failed.append(
+                OutputError(
+                    f"cannot remove {printable(path)}, which may show people who are to be left "
+                    f"out: {error.strerror}; make its folder writable for you and run it again"
+                )
+            )
+    if failed:
+        raise failed[0]
+
+
+def missing_folders(path: Path) -> list[Path]:
+    """Return which of a folder and its parents are not there, the innermost first."""
+    return [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders that nothing lies in; those that hold something stay."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+@contextmanager
+def taken_back_empty(path: Path) -> Iterator[None]:
+    """Have a folder that is made within, and its parents, taken back where an error leaves nothing
+    in it.
+    """
+    made = missing_folders(path)
+    try:
+        yield
+    except BaseException:
+        remove_empty(made)
+        raise
+
+
 def remove_leftovers(*folders: Path) -> None:
     """Remove what runs that were killed left half-written in folders.
 
@@ -159,9 +210,25 @@ def is_running(process: int) -> bool:
 def write_error(path: Path, error: OSError) -> OutputError:
     """The one-line error for a file or folder that could not be written."""
     return OutputError(
-        f"cannot write {path}: {error.strerror or error}; "
-        "free some space or choose another output folder"
+        f"cannot write {printable(path)}: {error.strerror or error}; "
+        f"{remedy(error)}choose another output folder"
     )
+
+
+def remedy(error: OSError) -> str:
+    """Return what may help besides another place, with an "or" behind it; empty for nothing."""
+    if is_full(error):
+        return "free some space or "
+    if error.errno in FORBIDDEN:
+        return "make it writable for you or "
+    if error.errno in IN_THE_WAY:
+        return "see what lies in its place or "
+    return ""
+
+
+def is_full(error: OSError) -> bool:
+    """Return whether there was no room: on the disk, in a quota, or for a file of that size."""
+    return error.errno in FULL
 
 
 def new_file(path: str, _flags: int) -> int:

@@ -19,13 +19,15 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from grouping.errors import InputError
+from grouping.errors import CacheError, InputError
 from grouping.records import FaceAttributes, Fingerprint, PhotoFaces
+from grouping.storage.atomic_files import missing_folders, remove_empty
 from grouping.storage.cache_database import (
     cache_error,
     damage_recognised,
@@ -35,7 +37,13 @@ from grouping.storage.cache_database import (
     open_database,
     scrub,
 )
-from grouping.storage.cache_erasing import erase_cache
+from grouping.storage.cache_erasing import (
+    RESULT_TABLES,
+    TABLES,
+    delete_photo,
+    delete_results,
+    erase_cache,
+)
 from grouping.storage.cache_rows import (
     ATTRIBUTE_COLUMNS,
     DETECTION_COLUMNS,
@@ -55,9 +63,6 @@ from grouping.storage.locations import place_keys
 
 T = TypeVar("T")
 
-RESULT_TABLES = ("detections", "embeddings", "attributes")
-TABLES = ("sources", *RESULT_TABLES)
-
 
 class Cache:
     """One open cache file; threads may share it, processes open their own.
@@ -68,6 +73,7 @@ class Cache:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._made = missing_folders(path)
         self._connection, self._identity = open_database(path)
         self._lock = threading.Lock()
 
@@ -84,8 +90,23 @@ class Cache:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close it; one that was made for a run that failed before it stored anything goes."""
+        unused = kind is not None and self._is_new_and_empty()
         self.close()
+        if unused:
+            with suppress(CacheError):  # another run has begun to use it
+                erase_cache(self.path)
+            remove_empty(self._made[1:])
+
+    def _is_new_and_empty(self) -> bool:
+        if not self._made or has_damaged(self.path):
+            return False
+        query = " UNION ALL ".join(f"SELECT 1 FROM {table}" for table in TABLES)
+        try:
+            return not self._rows(f"{query} LIMIT 1", ())
+        except CacheError:
+            return False
 
     def content_of(self, fingerprint: Fingerprint | None) -> str | None:
         """The sha256 that a photo had when it was remembered, if it has not changed since."""
@@ -190,9 +211,9 @@ class Cache:
         Raises:
             CacheError: another run uses the cache; its copy of the pages may remain.
         """
-        contents = {place: self._contents_at(place) for place in places}
+        contents = {place: self.contents_at(place) for place in places}
         for digest in {digest for digests in contents.values() for digest in digests}:
-            self._run(partial(_delete, digest=digest), None)
+            self._run(partial(delete_photo, digest=digest), None)
         self._scrub()
         return [place for place, digests in contents.items() if not digests]
 
@@ -221,7 +242,7 @@ class Cache:
             CacheError: another run uses the cache; its copy of the pages may remain.
         """
         others = set(self.contents()) - set(contents)
-        gone = self._run(partial(_delete_results, others, detector, model, frozenset(drawn)), 0)
+        gone = self._run(partial(delete_results, others, detector, model, frozenset(drawn)), 0)
         if gone or has_damaged(self.path):
             self._scrub()
 
@@ -238,9 +259,10 @@ class Cache:
             finally:
                 self._connection, self._identity = open_database(self.path)
 
-    def _contents_at(self, place: str | Path) -> set[str]:
+    def contents_at(self, place: str | Path) -> set[str]:
+        """SHA-256 of what a photo is and was, by path or address, as far as it is known."""
         keys = place_keys(place)
-        digests = [sha256(Path(place).read_bytes()).hexdigest()] if os.path.isfile(place) else [""]
+        digests = [_digest(place)] if os.path.isfile(place) else [""]
         query = (
             f"SELECT sha256 FROM sources WHERE key IN ({_places(keys)}) "
             "UNION SELECT sha256 FROM detections WHERE sha256 = ?"
@@ -277,31 +299,12 @@ class Cache:
                 return otherwise
 
 
+def _digest(place: str | Path) -> str:
+    """Return the SHA-256 of a file of any size."""
+    with open(place, "rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
 def _places(values: Row) -> str:
     """The places of values in a statement."""
     return ", ".join("?" * len(values))
-
-
-def _delete(connection: sqlite3.Connection, digest: str) -> None:
-    for table in TABLES:
-        connection.execute(f"DELETE FROM {table} WHERE sha256 = ?", (digest,))
-
-
-def _delete_results(
-    others: Collection[str],
-    detector: str,
-    model: str,
-    drawn: Collection[tuple[str, str]],
-    connection: sqlite3.Connection,
-) -> int:
-    """Delete results of photos, and of other networks; return how many rows went."""
-    before = connection.total_changes
-    for table in RESULT_TABLES:
-        connection.executemany(
-            f"DELETE FROM {table} WHERE sha256 = ?", ((digest,) for digest in others)
-        )
-        query = f"SELECT DISTINCT sha256, detector FROM {table} WHERE detector != ?"
-        foreign = [pair for pair in connection.execute(query, (detector,)) if pair not in drawn]
-        connection.executemany(f"DELETE FROM {table} WHERE sha256 = ? AND detector = ?", foreign)
-    connection.execute("DELETE FROM embeddings WHERE model != ?", (model,))
-    return connection.total_changes - before

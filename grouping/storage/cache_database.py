@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from grouping.errors import CacheError
+from grouping.storage.atomic_files import remedy
 from grouping.storage.cache_schema import (
     MIGRATIONS,
     SCHEMA,
@@ -35,6 +36,13 @@ APPLICATION_ID = 0x46434743  # "FCGC", in the file's header
 SQLITE_HEADER = b"SQLite format 3\0"
 BUSY_SECONDS = 30.0
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+REMEDIES = {
+    sqlite3.SQLITE_FULL: "free some space or ",
+    sqlite3.SQLITE_READONLY: "make it and its folder writable for you or ",
+    sqlite3.SQLITE_CANTOPEN: "make it and its folder writable for you or ",
+    sqlite3.SQLITE_BUSY: "end the other run that uses it or ",
+    sqlite3.SQLITE_LOCKED: "end the other run that uses it or ",
+}
 
 
 def open_database(path: Path) -> tuple[sqlite3.Connection, FileIdentity]:
@@ -49,6 +57,8 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, FileIdentity]:
             return _open(path), identity
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
+                if not is_ours(path):
+                    os.chmod(path, mode)
                 raise cache_error(path, error) from error
             if not is_ours(path):
                 os.chmod(path, mode)
@@ -129,9 +139,20 @@ def has_damaged(path: Path) -> bool:
 def cache_error(path: Path, error: Exception) -> CacheError:
     """The one-line error for a cache that is out of reach, locked or on a full disk."""
     return CacheError(
-        f"the cache {printable(path)} cannot be used: {error}; "
-        "name a file on a local disk with --cache"
+        f"the cache {printable(path)} cannot be used: {_reason(error)}; "
+        f"{_remedy(error)}name a file on a local disk with --cache"
     )
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _remedy(error: Exception) -> str:
+    """What may help besides another place, with an "or" behind it; empty for nothing."""
+    if isinstance(error, OSError):
+        return remedy(error)
+    return REMEDIES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "")
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -160,9 +181,13 @@ def _make_private(path: Path) -> tuple[FileIdentity, int]:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         before = os.stat(path)
+        if not stat.S_ISREG(before.st_mode):
+            raise CacheError(f"{printable(path)} is not a file; name a file with --cache")
         os.chmod(path, 0o600)
         return file_identity(before), stat.S_IMODE(before.st_mode)
     except OSError as error:
+        if isinstance(error, CacheError):
+            raise
         raise cache_error(path, error) from error
 
 

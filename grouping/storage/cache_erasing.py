@@ -1,9 +1,12 @@
-"""A cache erased for good: overwritten where it lies and removed, with no need of room for it."""
+"""What is deleted of a cache, and a cache erased for good: overwritten where it lies and removed,
+with no need of room for it.
+"""
 
 from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +16,8 @@ from grouping.storage.locations import printable
 
 CHUNK_BYTES = 2**20
 LOCK_SECONDS = 2.0
+RESULT_TABLES = ("detections", "embeddings", "attributes")
+TABLES = ("sources", *RESULT_TABLES)
 
 
 def erase_cache(path: Path) -> None:
@@ -36,6 +41,32 @@ def erase_cache(path: Path) -> None:
         if isinstance(error, CacheError):
             raise
         raise cache_error(path, error) from error
+
+
+def delete_photo(connection: sqlite3.Connection, digest: str) -> None:
+    """Delete all that is known of one photo."""
+    for table in TABLES:
+        connection.execute(f"DELETE FROM {table} WHERE sha256 = ?", (digest,))
+
+
+def delete_results(
+    others: Collection[str],
+    detector: str,
+    model: str,
+    drawn: Collection[tuple[str, str]],
+    connection: sqlite3.Connection,
+) -> int:
+    """Delete results of photos, and of other networks; return how many rows went."""
+    before = connection.total_changes
+    for table in RESULT_TABLES:
+        connection.executemany(
+            f"DELETE FROM {table} WHERE sha256 = ?", ((digest,) for digest in others)
+        )
+        query = f"SELECT DISTINCT sha256, detector FROM {table} WHERE detector != ?"
+        foreign = [pair for pair in connection.execute(query, (detector,)) if pair not in drawn]
+        connection.executemany(f"DELETE FROM {table} WHERE sha256 = ? AND detector = ?", foreign)
+    connection.execute("DELETE FROM embeddings WHERE model != ?", (model,))
+    return connection.total_changes - before
 
 
 def _check_unused(path: Path) -> None:

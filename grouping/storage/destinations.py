@@ -26,7 +26,10 @@ from typing import Self
 from grouping.errors import FetchError, OutputError
 from grouping.storage.atomic_files import (
     make_folder,
+    missing_folders,
+    remove_empty,
     remove_leftovers,
+    taken_back_empty,
     write_bytes,
     write_error,
 )
@@ -34,9 +37,13 @@ from grouping.storage.folder_lock import FolderLock
 from grouping.storage.locations import printable, scheme_of
 from grouping.storage.result_folder import (
     GROUPS_FILE,
+    MARKS_OF_RESULTS,
     PEOPLE_FOLDER,
-    RESULT_FILES,
+    SHEET_NAME,
+    SHEETS_FOLDER,
     SUBFOLDERS,
+    WRITTEN,
+    WRITTEN_OVER,
 )
 from grouping.storage.s3_client import S3Options, split_url
 from grouping.storage.s3_leftovers import (
@@ -120,14 +127,17 @@ class LocalFolder(Destination):
     """A folder on this machine, for one run at a time."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(make_folder(folder), printable(folder))
-        self._lock = FolderLock(folder)
-        try:
-            with tempfile.TemporaryFile(dir=folder) as probe:
-                probe.write(b"probe")
-        except OSError as error:
-            self._lock.close()
-            raise write_error(folder, error) from error
+        self._made = missing_folders(folder)
+        with taken_back_empty(folder):
+            super().__init__(make_folder(folder), printable(folder))
+            _check_foreign(folder)
+            self._lock = FolderLock(folder)
+            try:
+                with tempfile.TemporaryFile(dir=folder) as probe:
+                    probe.write(b"probe")
+            except OSError as error:
+                self._take_back()
+                raise write_error(folder, error) from error
         subfolders = [folder / name for name in SUBFOLDERS]
         remove_leftovers(folder, *subfolders, *(folder / PEOPLE_FOLDER).glob("*/"))
 
@@ -140,6 +150,27 @@ class LocalFolder(Destination):
     def close(self) -> None:
         """Let the next run in."""
         self._lock.close()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._take_back()
+
+    def _take_back(self) -> None:
+        """Leave no trace of a run that failed before it wrote anything; the folder is let go.
+
+        The lock says that a folder holds results, which those of photos would not be read for.
+        """
+        if self._lock.made and not any(os.path.lexists(self.folder / name) for name in WRITTEN):
+            self._lock.take_back()
+        self.close()
+        remove_empty(self._made)
 
 
 class S3Prefix(Destination):
@@ -233,7 +264,7 @@ class S3Prefix(Destination):
 
     def _earlier_keys(self) -> Iterator[str]:
         """Keys of all objects that are named as results are."""
-        files = {self._prefix + name for name in RESULT_FILES}
+        files = {self._prefix + name for name in WRITTEN_OVER}
         folders = {f"{self._prefix}{name}/" for name in SUBFOLDERS}
         for found in self._objects.listed(self._prefix, below=False):
             if found.get("Key") in files:
@@ -250,6 +281,27 @@ class S3Prefix(Destination):
             raise OutputError(
                 f"cannot write {self._place}: {error}; choose another output or try again"
             ) from error
+
+
+def _check_foreign(folder: Path) -> None:
+    """See to it that a first run into a folder writes over nothing that lies there.
+
+    Raises:
+        OutputError: something is called like a result.
+    """
+    known = any(all(os.path.lexists(folder / n) for n in names) for names in MARKS_OF_RESULTS)
+    if known or os.path.lexists(folder / GROUPS_FILE):
+        return
+    sheets = folder / SHEETS_FOLDER
+    there = [name for name in WRITTEN_OVER if os.path.lexists(folder / name)]
+    if sheets.is_dir():
+        names = (path.name for path in sheets.iterdir())
+        there += [f"{SHEETS_FOLDER}/{name}" for name in names if SHEET_NAME.fullmatch(name)]
+    if there:
+        raise OutputError(
+            f"{printable(folder)} has {there[0]}, which is of no run of this program and would be "
+            "written over; move it or choose another output folder"
+        )
 
 
 def _names(folder: Path) -> list[str]:

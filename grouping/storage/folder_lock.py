@@ -14,7 +14,7 @@ from typing import Self
 
 from grouping.errors import OutputError
 from grouping.storage.atomic_files import file_mode, write_error
-from grouping.storage.locations import printable
+from grouping.storage.locations import file_identity, printable
 from grouping.storage.result_folder import LOCK_FILE
 
 
@@ -24,17 +24,27 @@ class FolderLock:
     Args:
         folder: an existing folder.
 
+    Attributes:
+        made: whether there was no such file before.
+
     Raises:
         OutputError: another run holds it, or the folder cannot be written to.
     """
 
     def __init__(self, folder: Path) -> None:
-        path = folder / LOCK_FILE
+        self._path = folder / LOCK_FILE
+        self._take(folder)
+        while not self._is_there():  # the run before took its file back meanwhile
+            self.close()
+            self._take(folder)
+
+    def _take(self, folder: Path) -> None:
+        self.made = not os.path.lexists(self._path)
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
         try:
-            self._handle = os.open(path, flags, file_mode())
+            self._handle = os.open(self._path, flags, file_mode())
         except OSError as error:
-            raise write_error(path, error) from error
+            raise write_error(self._path, error) from error
         try:
             _lock(self._handle)
         except BlockingIOError:
@@ -50,6 +60,18 @@ class FolderLock:
         with suppress(OSError):  # a full disk: the lock holds, nobody can read whose it is
             os.ftruncate(self._handle, 0)
             os.write(self._handle, f"{os.getpid()}\n".encode())
+
+    def _is_there(self) -> bool:
+        try:
+            there = file_identity(os.stat(self._path, follow_symlinks=False))
+        except FileNotFoundError:
+            return False
+        return there == file_identity(os.fstat(self._handle))
+
+    def take_back(self) -> None:
+        """Remove the file while it is held."""
+        with suppress(OSError):  # where open files cannot be removed, it stays
+            os.unlink(self._path)
 
     def close(self) -> None:
         """Let the next run in."""

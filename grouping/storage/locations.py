@@ -16,6 +16,7 @@ HARMLESS_KEYS = frozenset(
 )
 HARMLESS_VALUE = re.compile(r"[A-Za-z0-9._-]{0,12}")
 HIDDEN = "..."
+UNPRINTABLE = re.compile(r"\\u(dc[89a-f][0-9a-f])")  # a byte of a name that is no UTF-8
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+")
 PARAMETERS = re.compile(r";[^/]*")  # of a part of a path: ``;jsessionid=...``
 # Parts of presigned addresses (S3, CloudFront, Google, Azure) that are new with every signature.
@@ -61,12 +62,20 @@ def local_path(url: str) -> Path:
         FetchError: the address cannot be split (``file://[``).
     """
     if scheme_of(url) != "file":
-        return Path(url)
+        return _unprinted(url)
     try:
         path = urlsplit(url).path
     except ValueError as error:
         raise FetchError("is not a valid address") from error
     return Path(os.fsdecode(unquote(path, errors="surrogateescape")))
+
+
+def _unprinted(path: str) -> Path:
+    """The path that :func:`printable` wrote so, if such a file is there, else the path as it is."""
+    if "\\udc" not in path or os.path.lexists(path):
+        return Path(path)
+    meant = UNPRINTABLE.sub(lambda found: chr(int(found[1], 16)), path)
+    return Path(meant if os.path.lexists(meant) else path)
 
 
 def path_of(url: str) -> str:

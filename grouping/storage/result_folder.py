@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 GROUPS_FILE = "groups.json"  # the document; always the last to appear in a bucket
 FAILURES_FILE = "failures.csv"
 FACES_TABLE = "faces.csv"
@@ -17,6 +19,7 @@ TSNE_PICTURE = "tsne.png"
 SIMILARITY_PICTURE = "similarity.png"
 FACES_PICTURE = "faces.png"
 SHEETS_FOLDER = "groups"
+SHEET_NAME = re.compile(r"person_\d{3,}(?:_\d+)?\.jpg")
 THUMBNAILS_FOLDER = "thumbs"
 
 PEOPLE_FOLDER = "people"
@@ -26,11 +29,12 @@ SIDECARS_FOLDER = "sidecars"
 # Folders that runs write to, below that of the results.
 SUBFOLDERS = (SHEETS_FOLDER, THUMBNAILS_FOLDER, PEOPLE_FOLDER, SIDECARS_FOLDER)
 
-# Files that runs make beside groups.json, in the folder of the results itself.
-RESULT_FILES = (
-    *(FAILURES_FILE, FACES_TABLE, GROUPS_TABLE, PEOPLE_TABLE, OPT_OUT_TABLE),
-    *(PAGE_FILE, TSNE_PICTURE, SIMILARITY_PICTURE, FACES_PICTURE, PEOPLE_ARCHIVE),
+# Files that each run writes anew, and whatever runs write into a folder of results.
+WRITTEN_OVER = (
+    *(FAILURES_FILE, FACES_TABLE, GROUPS_TABLE, PEOPLE_TABLE, OPT_OUT_TABLE, PEOPLE_ARCHIVE),
+    *(PAGE_FILE, TSNE_PICTURE, SIMILARITY_PICTURE, FACES_PICTURE),
 )
+WRITTEN = (*WRITTEN_OVER, GROUPS_FILE, CACHE_FILE, *SUBFOLDERS)
 
 LOCK_FILE = ".face-grouping.lock"  # the first file of a run
 

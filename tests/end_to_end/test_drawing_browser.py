@@ -164,11 +164,11 @@ def test_escape_and_clicks_draw_nothing(opened):
 def test_a_drawn_face_survives_a_reload_and_follows_a_new_name(opened):
     browser = opened("without")  # noqa: F811
     drag(browser, open_photo(browser, UPRIGHT))
-    assert "Person 0" in [
+    assert "Person 000" in [
         option.get_attribute("value")
         for option in browser.find_elements("css selector", "#known-names option")
     ]
-    browser.switch_to.active_element.send_keys("Person 0\n")
+    browser.switch_to.active_element.send_keys("Person 000\n")
     close(browser)
     written = download(browser)
     assert "name" not in written["face"][0]
@@ -187,7 +187,7 @@ def test_the_next_run_has_the_face(opened, album):
     browser = opened("without")  # noqa: F811
     for name in (UPRIGHT, TURNED):
         drag(browser, open_photo(browser, name))
-        browser.switch_to.active_element.send_keys("Person 0\n")
+        browser.switch_to.active_element.send_keys("Person 000\n")
         close(browser)
     opened("person/0").find_element("css selector", ".name-field").send_keys("Barack\n")
     download(browser)

@@ -35,15 +35,39 @@ def answers(capsys, *words):
 def test_the_person_and_the_photos_are_printed(folder, capsys):
     assert main(["find", SELFIE, "--in", str(folder)]) == 0
     out = capsys.readouterr().out
-    assert "person     Person 0  similarity 0.92, 0.43 needed" in out
+    assert "person     Person 000  similarity 0.92, 0.43 needed" in out
     assert "photos     4" in out
     assert "  1.00  president_obama_1.jpg" in out
     assert "people of this album are named when asked for with themselves taken out" in out
 
 
-def test_nobody_is_an_answer_with_its_reason(folder, capsys):
-    assert main(["find", str(PHOTOS / "two_presidents.jpg"), "--in", str(folder)]) == 0
-    assert "nobody     two faces" in capsys.readouterr().out
+def test_nobody_is_an_answer_and_no_face_to_ask_for_is_none(folder, tmp_path, capsys):
+    """As verify has it: one rule for the commands that look at photos one by one."""
+    assert main(["find", str(PHOTOS / "two_presidents.jpg"), "--in", str(folder)]) == 1
+    said = capsys.readouterr()
+    assert "nobody     two faces" in said.out
+    assert "error: no photo could be asked for; the first: " in said.err
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff")
+    rocket, good = str(PHOTOS / "rocket.jpg"), str(PHOTOS / "astronaut.jpg")
+    for words in (
+        ["find", broken, "--in", folder, "--json"],
+        ["find", rocket, broken, "--each", "--in", folder],
+        ["verify", broken, SELFIE],
+        ["verify", rocket, SELFIE],
+        ["extract", broken, "--json"],
+        ["analyze", broken],
+    ):
+        assert main([str(word) for word in words]) == 1
+        assert capsys.readouterr().err.strip().splitlines()[-1].startswith("error: ")
+    for words in (
+        ["find", good, "--in", folder, "--max-false-matches", "1e-9"],
+        ["find", good, broken, "--each", "--in", folder],
+        ["verify", good, SELFIE],
+        ["extract", rocket, broken, "--json"],
+        ["analyze", rocket],
+    ):
+        assert main([str(word) for word in words]) == 0
 
 
 def test_json_is_one_object_a_look_up(folder, own, capsys):
@@ -98,8 +122,18 @@ def test_nothing_is_made_for_nobody(folder, tmp_path):
     to = tmp_path / "to"
     rocket = str(PHOTOS / "rocket.jpg")
     words = ["find", rocket, "--in", str(folder), "--copy-to", str(to), "--page", str(to)]
-    assert main(words) == 0
+    assert main(words) == 1
     assert not to.exists()
+
+
+def test_a_page_of_somebody_else_is_not_written_over(folder, tmp_path, capsys):
+    words = ["find", SELFIE, "--in", str(folder), "--page", str(tmp_path)]
+    (tmp_path / "index.html").write_text("mine")
+    assert main(words) == 1
+    assert "is no page of this program" in capsys.readouterr().err
+    assert (tmp_path / "index.html").read_text() == "mine"
+    (tmp_path / "index.html").unlink()
+    assert main(words) == main(words) == 0
 
 
 @pytest.mark.parametrize(

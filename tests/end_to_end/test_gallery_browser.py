@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from grouping.corrections.toml_file import load_corrections
-from grouping.report.report import write_report
+from grouping.report.report import write_page, write_report
 from tests.helpers.album import album, with_copies
 from tests.helpers.gallery import gallery_album
 
@@ -140,10 +140,10 @@ def test_the_page_shows_the_people_and_the_counts(opened):
     browser = opened()
     names = browser.find_elements("css selector", ".card .name")
     assert [n.get_attribute("value") or n.get_attribute("placeholder") for n in names] == [
-        "Person 0",
+        "Person 000",
         "Grandma",
-        "Person 2",
-        "Person 3",
+        "Person 002",
+        "Person 003",
     ]
     assert texts(browser, ".card .small")[:2] == ["5 photos · 5 faces", "3 photos · 3 faces"]
     assert "Since the run before: 1 new, 1 grown." in texts(browser, "p.lead")
@@ -168,16 +168,16 @@ def test_a_persons_photos_have_the_face_framed(opened):
     # Grandma's face in the first photo: x 110..170 of 400, y 100..160 of 300.
     assert (frame["x"] - photo["x"]) / photo["width"] == pytest.approx(110 / 400, abs=0.02)
     assert frame["width"] / photo["width"] == pytest.approx(60 / 400, abs=0.03)
-    assert texts(browser, ".chips .chip") == ["Person 0 · 2 photos", "Person 2 · 1 photo"]
+    assert texts(browser, ".chips .chip") == ["Person 000 · 2 photos", "Person 002 · 1 photo"]
 
 
 def test_the_viewer_names_everybody_in_the_photo_and_leads_to_them(opened):
     browser = opened("person/0")
     browser.find_element("css selector", ".photo").click()
     boxes = browser.find_elements("css selector", ".viewer .stage > .box")
-    assert [box.text for box in boxes] == ["Person 0", "Grandma"]
+    assert [box.text for box in boxes] == ["Person 000", "Grandma"]
     stage = browser.find_element("css selector", ".viewer .stage")
-    assert stage.text.splitlines() == ["Person 0", "Grandma"]
+    assert stage.text.splitlines() == ["Person 000", "Grandma"]
     picture = stage.find_element("css selector", "img").rect
     assert boxes[1].rect["x"] - picture["x"] == pytest.approx(110 / 400 * picture["width"], abs=3)
     assert boxes[1].rect["y"] - picture["y"] == pytest.approx(100 / 300 * picture["height"], abs=3)
@@ -206,7 +206,7 @@ def test_review_begins_with_suggestions_and_the_least_pure_group(opened):
     evidence = "similarity 0.37 · closest two faces 0.71, shown first · both in 2 photos"
     assert evidence in panels[0].text
     order = [panel.find_element("css selector", ".chip").text for panel in panels[1:]]
-    assert order == ["Person 2", "Person 3", "Grandma", "Person 0"]
+    assert order == ["Person 002", "Person 003", "Grandma", "Person 000"]
 
 
 def test_naming_merging_and_rejecting_make_a_corrections_file(opened, album_shown):
@@ -473,3 +473,25 @@ def test_without_attributes_the_review_speaks_of_no_children(opened):
     browser = opened("review")
     assert "years old" not in browser.find_element("css selector", "main").text
     assert not browser.find_elements("css selector", "#children")
+
+
+def test_who_opted_out_is_a_number(browser, tmp_path):
+    result, open_photo = gallery_album()
+    result["images"][0]["opted_out"] = 1
+    write_report(result, tmp_path, open_photo, plots=False)
+    next(opener(browser, tmp_path / "index.html"))()
+    said = texts(browser, "#opted-out")
+    assert said == ["1 face of people who asked to be left out is not shown."]
+
+
+def test_the_page_of_a_look_up_shows_the_photos_and_nothing_to_correct(browser, tmp_path):
+    result, open_photo = album([[0], [0]], names={0: "Grandma"})
+    go = next(opener(browser, write_page(result, tmp_path, open_photo)))
+    for section in ("people", "review"):  # the second is an address of the album's own page
+        go(section)
+        assert browser.title == "Photos of Grandma"
+        assert texts(browser, "nav a") == ["Photos2"]
+        assert texts(browser, "h1") == ["Grandma"]
+        assert len(browser.find_elements("css selector", ".photo")) == 2
+    for selector in (".name-field", "#merge", "#leave-out", ".face .not", "#search"):
+        assert browser.find_elements("css selector", selector) == []

@@ -40,3 +40,17 @@ def test_raw_files_are_copies_of_their_pictures_and_other_files_are_counted(tmp_
         (row,) = csv.DictReader(file)
     assert row["photo"] == str(album / "clip.mp4")
     assert row["reason"] == "left out: a video, not a photo"
+
+
+def test_sidecars_that_are_read_are_not_left_out(tmp_path):
+    album = card(tmp_path / "album")
+    for name in ("IMG_1.xmp", "IMG_1.JPG.xmp", "nobody.xmp"):
+        (album / name).write_text("<x:xmpmeta xmlns:x='adobe:ns:meta/'/>")
+    for more, counts in (
+        ([], {"sidecar": 3, "video": 1}),
+        (["--read-xmp"], {"sidecar": 1, "video": 1}),
+    ):
+        out = tmp_path / f"out{len(more)}"
+        options = ["--workers", "0", "--no-plots", "--no-cache", *more]
+        assert main([str(album), "--out", str(out), *options]) == 0
+        assert json.loads((out / "groups.json").read_text())["left_out"] == counts

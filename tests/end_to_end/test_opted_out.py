@@ -2,10 +2,11 @@
 
 import io
 import json
+import os
 import shutil
 import sqlite3
 import zipfile
-from contextlib import closing
+from contextlib import ExitStack, closing
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,11 +15,14 @@ import pytest
 from PIL import Image
 
 from grouping import GroupingPipeline, pipeline
+from grouping.cli.commands import group
 from grouping.cli.main import main
 from grouping.sources.listing import list_sources
 from grouping.storage.cache import Cache
 from tests.helpers.attributes import needs_extra
+from tests.helpers.folders import tree
 from tests.helpers.paths import PHOTOS
+from tests.helpers.soaking import Disk
 
 BIDEN = {"president_biden.jpg", "two_presidents.jpg"}
 STRANGER = 0.3  # faces that are less alike are two people
@@ -389,3 +393,56 @@ def test_pixels_are_left_out_as_well(references):
     assert result.opted_out is not None
     assert result.opted_out.photo.tolist() == [0, 1]
     assert len(result.opted_out.references) == 2
+
+
+@pytest.fixture
+def disk(first, tmp_path):
+    """A small disk with the results of the first run and a file of somebody else."""
+    with closing(Disk(tmp_path / "disk", 24)) as made:
+        if not made.mounted:
+            pytest.skip("no disk may be mounted here")
+        out = made.folder / "out"
+        shutil.copytree(first, out, copy_function=shutil.copyfile)
+        (out / "corrections.toml").unlink()
+        (out / "people" / "mine.jpg").write_bytes(b"mine")
+        yield made
+
+
+def test_on_a_full_disk_what_shows_him_goes_all_the_same(album, references, traces, disk, capsys):
+    """Nobody can be told apart without room; what goes is made again by the next run."""
+    out = disk.folder / "out"
+    with disk.full(os.getpid()):
+        assert run(album, out, "--opt-out", references) == 1
+        error = capsys.readouterr().err.strip().splitlines()[-1]
+        assert error.startswith("error: the disk is full; pictures, exports, faces.csv and the ")
+        assert "groups.json still lists" in error
+    left = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
+    assert left - {".face-grouping.lock", "failures.csv"} == {"groups.json", "people/mine.jpg"}
+    assert run(album, out, "--opt-out", references) == 0
+    assert traces.found_in(out) == set()
+
+
+def test_on_a_disk_that_fills_meanwhile_what_is_removed_makes_room(
+    album, references, traces, disk, monkeypatch
+):
+    out, whole = disk.folder / "out", group.write_results
+    with ExitStack() as stack:
+
+        def on_a_full_disk(*arguments):
+            stack.enter_context(disk.full(os.getpid()))
+            return whole(*arguments)
+
+        monkeypatch.setattr(group, "write_results", on_a_full_disk)
+        assert run(album, out, "--opt-out", references) == 0
+        assert traces.found_in(out) == set()
+
+
+def test_an_error_of_another_kind_removes_nothing(first, album, references, tmp_path):
+    """Nor does a cache that cannot be opened for another reason."""
+    out = tmp_path / "out"
+    shutil.copytree(first, out)
+    before = tree(out)
+    (tmp_path / "file").write_text("in the way")
+    for more in (["--cache", tmp_path / "file" / "c.sqlite"], ["--cache", tmp_path]):
+        assert run(album, out, "--opt-out", references, *more) == 1
+        assert tree(out) == before

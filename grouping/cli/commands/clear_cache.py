@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from grouping.cli.command import Command
 from grouping.cli.logs import terminal_line
 from grouping.cli.options import add_cache_place, add_common
-from grouping.errors import CacheError
+from grouping.errors import CacheError, InputError
+from grouping.results.document import read_document
 from grouping.storage.cache import Cache
 from grouping.storage.cache_erasing import erase_cache
-from grouping.storage.locations import printable
-from grouping.storage.result_folder import CACHE_FILE
+from grouping.storage.locations import place_keys, printable
+from grouping.storage.result_folder import CACHE_FILE, GROUPS_FILE, THUMBNAILS_FOLDER
 
 
 def add_forget_options(parser: argparse.ArgumentParser) -> None:
@@ -29,17 +31,45 @@ def add_erase_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_forget(arguments: argparse.Namespace) -> None:
-    """Remove photos from the cache, so that no byte of their vectors stays.
+    """Remove photos from the cache, so that no byte of their vectors stays, and small pictures.
 
     Raises:
-        CacheError: there is no cache, none of the photos is in it, or another run uses it.
+        CacheError: there is no cache, nothing of these photos is known, or another run uses it.
+        OutputError: a small picture cannot be removed.
     """
-    with Cache.open(_cache_to_clear(arguments)) as opened:
+    cache = _cache_to_clear(arguments)
+    with Cache.open(cache) as opened:
+        contents = set[str]().union(*map(opened.contents_at, arguments.photos))
         unknown = opened.forget(arguments.photos)
     for photo in arguments.photos:
         print(terminal_line(f"{'unknown   ' if photo in unknown else 'forgotten '} {photo}"))
-    if len(unknown) == len(arguments.photos):
+    folder = Path(arguments.out) if arguments.out else cache.parent
+    removed = _remove_small_pictures(folder, arguments.photos, contents)
+    if not removed and len(unknown) == len(arguments.photos):
         raise CacheError("none of these photos is in the cache; nothing was forgotten")
+
+
+def _remove_small_pictures(folder: Path, photos: Sequence[str], contents: set[str]) -> int:
+    """Remove what a folder of results shows of photos, and say so; return how much it was."""
+    if not (folder / THUMBNAILS_FOLDER).is_dir() or not (folder / GROUPS_FILE).is_file():
+        return 0
+    from grouping.report.earlier_pictures import remove_small_pictures
+
+    removed = remove_small_pictures(folder, contents | _contents_listed(folder, photos))
+    if removed:
+        print(terminal_line(f"removed    {removed} small pictures in {folder}; group it again"))
+    return removed
+
+
+def _contents_listed(folder: Path, photos: Sequence[str]) -> set[str]:
+    """What groups.json says of photos: they may have been forgotten before, or never stored."""
+    try:
+        images = read_document(folder / GROUPS_FILE)["images"]
+    except InputError:
+        return set()
+    keys = {key for photo in photos for key in place_keys(photo)}
+    listed = (image for image in images if image["url"] and image["sha256"])
+    return {str(i["sha256"]) for i in listed if keys.intersection(place_keys(str(i["url"])))}
 
 
 def run_erase(arguments: argparse.Namespace) -> None:
@@ -64,8 +94,9 @@ FORGET = Command(
     "forget",
     "PHOTO... (--out DIR | --cache FILE)",
     "remove photos from the cache for good",
-    "Remove photos from the cache, so that no byte of their vectors stays in the file. Results "
-    "that were written already are left alone.",
+    "Remove photos from the cache, so that no byte of their vectors stays in the file, and their "
+    "small pictures from the results that it lies beside. Other results that were written already "
+    "are left alone: group the album again without these photos.",
     add_forget_options,
     run_forget,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from grouping.cli.progress import PhotoProgress
 from grouping.cli.single_photos import add_looking, add_photos, check_some, photo_entries
 from grouping.errors import InputError
 from grouping.sources.listing import list_sources
-from grouping.storage.atomic_files import make_folder, write_file
+from grouping.storage.atomic_files import make_folder, taken_back_empty, write_file
 from grouping.storage.locations import scheme_of
 from grouping.storage.regular_files import read_regular_file
 
@@ -50,14 +51,16 @@ def run_extract(arguments: argparse.Namespace) -> None:
     listed = partial(list_sources, arguments.photos, out=arguments.out, options=options)
     photos = listed()
     entries: list[dict[str, Any]] = []
-    folder = make_folder(Path(arguments.out)) if arguments.out else None
-    try:
-        with PhotoProgress(listed) as progress:
-            extractor = _Extractor(folder)
-            entries.extend(photo_entries(photos, extractor, config, options, progress))
-    finally:  # also of what was done before a Ctrl-C
-        if folder is not None and entries:
-            write_file(folder / FACES_FILE, lambda file: file.write(_lines(entries)))
+    place = Path(arguments.out) if arguments.out else None
+    with taken_back_empty(place) if place else nullcontext():
+        folder = make_folder(place) if place else None
+        try:
+            with PhotoProgress(listed) as progress:
+                extractor = _Extractor(folder)
+                entries.extend(photo_entries(photos, extractor, config, options, progress))
+        finally:  # also of what was done before a Ctrl-C
+            if folder is not None and entries:
+                write_file(folder / FACES_FILE, lambda file: file.write(_lines(entries)))
     if arguments.json:
         print(json.dumps(entries))
     else:

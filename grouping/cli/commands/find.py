@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,12 +19,13 @@ from grouping.cli.options import (
 )
 from grouping.cli.progress import StageProgress
 from grouping.config import AUTO, GroupingConfig
-from grouping.errors import OutputError
+from grouping.errors import GroupingError, InputError, OutputError
 from grouping.people.identify.look_up import FALSE_MATCHES
 from grouping.sources.entries import SourceOptions, photos_from_entries
 from grouping.sources.listing import list_sources
 from grouping.storage.atomic_files import make_folder
-from grouping.storage.result_folder import GROUPS_FILE
+from grouping.storage.regular_files import open_regular_file
+from grouping.storage.result_folder import GROUPS_FILE, PAGE_FILE
 
 if TYPE_CHECKING:
     from grouping.lookup.album_index import AlbumIndex
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from grouping.results.album import OpenPhoto
     from grouping.sources.photo import Photo
 
+# In the head of each page; those of version 0.1.0 have the title alone.
+HEAD_BYTES = 4096
+PAGE_MARKS = (b'name="generator" content="group-faces"', b"<title>People in the album</title>")
 AT_ONCE = 8  # photos looked at between two steps of the bar
 LISTED_PHOTOS = 20
 
@@ -78,7 +83,7 @@ def run_find(arguments: argparse.Namespace) -> None:
     """Look somebody up, and hand his photos on.
 
     Raises:
-        GroupingError: an album or a photo cannot be asked or read, in one line.
+        GroupingError: an album cannot be asked, or no photo shows a face to ask for, in one line.
     """
     from grouping.lookup.ask import check_allowed
     from grouping.lookup.selfies import selfies_of
@@ -100,16 +105,44 @@ def run_find(arguments: argparse.Namespace) -> None:
                     progress("selfies", len(known[keys]), len(photos))
         for selfies in [[s] for s in known[keys]] if arguments.each else [known[keys]]:
             _look_up(index, selfies, arguments, options, places)
+    _check_asked([selfie for seen in known.values() for selfie in seen])
+
+
+def _check_asked(selfies: Sequence[Selfie]) -> None:
+    """See to it that a face could be asked for: "nobody" is an answer only then.
+
+    Raises:
+        InputError: no photo shows one.
+    """
+    if all(selfie.vector is None for selfie in selfies):
+        raise InputError(
+            f"no photo could be asked for; the first: {selfies[0].location}: {selfies[0].problem}"
+        )
 
 
 def _check_page(folder: Path | None) -> None:
     """Make sure that no page of an album is written over.
 
     Raises:
-        OutputError: the folder is one of results.
+        OutputError: the folder is one of results, or has a page of somebody else.
     """
-    if folder is not None and (folder / GROUPS_FILE).exists():
+    if folder is None:
+        return
+    if (folder / GROUPS_FILE).exists():
         raise OutputError(f"{folder} has the page of an album; name another folder with --page")
+    page = folder / PAGE_FILE
+    if os.path.lexists(page) and not is_our_page(page):
+        raise OutputError(f"{page} is no page of this program; name another folder with --page")
+
+
+def is_our_page(page: Path) -> bool:
+    """Whether a file is a page that this program made."""
+    try:
+        with open_regular_file(page) as file:
+            head = file.read(HEAD_BYTES)
+    except (OSError, GroupingError):
+        return False
+    return any(mark in head for mark in PAGE_MARKS)
 
 
 def _opened(folder: str, arguments: argparse.Namespace) -> tuple[AlbumIndex, Any]:
@@ -196,6 +229,7 @@ def _handed_on(
         from grouping.lookup.found_document import found_document
         from grouping.report.report import write_page
 
+        _check_page(places.pages / name)
         folder = make_folder(make_folder(places.pages) / name)
         order = sorted(photo.photo for photo in found.photos)
         with StageProgress() as progress:

@@ -18,6 +18,7 @@ from grouping.cli.opting_out import (
     check_opt_out,
     clear_other_cache,
     read_opt_out,
+    removing_where_full,
 )
 from grouping.cli.options import (
     VERSION,
@@ -30,9 +31,11 @@ from grouping.cli.options import (
     config_from,
     not_empty,
     output_options_from,
+    percent,
     source_options_from,
 )
 from grouping.cli.outputs import print_end, write_results
+from grouping.cli.places import check_places, reference_folders
 from grouping.cli.progress import PhotoProgress, StageProgress, check_failures
 from grouping.cli.summary import summary
 from grouping.config import AUTO, CLUSTER_METHODS, GroupingConfig
@@ -44,6 +47,7 @@ from grouping.results.document import read_document
 from grouping.results.person_ids import check_previous
 from grouping.sources.file_kinds import LeftOut
 from grouping.sources.listing import list_sources
+from grouping.sources.sidecars import places_of_sidecars
 from grouping.storage.cache import Cache
 from grouping.storage.destinations import Destination, open_destination
 from grouping.storage.result_folder import (
@@ -89,14 +93,26 @@ def run_group(arguments: argparse.Namespace) -> None:
         GroupingError: what the run cannot go on after, in one line.
         Interrupted: the user asked for a stop; photos in flight are in the cache.
     """
+    with removing_where_full(arguments):
+        _group(arguments)
+
+
+def _group(arguments: argparse.Namespace) -> None:
     config, options = config_from(arguments), source_options_from(arguments)
+    check_places(arguments)
     with ExitStack() as stack:
         destination = stack.enter_context(open_destination(arguments.out, options.s3))
         destination.recall(GROUPS_FILE, CORRECTIONS_FILE)
         check_opt_out(arguments, destination)
         previous = _previous(arguments, destination)
         entries = _corrections(arguments, destination)
-        listed = partial(list_sources, arguments.sources, out=arguments.out, options=options)
+        listed = partial(
+            list_sources,
+            arguments.sources,
+            out=arguments.out,
+            options=options,
+            references=reference_folders(arguments),
+        )
         left_out = LeftOut()
         photos = listed(left_out=left_out)
         cache = stack.enter_context(_open_cache(arguments, destination))
@@ -116,6 +132,8 @@ def run_group(arguments: argparse.Namespace) -> None:
                     on_stage=stages,
                 )
             clear_other_cache(pipeline, result, opt_out, destination.folder)
+        if config.read_xmp:  # what was read is not left out
+            left_out = left_out.without(places_of_sidecars(result.photos))
         result = replace(result, left_out=left_out)
         outputs = output_options_from(arguments)
         document, problems = write_results(result, destination.folder, outputs, previous)
@@ -250,7 +268,7 @@ def _add_cache(parser: argparse.ArgumentParser) -> None:
     add("--erase", action="store_true", help="the same as erase")
     add(
         "--max-failures",
-        type=float,
+        type=percent,
         default=20.0,
         metavar="PERCENT",
         help="more failed photos make the exit code 3 (default %(default)g)",

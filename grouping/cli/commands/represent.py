@@ -18,6 +18,7 @@ from grouping.cli.options import (
     add_sources,
     config_from,
     not_empty,
+    percent,
     source_options_from,
 )
 from grouping.cli.progress import PhotoProgress, check_failures
@@ -26,6 +27,7 @@ from grouping.execution.collector import PhotoCollector
 from grouping.execution.face_models import shared_models
 from grouping.export.vector_files import check_vector_file
 from grouping.sources.listing import list_sources
+from grouping.storage.atomic_files import taken_back_empty
 from grouping.storage.cache import Cache
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def add_represent_options(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--max-failures",
-        type=float,
+        type=percent,
         default=20.0,
         metavar="PERCENT",
         help="more failed photos make the exit code 3 (default %(default)g)",
@@ -69,6 +71,11 @@ def run_represent(arguments: argparse.Namespace) -> None:
     """
     if not (arguments.out or arguments.json):
         raise InputError("say where the vectors go: --out FILE.npz, --out FILE.parquet or --json")
+    with taken_back_empty(Path(arguments.out or "").parent):
+        _represent(arguments)
+
+
+def _represent(arguments: argparse.Namespace) -> None:
     path = check_vector_file(arguments.out) if arguments.out else None
     config, options = config_from(arguments), source_options_from(arguments)
     listed = partial(list_sources, arguments.sources, options=options)

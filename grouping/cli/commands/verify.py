@@ -52,6 +52,13 @@ def run_verify(arguments: argparse.Namespace) -> None:
     Raises:
         GroupingError: a photo cannot be used, shows no face or would be written over, in one line.
     """
+    from grouping.storage.atomic_files import taken_back_empty
+
+    with taken_back_empty((arguments.picture or Path()).parent):
+        _verify(arguments)
+
+
+def _verify(arguments: argparse.Namespace) -> None:
     from grouping.api.verify import verify
     from grouping.storage.atomic_files import check_place, write_image
 

@@ -1,6 +1,9 @@
 // Sections by address (#/person/3), keys, theme, and the bar that offers the corrections.
 
-const SECTIONS = [
+const SECTIONS = album.lookUp ? [
+  ["people", "Photos", () => (album.people.length ? personView(0) : missing()), () => album.photos.length],
+  ...(failures().length ? [["failures", "Failures", failuresView, () => failures().length]] : []),
+] : [
   ["people", "People", peopleView, () => everyone().length],
   ["review", "Review", reviewView, () => album.merges.length || null],
   ["together", "Together", togetherView, () => null],
@@ -9,13 +12,14 @@ const SECTIONS = [
   ["failures", "Failures", failuresView, () => failures().length],
   ["map", "Map", mapView, () => null],
 ];
-const INNER = { person: personView, pair: pairView };
+const INNER = album.lookUp ? {} : { person: personView, pair: pairView };
+if (album.lookUp) document.title = album.people.length ? `Photos of ${album.people[0].name}` : "Photos";
 const main = document.getElementById("main");
 
 function route() {
   const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
   const section = SECTIONS.find(([key]) => key === name);
-  return { name: section || INNER[name] ? name : "people", view: section ? section[2] : INNER[name] || peopleView, rest };
+  return { name: section || INNER[name] ? name : "people", view: section ? section[2] : INNER[name] || SECTIONS[0][2], rest };
 }
 
 function render() {

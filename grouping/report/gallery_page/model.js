@@ -129,7 +129,8 @@ const everyone = () => people.filter(Boolean);
 const personOf = (g) => people[rootOf[g]];
 const personOfFace = (face) =>
   (face.group === STRANGER || isOut(face) ? null : personOf(face.group));
-const titleOf = (person) => person.name || `Person ${person.idx}`;
+const numberOf = (g) => String(g).padStart(3, "0"); // as files and folders have it
+const titleOf = (person) => person.name || `Person ${numberOf(person.idx)}`;
 const colourOf = (g) => (g === STRANGER ? "#9a9aa4" : COLOURS[g % COLOURS.length]);
 
 // One line of visible characters and joiners, which is what a corrections file may hold.

@@ -48,7 +48,7 @@ function smallPicture(person) {
 function nameInput(person, className) {
   const input = h("input", {
     class: className, type: "text", value: person.name, maxlength: "200", autocomplete: "off", spellcheck: "false",
-    placeholder: `Person ${person.idx}`, "aria-label": `Name of person ${person.idx}`,
+    placeholder: `Person ${numberOf(person.idx)}`, "aria-label": `Name of person ${numberOf(person.idx)}`,
     onchange: () => { rename(personOf(person.idx), input.value); input.value = personOf(person.idx).name; },
     onkeydown: (event) => {
       if (event.key === "Enter") input.blur();

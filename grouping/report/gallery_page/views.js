@@ -27,6 +27,7 @@ function peopleView() {
   return [
     h("h1", {}, "People"), h("p", { class: "lead" }, `${summary()}. Give each person a name; open a person to correct the group.`),
     album.changes ? h("p", { class: "lead" }, `Since the run before: ${album.changes}.`) : null,
+    album.optedOut ? h("p", { class: "lead", id: "opted-out" }, `${count(album.optedOut, "face")} of people who asked to be left out ${album.optedOut === 1 ? "is" : "are"} not shown.`) : null,
     album.notFound.length ? h("p", { class: "lead", id: "not-found" }, `Known beforehand and not found: ${album.notFound.join(", ")}.`) : null,
     album.anyKnown ? h("p", { class: "lead", id: "unclaimed" }, `${count(everyone().filter((p) => !p.name).length, "person is", "people are")} nobody of those known; order them by “Without a name”.`) : null,
     h("div", { class: "tools" },
@@ -51,12 +52,13 @@ function personView(number) {
   const others = pairs().filter((p) => p.a === person.idx || p.b === person.idx);
   return [
     h("div", { class: "who", style: { "--person": colourOf(person.idx) } }, picture(person),
-      h("div", { class: "about-person" }, h("h1", { class: "unseen" }, titleOf(person)), nameInput(person, "name-field"),
+      h("div", { class: "about-person" }, h("h1", { class: album.lookUp ? null : "unseen" }, titleOf(person)),
+        album.lookUp ? null : nameInput(person, "name-field"),
         h("p", { class: "small" }, known),
-        h("div", { class: "tools" },
+        album.lookUp ? null : h("div", { class: "tools" },
           h("button", { type: "button", id: "merge", onclick: () => openPicker(person) }, "Same person as …"),
           person.members.length > 1 ? h("button", { type: "button", onclick: () => { undoMerges(person); render(); } },
-            `Undo merge of ${person.members.join(", ")}`) : null,
+            `Undo merge of ${person.members.map(numberOf).join(", ")}`) : null,
           person.kept.length
             ? h("button", { type: "button", id: "leave-out", title: "A stranger, a poster, a statue: no group is made of these faces",
               onclick: () => { ignore(person.kept, "stranger"); render(); } }, "Leave out")
@@ -66,8 +68,8 @@ function personView(number) {
       return h("a", { class: "chip", href: `#/pair/${p.a}/${p.b}` }, smallPicture(other), h("span", {}, `${titleOf(other)} · ${countPhotos(p.photos)}`));
     }))] : [],
     h("h2", {}, "Photos"), photoGrid(person.photos, person.kept),
-    h("h2", {}, "Faces"), h("p", { class: "lead" }, "The most typical first. Mark what is somebody else with ✕, and what is not a face with ⊘."),
-    fill(h("div", { class: "faces" }), foldFaces(person.all), (face) => faceTile(face, list, true)),
+    h("h2", {}, "Faces"), h("p", { class: "lead" }, `The most typical first.${album.lookUp ? "" : " Mark what is somebody else with ✕, and what is not a face with ⊘."}`),
+    fill(h("div", { class: "faces" }), foldFaces(person.all), (face) => faceTile(face, list, !album.lookUp)),
   ].flat();
 }
 
@@ -99,10 +101,10 @@ function mergePanel({ pair: [a, b], similarity, faces: alike, closest, shared })
     const typical = album.people[g].faces.filter((idx) => !alike.includes(idx));
     const first = album.people[g].faces.filter((idx) => alike.includes(idx));
     const mine = foldFaces([...first, ...typical].map((idx) => faces.get(idx))).slice(0, 8);
-    return h("div", {}, h("p", {}, chip(personOf(g), nameOfGroup(g) || `Person ${g}`)),
+    return h("div", {}, h("p", {}, chip(personOf(g), nameOfGroup(g) || `Person ${numberOf(g)}`)),
       h("div", { class: "faces" }, mine.map((face) => faceTile(face, mine.map((f) => f.photo), false))));
   };
-  return h("section", { class: "panel", "aria-label": `Are ${a} and ${b} one person?` },
+  return h("section", { class: "panel", "aria-label": `Are ${numberOf(a)} and ${numberOf(b)} one person?` },
     h("header", {}, h("div", { class: "grow" }, h("strong", {}, "These may be one person"), h("div", { class: "small" }, evidence)),
       h("button", { class: "main", type: "button", onclick: answer(merge) }, "Same person"),
       h("button", { type: "button", onclick: answer(keepApart) }, "Different people")),

@@ -15,7 +15,7 @@ from grouping.records import Float64, Int64, UInt8
 from grouping.report.plots.label_placement import place_labels
 from grouping.report.style import FAINT, INK, colour_of, count, headline, marker_of, model_line
 from grouping.report.text import fit_text, font_families
-from grouping.results.album import Album, Face
+from grouping.results.album import Album, Face, person_number
 from grouping.results.schema import NO_GROUP, Document
 
 if TYPE_CHECKING:
@@ -214,6 +214,6 @@ def _legend(figure: Figure, album: Album) -> None:
 def _legend_text(album: Album, group_idx: int) -> str:
     group = album.groups[group_idx]
     name = fit_text(album.person(group_idx), 16, 210)
-    number = f"{group_idx}  {name}" if group.get("name") else name
+    number = f"{person_number(group_idx)}  {name}" if group.get("name") else name
     faces = count(len(group["face2_idx_list"]), "face")
     return f"{number} ({faces})"

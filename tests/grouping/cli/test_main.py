@@ -35,6 +35,9 @@ def _log_as_before():
         (["erase", "--out", ""], "empty"),
         (["erase", "a.jpg", "--out", "x"], "a.jpg"),
         (["report"], "DIR"),
+        (["album", "--out", "x", "--max-failures", "nan"], "no number from 0 to 100"),
+        (["album", "--out", "x", "--max-failures=-5"], "no number from 0 to 100"),
+        (["represent", "album", "--json", "--max-failures", "few"], "no number from 0 to 100"),
     ],
 )
 def test_usage_errors(words, said, capsys):

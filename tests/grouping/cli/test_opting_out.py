@@ -29,16 +29,3 @@ def test_a_bucket_with_earlier_results_is_refused(client, bucket):
         check_opt_out(options(), destination)
         with pytest.raises(ConfigError, match="holds results of an earlier run"):
             check_opt_out(asked, destination)
-
-
-def test_copies_among_the_photos_are_refused(tmp_path):
-    photos, out = tmp_path / "photos", tmp_path / "out"
-    (photos / "covered").mkdir(parents=True)
-    (tmp_path / "by a link").symlink_to(photos)
-    given = {"opt_out": Path("people"), "sources": [str(photos), "https://example.org/a.jpg"]}
-    with open_destination(str(out)) as destination:
-        for folder in (photos, photos / "covered", tmp_path / "by a link" / "new"):
-            with pytest.raises(ConfigError, match="lies among the photos"):
-                check_opt_out(options(redact=folder, **given), destination)
-        check_opt_out(options(redact=tmp_path / "covered", **given), destination)
-        check_opt_out(options(redact=tmp_path / "photos 2", **given), destination)

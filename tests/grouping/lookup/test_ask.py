@@ -125,7 +125,7 @@ def test_selfies_of_two_people_are_said_and_answer_nobody(index):
     found = ask(index, [selfie(CENTRES[1], "a.jpg"), selfie(CENTRES[4], "b.jpg")])
     assert not found.found
     assert found.reason == (
-        "the selfies show different people: a.jpg is Person 1, b.jpg is Person 4"
+        "the selfies show different people: a.jpg is Person 001, b.jpg is Person 004"
     )
 
 
@@ -134,7 +134,7 @@ def test_a_selfie_of_somebody_else_is_left_out_and_said(index):
     found = ask(index, [selfie(other, "other.jpg"), selfie(CENTRES[4], "me.jpg")])
     assert found.person.group_idx == 4
     assert found.person.similarity == pytest.approx(ask(index, [selfie(CENTRES[4])]).similarity)
-    assert any("other.jpg: left out, it does not show Person 4" in r for r in found.remarks)
+    assert any("other.jpg: left out, it does not show Person 004" in r for r in found.remarks)
 
 
 def test_selfies_that_find_nobody_and_are_unlike_are_said(index):
@@ -176,8 +176,16 @@ def test_forgotten_photos_are_still_told_and_said_to_have_no_vector(folder):
     found = ask(AlbumIndex.open(folder), [selfie(CENTRES[4])])
     assert len(found.photos) == EACH
     assert [photo.face_idx for photo in found.photos if photo.similarity is None] == [gone]
-    assert any("no vector of 2 faces of the album" in remark for remark in found.remarks)
+    assert any(
+        "no vector of 2 faces of the album (2 as after forget)" in remark
+        for remark in found.remarks
+    )
     json.dumps(found.as_dict())
+    document = json.loads((folder / "groups.json").read_text())
+    document["images"][int(FACES.photo_index[gone])]["opted_out"] = 1
+    (folder / "groups.json").write_text(json.dumps(document))
+    said = ask(AlbumIndex.open(folder), [selfie(CENTRES[4])]).remarks
+    assert any("(2 beside somebody who opted out)" in remark for remark in said)
 
 
 def corrections(folder, text, *rows):

@@ -21,7 +21,7 @@ def test_photos_of_a_person_and_his_faces_alone(grouped):
     album = Album(document)
     original = index.album.groups[1]
     assert document["groups"][0]["group_id"] == original["group_id"]
-    assert album.person(0) == "Person 1"
+    assert album.person(0) == "Person 001"
     assert sorted(album.faces) == sorted(original["face2_idx_list"])
     assert [image["id"] for image in album.images] == original["image_ids"]
     for photo, image in enumerate(album.images):

@@ -7,7 +7,8 @@ import pytest
 
 from grouping.errors import FetchError, InputError
 from grouping.references import people_list
-from grouping.references.people_list import load_people
+from grouping.references.people_list import left_out_line, load_people
+from grouping.sources.file_kinds import LeftOut
 from tests.helpers.folders import touch
 
 
@@ -102,7 +103,7 @@ def test_somebody_who_is_wanted_has_a_photo(tmp_path):
     touch(tmp_path, "Ada/1.jpg", "Joe/clip.mp4", "Zoe\u0308.jpg")
     (tmp_path / "Zo\u00eb").mkdir()
     assert [person.name for person in load_people(tmp_path)] == ["Ada", "Zo\u00eb"]
-    with pytest.raises(InputError, match="holds no photo of Joe; put one in"):
+    with pytest.raises(InputError, match=r"holds no photo of Joe; put one in"):
         load_people(tmp_path, everybody=True)
     (tmp_path / "Joe/clip.mp4").rename(tmp_path / "Joe/1.jpg")
     assert len(load_people(tmp_path, everybody=True)) == 3
@@ -116,3 +117,30 @@ def test_what_is_called_a_photo_and_cannot_be_read_is_not_passed_over(tmp_path):
     for person in (joe, zoe):
         with pytest.raises(FetchError):
             person.photos[0].read()
+
+
+def test_what_is_no_photo_is_counted_and_named(tmp_path):
+    touch(tmp_path, "Ada.jpg", "Grace.mp4", "Zoë/a.jpg", "Zoë/clip.mov", "Zoë/notes.txt")
+    touch(tmp_path, ".DS_Store", "Thumbs.db")
+    left_out = LeftOut()
+    assert [one.name for one in load_people(tmp_path, left_out=left_out)] == ["Ada", "Zoë"]
+    assert left_out.counts == {"video": 2, "other file": 1, "document": 1}
+    (line,) = left_out_line(tmp_path, left_out)
+    assert line.startswith(f"{tmp_path}: left out 2 videos, 1 other file, 1 document: Grace.mp4, ")
+    assert "Zoë/clip.mov" in line
+    assert left_out_line(tmp_path, LeftOut()) == []
+    only = tmp_path / "only"
+    touch(only, "Ada.mp4")
+    with pytest.raises(InputError, match=r"of anybody \(left out: 1 video\); put one in"):
+        load_people(only)
+
+
+@pytest.mark.parametrize("name", ["Joe.mp4", "Joe.pdf", "Joe.psd", "photos.zip"])
+def test_a_file_that_may_stand_for_somebody_who_opted_out_is_not_passed_over(tmp_path, name):
+    """Whoever put it there believes that Joe is left out."""
+    touch(tmp_path, "Ada.jpg", "Ada.mp4", "Ada.xmp", "Thumbs.db")  # Ada has a photo too
+    assert len(load_people(tmp_path, everybody=True)) == 1
+    touch(tmp_path, name)
+    with pytest.raises(InputError, match=f"{name} is an? .* nobody would be left out for it"):
+        load_people(tmp_path, everybody=True)
+    assert len(load_people(tmp_path)) == 1

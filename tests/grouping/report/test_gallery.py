@@ -8,6 +8,7 @@ from grouping.report.gallery import gallery_data, gallery_page
 from grouping.report.report import write_report
 from grouping.report.thumbnails import Thumbnails
 from grouping.results.album import Album
+from grouping.results.schema import OPTED_OUT
 from tests.helpers.album import album
 from tests.helpers.gallery import gallery_album
 
@@ -99,3 +100,16 @@ def test_people_who_seem_children_are_told_to_the_page(tmp_path):
     shown = Album(result)
     data = gallery_data(shown, Thumbnails(shown, open_photo, tmp_path))
     assert [person["childOf"] for person in data["people"]] == [8, None, None]
+
+
+def test_how_many_opted_out_is_said_and_nothing_that_tells_who(tmp_path):
+    result, open_photo = album([[0], [0], [1], [1]])
+    result["images"][2]["opted_out"] = 2
+    result["images"][2]["warnings"] = ["the file is truncated", f"2 faces {OPTED_OUT}"]
+    thumbnails = Thumbnails(Album(result), open_photo, tmp_path)
+    data = gallery_data(Album(result), thumbnails)
+    assert data["optedOut"] == 2
+    assert [photo["remark"] for photo in data["photos"]] == ["", "", "the file is truncated", ""]
+    assert data["lookUp"] is False
+    shown = gallery_data(Album(result), thumbnails, look_up=True)
+    assert (shown["lookUp"], shown["optedOut"]) == (True, 0)

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from grouping.cli.summary import _people
 from grouping.errors import FetchError
+from grouping.export.people_folders import person_folder
+from grouping.report.report import write_report
 from grouping.results.album import Album, one_line
 from grouping.results.schema import NO_GROUP
 from tests.helpers.album import album, with_copies
@@ -17,7 +20,7 @@ def test_faces_are_found_by_number_person_and_photo():
     assert [face.photo for face in read.faces_of(0)] == [0, 1]
     assert [face.group for face in read.faces_in(1)] == [0, NO_GROUP]
     assert [face.idx for face in read.strangers()] == [3]
-    assert [read.person(0), read.person(1)] == ["Person 0", "Ann"]
+    assert [read.person(0), read.person(1)] == ["Person 000", "Ann"]
 
 
 def test_of_copies_the_original_is_shown_where_it_is_there():
@@ -62,3 +65,16 @@ def test_a_photo_that_has_changed_is_not_read():
 def test_one_line_keeps_letters_and_drops_what_breaks_a_line_or_turns_it_round():
     assert one_line("a\nb\tc\x00\x1b[31m") == "a b c [31m"
     assert one_line("\u202egpj.exe\u2028김 😀") == "gpj.exe 김 😀"
+
+
+def test_a_person_is_called_the_same_everywhere(tmp_path):
+    """Contact sheet, folder and summary; the page is tested in a browser."""
+    result, open_photo = album([[0], [0], [1], [1]])
+    assert Album(result).person(1) == "Person 001"
+    assert [line.split(" " * 3)[0] for line in _people(result["groups"])] == [
+        "  Person 000",
+        "  Person 001",
+    ]
+    assert person_folder(Album(result), 1) == "001"
+    write_report(result, tmp_path, open_photo, plots=False)
+    assert (tmp_path / "groups" / "person_001.jpg").exists()

@@ -1,5 +1,6 @@
 """Files that are there in full or not at all."""
 
+import errno
 import os
 import stat
 
@@ -8,8 +9,10 @@ import pytest
 from grouping.errors import OutputError
 from grouping.storage.atomic_files import (
     make_folder,
+    remove_files,
     share_results,
     write_bytes,
+    write_error,
 )
 
 
@@ -56,3 +59,30 @@ def test_an_error_leaves_the_earlier_file_and_nothing_else(tmp_path):
     with pytest.raises(OutputError, match="cannot write"):
         write_bytes(tmp_path / "a", b"face")
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_all_that_can_be_removed_is(tmp_path):
+    paths = [tmp_path / name for name in "abc"]
+    paths[0].write_bytes(b"")
+    paths[1].mkdir()
+    paths[2].write_bytes(b"")
+    with pytest.raises(OutputError, match=r"cannot remove .*b, which may show .*: Is a directory"):
+        remove_files([*paths, tmp_path / "not there"])
+    assert list(tmp_path.iterdir()) == [paths[1]]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "; free some space or choose another output folder"),
+        (errno.EDQUOT, "; free some space or choose another output folder"),
+        (errno.EFBIG, "; free some space or choose another output folder"),
+        (errno.EACCES, "; make it writable for you or choose another output folder"),
+        (errno.EROFS, "; make it writable for you or choose another output folder"),
+        (errno.EEXIST, "; see what lies in its place or choose another output folder"),
+        (errno.EIO, "; choose another output folder"),
+    ],
+)
+def test_the_remedy_is_that_of_the_error(tmp_path, number, words):
+    said = str(write_error(tmp_path / "a\udcff", OSError(number, os.strerror(number))))
+    assert said == f"cannot write {tmp_path}/a\\udcff: {os.strerror(number)}{words}"

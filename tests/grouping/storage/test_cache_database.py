@@ -1,6 +1,7 @@
 """The file of the cache: private, shared by threads and processes, and safe from damage."""
 
 import multiprocessing
+import os
 import random
 import signal
 import sqlite3
@@ -16,6 +17,7 @@ import pytest
 from grouping.errors import CacheError
 from grouping.records import Fingerprint
 from grouping.storage.cache import Cache
+from grouping.storage.cache_database import cache_error
 from tests.helpers.cache import assert_same, digest, result_for
 from tests.helpers.paths import ROOT
 
@@ -274,3 +276,31 @@ def test_a_file_with_other_tables_than_ours_is_moved_aside(tmp_path, statement):
     with Cache.open(path) as cache:
         assert cache.content_of(Fingerprint("/a.jpg", "1")) is None
     assert [p for p in tmp_path.iterdir() if ".damaged-" in p.name]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (sqlite3.SQLITE_FULL, "; free some space or name a file"),
+        (sqlite3.SQLITE_READONLY_DBMOVED, "; make it and its folder writable for you or name"),
+        (sqlite3.SQLITE_BUSY, "; end the other run that uses it or name a file"),
+        (sqlite3.SQLITE_IOERR, "; name a file on a local disk with --cache"),
+    ],
+)
+def test_the_remedy_is_that_of_the_error(tmp_path, code, words):
+    error = sqlite3.OperationalError("no")
+    error.sqlite_errorcode = code
+    assert words in str(cache_error(tmp_path / "c.sqlite", error))
+    error = PermissionError(13, "Permission denied", "c.sqlite")
+    said = str(cache_error(tmp_path / "c.sqlite", error))
+    assert "used: Permission denied; make it writable for you or name a file" in said
+
+
+def test_what_is_no_file_is_no_cache_and_keeps_its_mode(tmp_path):
+    folder, pipe = tmp_path / "photos", tmp_path / "pipe"
+    folder.mkdir(mode=0o755)
+    os.mkfifo(pipe, 0o644)
+    for path, mode in ((folder, 0o755), (pipe, 0o644)):
+        with pytest.raises(CacheError, match=f"{path.name} is not a file; name a file"):
+            Cache.open(path)
+        assert stat.S_IMODE(path.stat().st_mode) == mode

@@ -1,11 +1,21 @@
 """Addresses as people may see them, and as keys; nothing secret in either."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from grouping.errors import FetchError
 from grouping.sources.entries import SourceOptions, photo_at
 from grouping.sources.http_photo import HttpPhoto
-from grouping.storage.locations import address_key, local_path, place_keys, scheme_of, shown_url
+from grouping.storage.locations import (
+    address_key,
+    local_path,
+    place_keys,
+    printable,
+    scheme_of,
+    shown_url,
+)
 
 SECRET = "hunter2"
 SECRET_KEYS = (
@@ -85,3 +95,16 @@ def test_schemes():
 def test_a_file_address_that_cannot_be_split():
     with pytest.raises(FetchError, match="not a valid address"):
         local_path("file://[bad")
+
+
+def test_names_that_are_no_utf_8_are_found_by_what_is_shown_of_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    there = tmp_path / os.fsdecode(b"\xff\xfe.jpg")
+    there.write_bytes(b"photo")
+    shown = printable(there)
+    assert shown.isascii()
+    assert local_path(shown) == there
+    assert local_path(printable(os.fsdecode(b"\xfd.jpg"))) == Path("\\udcfd.jpg")  # not there
+    (tmp_path / "\\udcff.jpg").write_bytes(b"called so")
+    assert local_path("\\udcff.jpg") == Path("\\udcff.jpg")
+    assert local_path("\\udc2f\\udc2e") == Path("\\udc2f\\udc2e")  # no slash, no dot
