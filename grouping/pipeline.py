@@ -18,6 +18,7 @@ from grouping.execution.face_attributes import (
 )
 from grouping.execution.face_models import FaceModels, shared_models
 from grouping.execution.outcomes import crops_of, faces_of
+from grouping.faces.time_limit import seconds_a_photo
 from grouping.opting_out import clear_cache, may_be_of, without_people
 from grouping.records import FaceSet, Int64, PhotoFaces, Progress
 from grouping.results.pictures import pictures_of
@@ -101,11 +102,12 @@ class GroupingPipeline:
             on_photo=on_photo,
             hold_back=hold_back,
         )
-        collector.collect(photos, self.config.workers)
-        seen = tuple(collector.photos)
-        told, outcomes = self._told(
-            seen, collector.results, corrections, keep_crops, hold_back, on_stage
-        )
+        with seconds_a_photo(self.config.photo_seconds):
+            collector.collect(photos, self.config.workers)
+            seen = tuple(collector.photos)
+            told, outcomes = self._told(
+                seen, collector.results, corrections, keep_crops, hold_back, on_stage
+            )
         opted_out = None
         if opt_out is not None:
             whole = self._grouped(seen, outcomes, told, None)
@@ -113,7 +115,8 @@ class GroupingPipeline:
             if self.cache is not None:
                 clear_cache(self.cache, self.models, outcomes, opted_out, opt_out, store=True)
         result = self._grouped(seen, outcomes, told, known, opted_out)
-        return self._with_attributes(result, on_stage)
+        with seconds_a_photo(self.config.photo_seconds):
+            return self._with_attributes(result, on_stage)
 
     def _told(
         self,
