@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
-from grouping.errors import DecodeError
+from grouping.errors import DecodeError, PhotoTimeError
 from grouping.faces.file_formats.opening import (
     JPEG_FORMATS,
     MAX_PIXELS,
@@ -108,6 +108,10 @@ def _damage_reported() -> Iterator[None]:
         raise DecodeError("not an image of a known format, or damaged at its start") from None
     except Image.DecompressionBombError:
         raise DecodeError("the image is larger within than its header says") from None
+    except SystemError as error:  # what a reading C decoder (JPEG 2000) makes of an error of ours
+        if isinstance(error.__cause__, PhotoTimeError):
+            raise error.__cause__ from None
+        raise DecodeError("the image is damaged: its decoder failed") from error
     except DECODER_ERRORS as error:
         raise DecodeError(f"the image is damaged: {error or type(error).__name__}") from error
 
