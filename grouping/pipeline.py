@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from grouping.storage.cache import Cache
 
 
+GROUPING = "grouping"  # the stage
+
+
 class GroupingPipeline:
     """Photos in, people out; may be used by several threads at once.
 
@@ -114,7 +117,11 @@ class GroupingPipeline:
             outcomes, opted_out = without_people(whole, opt_out, self.models)
             if self.cache is not None:
                 clear_cache(self.cache, self.models, outcomes, opted_out, opt_out, store=True)
+        if on_stage is not None:
+            on_stage(GROUPING, 0, 1)
         result = self._grouped(seen, outcomes, told, known, opted_out)
+        if on_stage is not None:
+            on_stage(GROUPING, 1, 1)
         with seconds_a_photo(self.config.photo_seconds):
             return self._with_attributes(result, on_stage)
 
