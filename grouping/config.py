@@ -15,6 +15,7 @@ from grouping.errors import ConfigError
 CLUSTER_METHODS = ("agglomerative", "hdbscan")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 AUTO = "auto"
+PHOTO_SECONDS = 120.0  # that one photo may take; most take less than one
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class GroupingConfig:
         allow_same_face: unless they are one face seen twice: a mirror, a print on the wall.
         allow_cpu_fallback: go on on the CPU, with a warning, where a device fails.
         workers: processes that look at photos; 0 works in the calling process.
+        photo_seconds: after so many seconds of work on it a photo fails, the others go on.
         attributes: also estimate age and gender, for the review; needs the extra ``attributes``.
         read_xmp: take names and face regions that other programs wrote into the photos or into
             sidecars beside them, as far as corrections do not say otherwise.
@@ -110,6 +112,7 @@ class GroupingConfig:
     allow_same_face: bool = True
     allow_cpu_fallback: bool = EmbeddingSettings.allow_cpu_fallback
     workers: int = 0
+    photo_seconds: float = PHOTO_SECONDS
     attributes: bool = False
     read_xmp: bool = False
 
@@ -133,6 +136,7 @@ class GroupingConfig:
         _between("min_score", self.min_score, 0, 1)
         _between("min_photos", self.min_photos, 1, 1_000_000)
         _between("workers", self.workers, 0, 256)
+        _between("photo_seconds", self.photo_seconds, 0.1, 86_400)
         if not isinstance(self.workers, int):
             raise ConfigError(f"workers must be a whole number, got {self.workers!r}")
 

@@ -16,7 +16,8 @@
     └── PhotoError                  one photo; never ends a run
         ├── FetchError  (OSError)    its bytes could not be had
         │   └── ThrottledError       the server asks for a pause
-        └── DecodeError (ValueError) its bytes are not a usable image
+        ├── DecodeError (ValueError) its bytes are not a usable image
+        └── PhotoTimeError it took longer than one photo may take
 
 Each is also the builtin it resembles, so that callers who know nothing of this module
 still catch what they expect. Beside the tree stands ``Interrupted``, a ``KeyboardInterrupt``:
@@ -105,6 +106,13 @@ class DecodeError(PhotoError, ValueError):
     """The bytes of a photo are not a usable image."""
 
     stage = "decode"
+
+
+class PhotoTimeError(PhotoError):
+    """A photo that took longer than one photo may take."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=True)
 
 
 class Interrupted(KeyboardInterrupt):

@@ -18,6 +18,7 @@ from grouping.execution.face_attributes import (
 )
 from grouping.execution.face_models import FaceModels, shared_models
 from grouping.execution.outcomes import crops_of, faces_of
+from grouping.faces.time_limit import seconds_a_photo
 from grouping.opting_out import clear_cache, may_be_of, without_people
 from grouping.records import FaceSet, Int64, PhotoFaces, Progress
 from grouping.results.pictures import pictures_of
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from grouping.references.known_people import KnownPeople
     from grouping.results.opted_out import OptedOut
     from grouping.storage.cache import Cache
+
+
+GROUPING = "grouping"  # the stage
 
 
 class GroupingPipeline:
@@ -101,19 +105,25 @@ class GroupingPipeline:
             on_photo=on_photo,
             hold_back=hold_back,
         )
-        collector.collect(photos, self.config.workers)
-        seen = tuple(collector.photos)
-        told, outcomes = self._told(
-            seen, collector.results, corrections, keep_crops, hold_back, on_stage
-        )
+        with seconds_a_photo(self.config.photo_seconds):
+            collector.collect(photos, self.config.workers)
+            seen = tuple(collector.photos)
+            told, outcomes = self._told(
+                seen, collector.results, corrections, keep_crops, hold_back, on_stage
+            )
         opted_out = None
         if opt_out is not None:
             whole = self._grouped(seen, outcomes, told, None)
             outcomes, opted_out = without_people(whole, opt_out, self.models)
             if self.cache is not None:
                 clear_cache(self.cache, self.models, outcomes, opted_out, opt_out, store=True)
+        if on_stage is not None:
+            on_stage(GROUPING, 0, 1)
         result = self._grouped(seen, outcomes, told, known, opted_out)
-        return self._with_attributes(result, on_stage)
+        if on_stage is not None:
+            on_stage(GROUPING, 1, 1)
+        with seconds_a_photo(self.config.photo_seconds):
+            return self._with_attributes(result, on_stage)
 
     def _told(
         self,

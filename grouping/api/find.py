@@ -8,6 +8,7 @@ from typing import Any
 
 from grouping.config import GroupingConfig
 from grouping.errors import InputError
+from grouping.faces.time_limit import seconds_a_photo
 from grouping.lookup.album_index import AlbumIndex
 from grouping.lookup.answers import LookUp
 from grouping.lookup.ask import ask, check_allowed
@@ -55,7 +56,8 @@ def find(
     check_allowed(false_matches)
     photos = _photos(selfies, allow_local, options)
     index = album if isinstance(album, AlbumIndex) else AlbumIndex.open(album)
-    return ask(index, selfies_of(photos, index.models(config)), false_matches)
+    with seconds_a_photo((config or GroupingConfig()).photo_seconds):
+        return ask(index, selfies_of(photos, index.models(config)), false_matches)
 
 
 def _photos(selfies: Any, allow_local: bool, options: SourceOptions | None) -> list[Photo]:

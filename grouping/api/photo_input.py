@@ -9,6 +9,7 @@ from grouping.config import GroupingConfig
 from grouping.errors import DecodeError, FetchError, PhotoError
 from grouping.execution.face_models import FaceModels, shared_models
 from grouping.execution.outcomes import outcomes_of
+from grouping.faces.time_limit import seconds_a_photo
 from grouping.records import Failure, PhotoFaces, UInt8
 from grouping.results.album import one_line
 from grouping.sources.entries import SourceOptions, photo_from
@@ -66,7 +67,8 @@ def see_photo(
         held = _in_memory(photo)
     except PhotoError as error:
         raise _named(photo, Failure.of(error)) from error
-    (outcome,) = outcomes_of(models, [held], keep_crops=True)
+    with seconds_a_photo((config or GroupingConfig()).photo_seconds):
+        (outcome,) = outcomes_of(models, [held], keep_crops=True)
     if outcome.failure is not None:
         raise _named(photo, outcome.failure)
     content = held.data if held.data is not None else held.array

@@ -26,7 +26,9 @@ from grouping.cli.commands import (
 from grouping.cli.interruption import stop_as_ctrl_c
 from grouping.cli.logs import set_up_logging, terminal_line
 from grouping.cli.options import VERSION
+from grouping.config import PHOTO_SECONDS
 from grouping.errors import FailureRateError, GroupingError, Interrupted
+from grouping.faces.time_limit import seconds_a_photo
 from grouping.storage.atomic_files import share_results
 
 DONE, KNOWN_ERROR, USAGE, TOO_MANY_FAILURES, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -181,7 +183,8 @@ def _guarded(run: Callable[[argparse.Namespace], None], arguments: argparse.Name
     if not arguments.verbose:
         warnings.simplefilter("ignore")  # Pillow's remarks on odd files; ours are in the results
     try:
-        run(arguments)
+        with seconds_a_photo(getattr(arguments, "photo_seconds", PHOTO_SECONDS)):
+            run(arguments)
     except Interrupted:
         hint = "" if not _keeps(arguments) else "; the same command again goes on from here"
         print(f"interrupted{hint}", file=sys.stderr)

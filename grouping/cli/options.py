@@ -116,6 +116,7 @@ def add_detection(parser: argparse.ArgumentParser, *, workers: bool = True) -> N
         action="store_false",
         help="do not search crowd photos a second time for small faces",
     )
+    add_photo_seconds(parser)
     if not workers:
         return
     add(
@@ -124,6 +125,17 @@ def add_detection(parser: argparse.ArgumentParser, *, workers: bool = True) -> N
         default=os.cpu_count() or 1,
         metavar="N",
         help="processes that look at photos; 0: none (default: the cores, %(default)s)",
+    )
+
+
+def add_photo_seconds(parser: argparse.ArgumentParser) -> None:
+    """Add how long one photo may take."""
+    parser.add_argument(
+        "--photo-seconds",
+        type=float,
+        default=GroupingConfig.photo_seconds,
+        metavar="S",
+        help="give a photo up, and say so, that is worked on for longer (default %(default)g)",
     )
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grouping.cli.logs import note, terminal_line
-from grouping.cli.progress import StageProgress
+from grouping.cli.progress import StageProgress, stage_of
+from grouping.cli.time_left import MAP
 from grouping.export.export import ExportOptions
 from grouping.storage.atomic_files import write_bytes
 from grouping.storage.result_folder import GROUPS_FILE, OPT_OUT_TABLE
@@ -41,8 +42,11 @@ def write_results(
     folder: Path,
     options: OutputOptions,
     previous: Mapping[str, Any] | None,
+    progress: StageProgress | None = None,
 ) -> tuple[Document, list[str]]:
     """Write ``groups.json``, ``failures.csv`` and what the options ask for.
+
+    ``progress`` is told of each stage; without one there is a new one.
 
     Returns:
         What ``groups.json`` holds, and a line for each photo that could not be handed on.
@@ -57,11 +61,14 @@ def write_results(
     if options.plots:
         from grouping.report.plots.plot_data import plot_data
 
-        document["plots"] = plot_data(result.faces, result.grouping.labels, result.threshold)
+        with stage_of(progress, MAP):
+            document["plots"] = plot_data(result.faces, result.grouping.labels, result.threshold)
     covered = _write_left_out(result, document, folder)
     write_failures(result, folder)
     write_bytes(folder / GROUPS_FILE, encode_document(document))
-    problems = write_extras(document, folder, options, lambda i: result.photos[i].read(), covered)
+    problems = write_extras(
+        document, folder, options, lambda i: result.photos[i].read(), covered, progress
+    )
     return document, problems
 
 
@@ -100,13 +107,14 @@ def write_extras(
     options: OutputOptions,
     open_photo: OpenPhoto,
     covered: Mapping[int, Float32] | None = None,
+    progress: StageProgress | None = None,
 ) -> list[str]:
     """Write pictures, page and exports; return a line for each photo not handed on.
 
     In images named by ``covered`` the boxes (k, 4) float32 of people who opted out are covered.
     Pillow and matplotlib are imported only where something is drawn or handed on.
     """
-    with StageProgress() as progress:
+    with progress or StageProgress() as progress:
         if options.plots:
             from grouping.report.report import write_report
 

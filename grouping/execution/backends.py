@@ -18,6 +18,7 @@ from backbone.runtime.memory import keep_freed_memory
 from grouping.config import DetectionSettings, EmbeddingSettings
 from grouping.errors import GroupingError, one_line
 from grouping.faces.loading import load_analyser
+from grouping.faces.time_limit import allowed_seconds, seconds_a_photo
 from grouping.records import Failure, PhotoFaces, UInt8
 
 if TYPE_CHECKING:
@@ -73,8 +74,9 @@ def analyse_in_processes(models: FaceModels, chunks: Iterable[Chunk], workers: i
         return  # all of it was in the cache: no process is started
     from grouping.execution.process_pool import ProcessPool
 
-    start = partial(_start_worker, models.detection, models.embedding)
-    with ProcessPool(start, workers, given_up) as pool:
+    seconds = allowed_seconds()
+    start = partial(_start_worker, models.detection, models.embedding, seconds)
+    with ProcessPool(start, workers, given_up, item_seconds=seconds) as pool:
         yield from pool.map(chain([first], source))
 
 
@@ -109,7 +111,7 @@ def _analyse_apart(analyser: PhotoAnalyser, chunk: Chunk) -> Iterator[tuple[int,
 
 
 def _start_worker(
-    detection: DetectionSettings, embedding: EmbeddingSettings
+    detection: DetectionSettings, embedding: EmbeddingSettings, seconds: float
 ) -> Work[PhotoWork, PhotoFaces]:
     """Load the networks in a worker process; one thread each, as there are several of them."""
     import torch
@@ -117,4 +119,12 @@ def _start_worker(
     keep_freed_memory()
     warnings.simplefilter("ignore")  # Pillow's remarks on odd files; ours are in the results
     torch.set_num_threads(1)
-    return partial(analyse_chunk, load_analyser(detection, embedding))
+    return partial(_analyse_in_time, load_analyser(detection, embedding), seconds)
+
+
+def _analyse_in_time(
+    analyser: PhotoAnalyser, seconds: float, works: list[PhotoWork]
+) -> list[PhotoFaces]:
+    """See :func:`analyse_chunk`; in a worker process, which has the limit told."""
+    with seconds_a_photo(seconds):
+        return analyse_chunk(analyser, works)

@@ -21,6 +21,7 @@ from grouping.boxes import SAME_FACE_IOU, box_iou, clip_boxes, paired_overlap
 from grouping.errors import FetchError, GroupingError, Interrupted, PhotoError, one_line
 from grouping.execution.face_models import drawn_key_of
 from grouping.execution.known_results import HoldBack
+from grouping.faces.time_limit import TimeLimit
 from grouping.records import FaceReference, FaceSet, Float32, Int64, PhotoFaces, Progress
 from grouping.sources.photo import MemoryPhoto, Photo
 
@@ -146,6 +147,7 @@ class _Artist:
     ) -> PhotoFaces:
         """Return what a photo gave with the faces that references to it stand for."""
         data: bytes | None = None
+        limit = TimeLimit()
         for reference in references:
             box = np.array([reference.box], np.float32)
             if self._is_there(reference, box, outcome):
@@ -161,7 +163,8 @@ class _Artist:
                 face = self._known(reference.photo, inside)
                 if face is None:
                     data = data or _bytes(photo, reference.photo)
-                    face = self._fresh(data, inside, outcome.rotation)
+                    with limit.running():
+                        face = self._fresh(data, inside, outcome.rotation)
             except PhotoError as error:
                 self.refused[reference] = f"its photo cannot be used ({error})"
                 continue

@@ -20,6 +20,7 @@ import numpy as np
 
 from grouping.errors import FetchError, Interrupted, PhotoError
 from grouping.execution.known_results import pixels_of
+from grouping.faces.time_limit import TimeLimit, allow_seconds, allowed_seconds
 from grouping.records import FaceAttributes, PhotoFaces, Progress, UInt8
 from grouping.sources.photo import Photo
 
@@ -90,8 +91,9 @@ class AttributeReader:
         from grouping.faces.photo_analyser import cut_crops, decoded_to_search
 
         content = _content_of(photo, outcome)
-        image = decoded_to_search(content, self._models.detection)
-        answers = self._networks(cut_crops(content, image, outcome.faces.landmarks))
+        with TimeLimit().running():
+            image = decoded_to_search(content, self._models.detection)
+            answers = self._networks(cut_crops(content, image, outcome.faces.landmarks))
         if not outcome.drawn:
             self._keep(outcome.sha256, answers)
         return answers
@@ -152,7 +154,8 @@ def _read(
 ) -> list[tuple[int, FaceAttributes | PhotoError]]:
     """The answers, or what stood in their way, of the photos at some places; a few at a time."""
     results = []
-    threads = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1))
+    count, seconds = min(MOST_THREADS, os.cpu_count() or 1), allowed_seconds()
+    threads = ThreadPoolExecutor(count, initializer=allow_seconds, initargs=(seconds,))
     try:
         tried = threads.map(partial(_try, reader, photos, outcomes), places)
         for done, (place, result) in enumerate(zip(places, tried, strict=True), 1):

@@ -31,7 +31,10 @@ Work = Callable[[list[In]], list[Out]]
 MAX_DEATHS = 2  # of processes over one item; the kernel may have meant another
 MAX_STILLBORN = 3  # processes in a row that end before they are ready for work
 READY = "ready"  # the first message of a process
-TASK_SECONDS = 600.0  # a worker silent for longer on one task is taken for hung and killed
+ITEM_SECONDS = 120.0  # that one item may take, see ProcessPool
+# Work keeps to that limit itself, but may do the items of a task twice to find the slow one. Who is
+# silent for longer, and this besides for loading, is taken for hung and killed.
+GRACE_SECONDS = 120.0
 START_SECONDS = 600.0  # that a process has to be ready
 STOP_SECONDS = 5.0  # that processes have to end by themselves
 
@@ -57,6 +60,7 @@ class _Worker(Generic[In]):
     task: _Task[In] | None = None
     since: float = 0.0
     ready: bool = False
+    hung: bool = False
 
 
 class ProcessPool(Generic[In, Out]):
@@ -68,11 +72,17 @@ class ProcessPool(Generic[In, Out]):
         start: called once in each process; gives the function that works. Must be picklable.
         count: processes.
         given_up: the result for an item that could not be worked on, from the reason.
+        item_seconds: that one item may take.
     """
 
     def __init__(
-        self, start: Callable[[], Work[In, Out]], count: int, given_up: Callable[[str], Out]
+        self,
+        start: Callable[[], Work[In, Out]],
+        count: int,
+        given_up: Callable[[str], Out],
+        item_seconds: float = ITEM_SECONDS,
     ) -> None:
+        self._item_seconds = item_seconds
         self._start = start
         self._given_up = given_up
         self._context = multiprocessing.get_context("spawn")
@@ -163,10 +173,16 @@ class ProcessPool(Generic[In, Out]):
         pipes = {w.pipe: w for w in busy}
         answered = wait(list(pipes), timeout=1.0)
         for worker in busy:
-            limit = TASK_SECONDS if worker.ready else START_SECONDS
+            limit = self._task_seconds(worker) if worker.ready else START_SECONDS
             if time.monotonic() - worker.since > limit:
                 worker.process.kill()
+                worker.hung = True
         return [pipes[pipe] for pipe in answered if isinstance(pipe, Connection)]
+
+    def _task_seconds(self, worker: _Worker[In]) -> float:
+        """Return after how long a worker is taken for hung."""
+        assert worker.task is not None
+        return 2 * self._item_seconds * len(worker.task.items) + GRACE_SECONDS
 
     def _collect(self, worker: _Worker[In], again: deque[_Task[In]]) -> Iterator[tuple[int, Out]]:
         """Take a worker's answer, or find that it has died; yield what is done for good."""
@@ -177,7 +193,9 @@ class ProcessPool(Generic[In, Out]):
         except (EOFError, OSError):
             self._replace(worker)
             if worker.ready:
-                yield from self._retried(task, again, "the process working on it was killed")
+                reason = "took far too long, and" if worker.hung else ""
+                reason = f"{reason} the process working on it was killed".strip()
+                yield from self._retried(task, again, reason)
             else:
                 self._count_stillborn()
                 again.append(task)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from grouping.errors import DecodeError, FetchError
+from grouping.errors import FetchError, PhotoError
 from grouping.export.safe_names import distinct_name, safe_name
 from grouping.records import Progress
 from grouping.results.album import Album, OpenPhoto, one_line, person_number
@@ -176,7 +176,7 @@ def _photo_bytes(album: Album, photo: int, open_photo: OpenPhoto) -> bytes:
     data = album.read_unchanged(photo, open_photo)
     try:
         photo_size(data)
-    except DecodeError as error:
+    except PhotoError as error:
         raise FetchError(f"not handed on: {error}") from error
     return data
 

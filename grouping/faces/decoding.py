@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
-from grouping.errors import DecodeError
+from grouping.errors import DecodeError, PhotoTimeError
 from grouping.faces.file_formats.opening import (
     JPEG_FORMATS,
     MAX_PIXELS,
@@ -29,6 +29,7 @@ from grouping.faces.file_formats.opening import (
 )
 from grouping.faces.file_formats.pixels import reduced_heif, reduced_image, to_rgb
 from grouping.faces.file_formats.raw import is_raw, raw_preview
+from grouping.faces.time_limit import check_time, some_limit
 from grouping.records import UInt8
 
 MIN_SIDE = 1
@@ -85,6 +86,7 @@ def decode_photo(data: bytes, max_side: int | None = None) -> DecodedPhoto:
     Raises:
         DecodeError: the bytes are not an image of a known format, are damaged beyond use, or
             would take too much time or memory.
+        PhotoTimeError: decoding it took too long.
     """
     with _damage_reported():
         if is_raw(data):
@@ -95,15 +97,21 @@ def decode_photo(data: bytes, max_side: int | None = None) -> DecodedPhoto:
 
 @contextmanager
 def _damage_reported() -> Iterator[None]:
-    """Turn whatever a decoder raises on damaged bytes into one DecodeError."""
+    """Turn whatever a decoder raises on damaged bytes into one DecodeError; not without end."""
     try:
-        yield
+        with some_limit():
+            yield
+            check_time()
     except DecodeError:
         raise
     except UnidentifiedImageError:
         raise DecodeError("not an image of a known format, or damaged at its start") from None
     except Image.DecompressionBombError:
         raise DecodeError("the image is larger within than its header says") from None
+    except SystemError as error:  # what a reading C decoder (JPEG 2000) makes of an error of ours
+        if isinstance(error.__cause__, PhotoTimeError):
+            raise error.__cause__ from None
+        raise DecodeError("the image is damaged: its decoder failed") from error
     except DECODER_ERRORS as error:
         raise DecodeError(f"the image is damaged: {error or type(error).__name__}") from error
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from grouping.boxes import SAME_FACE_COVER, box_iou
 from grouping.config import DetectionSettings
-from grouping.errors import PhotoError
+from grouping.errors import PhotoError, PhotoTimeError
 from grouping.faces.alignment import CROP_SIDE, align_faces, similarity_transforms
 from grouping.faces.decoding import (
     DecodedPhoto,
@@ -31,6 +31,7 @@ from grouping.faces.search.detection import PYRAMID_FACTOR, CascadeSettings, Det
 from grouping.faces.search.look_again import look_again
 from grouping.faces.search.tiles import is_crowd, search_tiles
 from grouping.faces.search.turned import Found, turned, turned_back, turned_quality
+from grouping.faces.time_limit import TimeLimit, check_time
 from grouping.records import (
     RECOGNITION_SIGNS,
     Detections,
@@ -46,6 +47,7 @@ SEARCH_PIXELS = 2e6  # of the image that the cascade searches; a smaller photo i
 MIN_FACE_SHARE = 24 / 1280  # of the long side, where no smallest face is asked for
 MIN_FACE_PX = 20.0  # below this, nothing is left that tells people apart
 SEARCHED_FACE_PX = 16.0  # of the image searched; smaller faces ask for a larger image
+EMBEDDED_AT_ONCE = 256  # faces; the time is looked at in between
 
 PhotoInput = bytes | UInt8
 
@@ -63,43 +65,67 @@ class PhotoAnalyser:
     def __call__(self, photos: Sequence[PhotoInput]) -> list[PhotoFaces]:
         """Analyse photos, each the bytes of a file or (h, w, 3) uint8 RGB pixels.
 
-        One result a photo, in order; a photo that cannot be used has its failure set.
+        One result a photo, in order; a photo that cannot be used has its failure set, one that
+        takes too long (:func:`grouping.faces.time_limit.seconds_a_photo`) as well.
         """
-        decoded = [self._decode(photo) for photo in photos]
+        limits = [TimeLimit() for _ in photos]
+        together = limits[0] if len(limits) == 1 else TimeLimit()
+        try:
+            return self._analysed(photos, limits, together)
+        except PhotoTimeError as error:
+            if len(photos) == 1:
+                return [PhotoFaces(sha256=digest(photos[0]), failure=Failure.of(error))]
+        return [self([photo])[0] for photo in photos]  # one of them was too slow: which?
+
+    def _analysed(
+        self, photos: Sequence[PhotoInput], limits: Sequence[TimeLimit], together: TimeLimit
+    ) -> list[PhotoFaces]:
+        """See :meth:`__call__`.
+
+        Args:
+            photos: those to analyse.
+            limits: of each of them.
+            together: of what is done with all of them at once.
+
+        Raises:
+            PhotoTimeError: that took too long.
+        """
+        decoded = [self._decode(*of) for of in zip(photos, limits, strict=True)]
         good = [d for d in decoded if isinstance(d, DecodedPhoto)]
-        seen = iter(
-            self.detector([d.image for d in good], [cascade_of(d, self.settings) for d in good])
-        )
+        with together.running():
+            settings = [cascade_of(d, self.settings) for d in good]
+            seen = iter(self.detector([d.image for d in good], settings))
         results = []
-        for photo, image in zip(photos, decoded, strict=True):
+        for photo, image, limit in zip(photos, decoded, limits, strict=True):
             if isinstance(image, Failure):
                 results.append(PhotoFaces(sha256=digest(photo), failure=image))
                 continue
-            found = self._found(image, next(seen))
             try:
-                results.append(self._described(photo, image, found))
-            except PhotoError as error:  # the reduced image decodes, a larger one does not
+                with limit.running():
+                    results.append(self._described(photo, image, self._found(image, next(seen))))
+            except PhotoError as error:  # too slow; or a larger image than the reduced is damaged
                 results.append(PhotoFaces(sha256=digest(photo), failure=Failure.of(error)))
-        return self._embedded(results)
+        with together.running():
+            return self._embedded(results)
 
     def embed_again(self, photo: PhotoInput, known: PhotoFaces) -> PhotoFaces:
         """The faces of an earlier run, judged anew and embedded by this analyser's network.
 
         Nothing is detected: all else is as if the photo were analysed afresh.
         """
-        image = self._decode(photo)
-        if isinstance(image, Failure):
-            return replace(known, faces=FaceSet.empty(), failure=image)
         faces = Detections(known.faces.boxes, known.faces.scores, known.faces.landmarks)
         try:
-            judged = self._judged(photo, image, Found(faces, known.rotation))
+            with TimeLimit().running():
+                image = decoded_to_search(photo, self.settings)
+                judged = self._judged(photo, image, Found(faces, known.rotation))
+                return self._embedded([replace(judged, warnings=known.warnings)])[0]
         except PhotoError as error:
             return replace(known, faces=FaceSet.empty(), failure=Failure.of(error))
-        return self._embedded([replace(judged, warnings=known.warnings)])[0]
 
-    def _decode(self, photo: PhotoInput) -> DecodedPhoto | Failure:
+    def _decode(self, photo: PhotoInput, limit: TimeLimit) -> DecodedPhoto | Failure:
         try:
-            return decoded_to_search(photo, self.settings)
+            with limit.running():
+                return decoded_to_search(photo, self.settings)
         except PhotoError as error:
             return Failure.of(error)
 
@@ -158,7 +184,7 @@ class PhotoAnalyser:
         crops = [r.crops for r in results if r.crops is not None]
         if not crops:
             return results
-        given = self.embedder(np.concatenate(crops))
+        given = self._embed(np.concatenate(crops))
         start, done = 0, []
         for result in results:
             n = 0 if result.crops is None else len(result.crops)
@@ -166,6 +192,17 @@ class PhotoAnalyser:
             start += n
             done.append(replace(result, faces=faces))
         return done
+
+    def _embed(self, crops: UInt8) -> Embeddings:
+        """Embed (n, 112, 112, 3) uint8 crops; those of a crowd one part after the other."""
+        parts = []
+        for start in range(0, max(1, len(crops)), EMBEDDED_AT_ONCE):
+            check_time()
+            parts.append(self.embedder(crops[start : start + EMBEDDED_AT_ONCE]))
+        if len(parts) == 1:
+            return parts[0]
+        vectors = np.concatenate([part.vectors for part in parts])
+        return Embeddings(vectors, np.concatenate([part.signs for part in parts]))
 
 
 def with_embeddings(faces: FaceSet, given: Embeddings) -> FaceSet:

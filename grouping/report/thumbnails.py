@@ -22,6 +22,7 @@ from grouping.faces.alignment import CROP_SIDE, align_faces
 from grouping.faces.covering import areas_around, cover
 from grouping.faces.decoding import decode_photo, fitted_size
 from grouping.faces.loose_crops import square_around
+from grouping.faces.time_limit import allow_seconds, allowed_seconds
 from grouping.records import Float32, Progress
 from grouping.results.album import Album, Face, OpenPhoto, one_line
 from grouping.storage.atomic_files import make_folder, write_image
@@ -78,7 +79,8 @@ class Thumbnails:
             progress: called with ``"thumbnails"``, the photos done and the photos in all.
         """
         total = len(self._album.images)
-        workers = ThreadPoolExecutor(min(MOST_WORKERS, os.cpu_count() or 1))
+        count, seconds = min(MOST_WORKERS, os.cpu_count() or 1), allowed_seconds()
+        workers = ThreadPoolExecutor(count, initializer=allow_seconds, initargs=(seconds,))
         try:
             for done, _ in enumerate(workers.map(self._make, range(total)), 1):
                 if progress:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from grouping.cli.command import Command
 from grouping.cli.options import (
     add_common,
+    add_photo_seconds,
     add_sources,
     not_empty,
     source_options_from,
@@ -75,6 +76,7 @@ def add_find_options(parser: argparse.ArgumentParser) -> None:
     add("--cache", type=Path, metavar="FILE", help="vectors of the album, where not in its folder")
     add("--checkpoint", type=Path, metavar="FILE", help="weights, where not as in the run")
     add("--device", default=AUTO, help="auto, cpu, cuda, cuda:N or mps (default auto)")
+    add_photo_seconds(parser)
     add_common(parser)
     add_sources(parser)
 

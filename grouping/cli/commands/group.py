@@ -38,6 +38,7 @@ from grouping.cli.outputs import print_end, write_results
 from grouping.cli.places import check_places, reference_folders
 from grouping.cli.progress import PhotoProgress, StageProgress, check_failures
 from grouping.cli.summary import summary
+from grouping.cli.time_left import AGES, GROUPING, MAP, SHEETS, THUMBNAILS, TimeLeft
 from grouping.config import AUTO, CLUSTER_METHODS, GroupingConfig
 from grouping.corrections.entries import Entry
 from grouping.corrections.overrides import in_download_order
@@ -122,7 +123,9 @@ def _group(arguments: argparse.Namespace) -> None:
             known = _known_people(arguments, pipeline.models, options)
             opt_out = read_opt_out(arguments, pipeline, options, known)
             note("start", out=destination.location)
-            with PhotoProgress(listed) as progress, StageProgress() as stages:
+            left = TimeLeft(_stages(arguments))
+            stages = StageProgress(left)
+            with PhotoProgress(listed, left=left) as progress, stages:
                 result = pipeline.run(
                     photos,
                     on_photo=progress,
@@ -136,11 +139,17 @@ def _group(arguments: argparse.Namespace) -> None:
             left_out = left_out.without(places_of_sidecars(result.photos))
         result = replace(result, left_out=left_out)
         outputs = output_options_from(arguments)
-        document, problems = write_results(result, destination.folder, outputs, previous)
+        document, problems = write_results(result, destination.folder, outputs, previous, stages)
         destination.publish()
     print(summary(result, document))
     print_end(problems, destination.location)
     check_failures(progress, arguments.max_failures, "the results are saved, failures.csv says why")
+
+
+def _stages(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """What comes after the photos and takes long."""
+    pictures = () if arguments.no_plots else (MAP, THUMBNAILS, SHEETS)
+    return (GROUPING, *pictures, *((AGES,) if arguments.attributes else ()))
 
 
 def _previous(arguments: argparse.Namespace, destination: Destination) -> Mapping[str, Any] | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from grouping.cli.command import Command
 from grouping.cli.options import (
     add_common,
+    add_photo_seconds,
     add_results,
     add_sources,
     output_options_from,
@@ -22,6 +23,7 @@ from grouping.storage.result_folder import GROUPS_FILE
 def add_report_options(parser: argparse.ArgumentParser) -> None:
     """Options of ``report``."""
     parser.add_argument("out", metavar="DIR", help="folder that holds groups.json")
+    add_photo_seconds(parser)
     add_common(parser)
     add_results(parser)
     add_sources(parser)

@@ -7,7 +7,6 @@ eighth of its size and takes less memory than a PNG of 50.
 
 from __future__ import annotations
 
-import io
 import struct
 from functools import lru_cache
 from typing import Any
@@ -18,6 +17,8 @@ from grouping.errors import DecodeError
 from grouping.faces.file_formats.jpeg_structure import MAX_PIXELS as MAX_JPEG_PIXELS
 from grouping.faces.file_formats.jpeg_structure import check_jpeg
 from grouping.faces.file_formats.jpeg_xl import JpegXlImageFile, is_jpeg_xl
+from grouping.faces.file_formats.tiff_structure import most_parts
+from grouping.faces.time_limit import TimedBytes
 
 # In the order tried: TGA last, which has no signature and takes other files for its own.
 FORMATS = (
@@ -33,6 +34,7 @@ MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # of P
 MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3  # Pillow's own limit, 89 megapixels
 MAX_ICON_SIDE = 2048  # a bitmap of 1024 has its mask below it
 MOST_ICONS = 256
+MOST_PARTS = 250_000  # of one picture: strips of a row each, or tiles of 20 pixels a side
 PNG_START = b"\x89PNG\r\n\x1a\n"
 SIGNED = frozenset({"JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "GIF", "JPEG2000", "JXL"})
 # Raised by plugins on what is not of their format after all.
@@ -82,7 +84,7 @@ def _opened(data: bytes) -> Image.Image:
             if isinstance(accepted, str) or not accepted:  # text says what is missing for it
                 continue
             CHECKS.get(name, _no_check)(data)
-            image: Image.Image = factory(io.BytesIO(data), "")
+            image: Image.Image = factory(TimedBytes(data), "")
         except NOT_THIS_FORMAT as error:
             # What begins as this format and is none is damaged; the first to say so knows best.
             reason = reason or (f" ({error})" if name in SIGNED and str(error) else "")
@@ -96,6 +98,9 @@ def _check_size(image: Image.Image) -> None:
     limit = max_pixels(image.format, image.mode)
     if width * height > limit:
         raise too_large(width, height, limit)
+    _check_parts(
+        len(getattr(image, "tile", ()))
+    )  # of a BigTIFF, whose directory is not read before
 
 
 def _check_icon(data: bytes) -> None:
@@ -113,12 +118,22 @@ def _check_icon(data: bytes) -> None:
         raise DecodeError(f"an icon of more than {MOST_ICONS} images")
 
 
+def _check_tiff(data: bytes) -> None:
+    """Pillow makes an object of each strip or tile listed, as many as there may be."""
+    _check_parts(most_parts(data))
+
+
+def _check_parts(count: int) -> None:
+    if count > MOST_PARTS:
+        raise DecodeError(f"an image of {count} parts; save it again first")
+
+
 def _no_check(data: bytes) -> None:
     """Most formats say in their headers all that is to be known."""
 
 
 # What is looked at before a plugin of Pillow's, which may decode already.
-CHECKS = {"JPEG": check_jpeg, "ICO": _check_icon}
+CHECKS = {"JPEG": check_jpeg, "ICO": _check_icon, "TIFF": _check_tiff}
 
 
 @lru_cache(maxsize=1)
@@ -132,5 +147,5 @@ def _openers() -> dict[str, tuple[Any, Any]]:
     return {"JXL": (_jpeg_xl, is_jpeg_xl), **known}
 
 
-def _jpeg_xl(file: io.BytesIO, name: str) -> ImageFile.ImageFile:
+def _jpeg_xl(file: TimedBytes, name: str) -> ImageFile.ImageFile:
     return JpegXlImageFile(file, name)

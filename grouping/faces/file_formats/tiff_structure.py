@@ -13,6 +13,7 @@ MOST_DIRECTORIES = 16
 MOST_ENTRIES = 512
 ENTRY_BYTES = 12
 SHORT, SUB_DIRECTORIES, ORIENTATION = 3, 330, 274
+PART_OFFSETS = (273, 324)  # of strips, of tiles
 COMPRESSION, PHOTOMETRIC, DNG_VERSION = 259, 262, 50706
 # Sensor data: a colour filter array, or linear values; and the makers' own ways of packing it:
 # Nikon, Sony, Epson, Pentax, Kodak, DNG.
@@ -28,6 +29,11 @@ def is_raw_tiff(data: bytes) -> bool:
     return any(
         tag == DNG_VERSION or value in SENSOR.get(tag, ()) for tag, _, _, value in _entries(data)
     )
+
+
+def most_parts(data: bytes) -> int:
+    """The most strips or tiles that any directory of a TIFF file lists."""
+    return max((count for tag, _, count, _ in _entries(data) if tag in PART_OFFSETS), default=0)
 
 
 def tiff_orientation(data: bytes) -> int:

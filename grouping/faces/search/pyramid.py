@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from grouping.faces.time_limit import check_time
 from grouping.records import Float32, Int64
 
 # The sums of the three colours share one integer, BITS apart, so that one addition and one look-up
@@ -78,6 +79,7 @@ class Pyramid:
         y = _windows_along(boxes[:, 1], boxes[:, 3], side)
         crops = np.empty((len(boxes), side, side, 3), np.float32)
         for block in _blocks(len(boxes), BLOCK_CROPS):
+            check_time()
             rows, columns = (y[0][block], y[1][block]), (x[0][block], x[1][block])
             weight = _inverse_length(rows)[:, :, None] * _inverse_length(columns)[:, None, :]
             inside = _inside(rows, self.size[1]), _inside(columns, self.size[0])

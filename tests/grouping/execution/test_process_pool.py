@@ -21,8 +21,8 @@ def chunks(items, size=3):
     return [numbered[i : i + size] for i in range(0, len(numbered), size)]
 
 
-def run(items, start=work.by_instruction, count=2, size=3):
-    with ProcessPool(start, count, lambda reason: f"given up: {reason}") as pool:
+def run(items, start=work.by_instruction, count=2, size=3, **options):
+    with ProcessPool(start, count, lambda reason: f"given up: {reason}", **options) as pool:
         results = list(pool.map(chunks(items, size)))
     positions = [position for position, _ in results]
     assert sorted(positions) == list(range(len(items)))  # each once, none lost
@@ -92,9 +92,10 @@ def test_processes_that_end_before_they_are_ready_are_not_started_for_ever():
 
 
 def test_a_hung_worker_is_killed(monkeypatch):
-    monkeypatch.setattr(module, "TASK_SECONDS", 2.0)
+    monkeypatch.setattr(module, "GRACE_SECONDS", 1.0)
     started = time.monotonic()
-    results = run(["sleep 60", 2], size=1)
+    results = run(["sleep 60", 2], size=1, item_seconds=0.5)
+    assert "took far too long" in results[0]
     assert "killed, 2 times" in results[0]
     assert results[1] == 4
     assert time.monotonic() - started < 40
