@@ -82,6 +82,8 @@ def main() -> None:
     photos = [p for p in sorted(options.photos.iterdir()) if p.suffix.lower() in {".jpg", ".png"}]
     crops, seen = real_inputs(photos[: options.limit])
     print(f"{len(crops)} faces of {len(photos[: options.limit])} photos\n")
+    if len(crops) < 2:
+        raise SystemExit("two faces are needed, to calibrate on and to measure: more photos")
     print("| network | input | how | ms | times the product | agreement |")
     print("| --- | --- | --- | ---: | ---: | --- |")
     with tempfile.TemporaryDirectory() as folder:
