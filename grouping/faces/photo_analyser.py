@@ -100,9 +100,10 @@ class PhotoAnalyser:
             if isinstance(image, Failure):
                 results.append(PhotoFaces(sha256=digest(photo), failure=image))
                 continue
+            here = next(seen)
             try:
                 with limit.running():
-                    results.append(self._described(photo, image, self._found(image, next(seen))))
+                    results.append(self._described(photo, image, self._found(image, here)))
             except PhotoError as error:  # too slow; or a larger image than the reduced is damaged
                 results.append(PhotoFaces(sha256=digest(photo), failure=Failure.of(error)))
         with together.running():

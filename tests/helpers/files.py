@@ -140,3 +140,14 @@ def png_bomb(side):
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
     )
+
+
+def bmp_that_is_slow(side=1500):
+    """Run lengths of one pixel each, which Pillow unpacks in Python: two seconds."""
+    runs = (b"\x01\x05" * side + b"\0\0") * side + b"\0\1"
+    start = 54 + 1024
+    sizes = (40, side, side, 1, 8, 1, len(runs), 0, 0, 256, 0)
+    header = struct.pack("<IHHI", start + len(runs), 0, 0, start) + struct.pack(
+        "<IiiHHIIiiII", *sizes
+    )
+    return b"BM" + header + bytes(1024) + runs

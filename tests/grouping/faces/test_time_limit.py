@@ -16,6 +16,7 @@ from grouping.execution.face_models import shared_models
 from grouping.faces import time_limit
 from grouping.faces.decoding import decode_photo, photo_size
 from grouping.faces.time_limit import TimeLimit, check_time, seconds_a_photo, some_limit, waited_for
+from tests.helpers.files import bmp_that_is_slow
 from tests.helpers.paths import PHOTOS
 
 WAYS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "TGA", "SGI", "PCX", "JPEG2000", "AVIF")
@@ -38,17 +39,6 @@ def noise(format, side=600, **options):
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, format, **options)
     return file.getvalue()
-
-
-def bmp_that_is_slow(side=1500):
-    """Run lengths of one pixel each, which Pillow unpacks in Python: two seconds."""
-    runs = (b"\x01\x05" * side + b"\0\0") * side + b"\0\1"
-    start = 54 + 1024
-    sizes = (40, side, side, 1, 8, 1, len(runs), 0, 0, 256, 0)
-    header = struct.pack("<IHHI", start + len(runs), 0, 0, start) + struct.pack(
-        "<IiiHHIIiiII", *sizes
-    )
-    return b"BM" + header + bytes(1024) + runs
 
 
 def png_of_many_parts(count):
