@@ -31,6 +31,7 @@ from grouping.faces.search.detection import PYRAMID_FACTOR, CascadeSettings, Det
 from grouping.faces.search.look_again import look_again
 from grouping.faces.search.tiles import is_crowd, search_tiles
 from grouping.faces.search.turned import Found, turned, turned_back, turned_quality
+from grouping.faces.small_pictures import small_pictures
 from grouping.records import (
     RECOGNITION_SIGNS,
     Detections,
@@ -60,9 +61,10 @@ class PhotoAnalyser:
         self.embedder = embedder
         self.settings = settings or DetectionSettings()
 
-    def __call__(self, photos: Sequence[PhotoInput]) -> list[PhotoFaces]:
+    def __call__(self, photos: Sequence[PhotoInput], pictures: bool = False) -> list[PhotoFaces]:
         """Analyse photos, each the bytes of a file or (h, w, 3) uint8 RGB pixels.
 
+        With ``pictures``, small ones are made for a report while the photos are decoded.
         One result a photo, in order; a photo that cannot be used has its failure set.
         """
         decoded = [self._decode(photo) for photo in photos]
@@ -77,12 +79,15 @@ class PhotoAnalyser:
                 continue
             found = self._found(image, next(seen))
             try:
-                results.append(self._described(photo, image, found))
+                described = self._described(photo, image, found)
+                results.append(_pictured(described, image) if pictures else described)
             except PhotoError as error:  # the reduced image decodes, a larger one does not
                 results.append(PhotoFaces(sha256=digest(photo), failure=Failure.of(error)))
         return self._embedded(results)
 
-    def embed_again(self, photo: PhotoInput, known: PhotoFaces) -> PhotoFaces:
+    def embed_again(
+        self, photo: PhotoInput, known: PhotoFaces, pictures: bool = False
+    ) -> PhotoFaces:
         """The faces of an earlier run, judged anew and embedded by this analyser's network.
 
         Nothing is detected: all else is as if the photo were analysed afresh.
@@ -95,6 +100,8 @@ class PhotoAnalyser:
             judged = self._judged(photo, image, Found(faces, known.rotation))
         except PhotoError as error:
             return replace(known, faces=FaceSet.empty(), failure=Failure.of(error))
+        if pictures:
+            judged = _pictured(judged, image)
         return self._embedded([replace(judged, warnings=known.warnings)])[0]
 
     def _decode(self, photo: PhotoInput) -> DecodedPhoto | Failure:
@@ -166,6 +173,12 @@ class PhotoAnalyser:
             start += n
             done.append(replace(result, faces=faces))
         return done
+
+
+def _pictured(result: PhotoFaces, image: DecodedPhoto) -> PhotoFaces:
+    """What a photo gave, with small pictures of it and of its faces."""
+    assert result.crops is not None
+    return replace(result, pictures=small_pictures(image.image, result.crops))
 
 
 def with_embeddings(faces: FaceSet, given: Embeddings) -> FaceSet:
