@@ -41,7 +41,7 @@ def gallery_page(album: Album, thumbnails: Thumbnails) -> str:
 
 
 def gallery_data(album: Album, thumbnails: Thumbnails) -> dict[str, Any]:
-    """What the page shows, as JSON values; faces are rows to keep two thousand photos small."""
+    """What the page shows, as JSON values; faces are rows to keep many photos small."""
     return {
         "created": album.document["created"],
         "about": _about(album.document),
@@ -121,19 +121,22 @@ def _child_age(group: GroupEntry) -> int | None:
 
 
 def _photo(album: Album, thumbnails: Thumbnails, photo: int) -> dict[str, Any]:
+    """What the page shows of a photo, without what is not so: there may be very many."""
     image = album.images[photo]
-    return {
+    key = PurePosixPath(thumbnails.preview_name(photo)).stem
+    said = {
         "name": album.photo_name(photo),
         "w": image["width"],
         "h": image["height"],
         "sha256": image.get("sha256"),
         "copyOf": album.original(photo),
-        "key": PurePosixPath(thumbnails.preview_name(photo)).stem,
+        "key": None if (image.get("sha256") or "").startswith(key) else key,
         "link": _link(str(image.get("url") or "")),
         "failed": image["group_idx"] == [NOT_READ],
         "problem": thumbnails.problems.get(photo),
         "remark": one_line("; ".join(image.get("warnings") or [])),
     }
+    return {name: value for name, value in said.items() if value not in (None, False, "")}
 
 
 def _link(url: str) -> str | None:

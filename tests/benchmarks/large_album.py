@@ -27,7 +27,7 @@ FACE_SIDE = 400.0
 def large_album(photos: int, faces: int, people: int, seed: int = 0) -> tuple[Any, np.ndarray]:
     """The document without its plots, and the (n,) int64 person of each face, -1 for none."""
     rng = np.random.default_rng(seed)
-    labels = _labels(faces, people, rng)
+    labels = large_labels(faces, people, seed)
     photo_of = np.sort(rng.integers(photos, size=faces))
     images = [_image(photo) for photo in range(photos)]
     for idx, (photo, person) in enumerate(zip(photo_of.tolist(), labels.tolist(), strict=True)):
@@ -89,8 +89,9 @@ def _noise(size: tuple[int, int]) -> bytes:
     return encoded.getvalue()
 
 
-def _labels(faces: int, people: int, rng: np.random.Generator) -> np.ndarray:
+def large_labels(faces: int, people: int, seed: int = 0) -> np.ndarray:
     """Two faces or more of each person, the rest by rank: a few are in very many photos."""
+    rng = np.random.default_rng(seed)
     shares = 1 / np.arange(3, people + 3)
     rest = round(faces * (1 - STRANGERS)) - 2 * people
     more = rng.choice(people, rest, p=shares / shares.sum())
