@@ -1,7 +1,6 @@
 """Places of faces in the plane, against scikit-learn and against who they are of."""
 
 import numpy as np
-import pytest
 from scipy.spatial import cKDTree
 from sklearn.manifold import TSNE
 
@@ -33,7 +32,7 @@ def test_few_faces_are_placed_as_well_as_by_scikit_learn():
     perplexity = tsne.perplexity_of(len(points))
     theirs = TSNE(perplexity=perplexity, init=start, method="exact", random_state=0)
     ours = divergence(points, tsne.exact_tsne(points, start), perplexity)
-    assert ours == pytest.approx(divergence(points, theirs.fit_transform(points), perplexity), 0.05)
+    assert ours < 1.05 * divergence(points, theirs.fit_transform(points), perplexity)
 
 
 def test_faces_beside_a_sample_come_to_their_people_too(monkeypatch):
