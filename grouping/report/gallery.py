@@ -136,7 +136,8 @@ def _photo(album: Album, thumbnails: Thumbnails, photo: int) -> dict[str, Any]:
         "problem": thumbnails.problems.get(photo),
         "remark": one_line("; ".join(image.get("warnings") or [])),
     }
-    return {name: value for name, value in said.items() if value not in (None, False, "")}
+    unsaid = (None, False, "")  # by identity: 0 is a photo or a side, and stays
+    return {n: value for n, value in said.items() if not any(value is no for no in unsaid)}
 
 
 def _link(url: str) -> str | None:

@@ -8,7 +8,7 @@ from grouping.report.gallery import gallery_data, gallery_page
 from grouping.report.report import write_report
 from grouping.report.thumbnails import Thumbnails
 from grouping.results.album import Album
-from tests.helpers.album import album
+from tests.helpers.album import album, with_copies
 from tests.helpers.gallery import gallery_album
 
 
@@ -99,3 +99,14 @@ def test_people_who_seem_children_are_told_to_the_page(tmp_path):
     shown = Album(result)
     data = gallery_data(shown, Thumbnails(shown, open_photo, tmp_path))
     assert [person["childOf"] for person in data["people"]] == [8, None, None]
+
+
+def test_what_is_not_so_is_left_out_and_the_number_nought_is_not(tmp_path):
+    result, open_photo = album([[0], [0]])
+    with_copies(result, {1: 0})
+    result["images"].append(dict(result["images"][1], width=0, sha256=None, faces=[]))
+    photos = gallery_data(Album(result), Thumbnails(Album(result), open_photo, tmp_path))["photos"]
+    assert set(photos[0]) == {"name", "w", "h", "sha256", "link"}
+    assert photos[1]["copyOf"] == 0
+    assert photos[2]["w"] == 0
+    assert photos[2]["key"] == "photo-000002"
