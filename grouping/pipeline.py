@@ -11,7 +11,7 @@ import numpy as np
 
 from grouping.config import AUTO, GroupingConfig
 from grouping.corrections.drawn import Told
-from grouping.execution.collector import OnPhoto, PhotoCollector
+from grouping.execution.collector import OnPhoto, OnPictures, PhotoCollector
 from grouping.execution.face_attributes import (
     AttributeReader,
     attributes_of_run,
@@ -78,6 +78,7 @@ class GroupingPipeline:
         known: KnownPeople | None = None,
         on_stage: Progress | None = None,
         opt_out: OptOut | None = None,
+        on_pictures: OnPictures | None = None,
     ) -> GroupingResult:
         """Analyse photos and group their faces.
 
@@ -89,6 +90,8 @@ class GroupingPipeline:
             known: people known beforehand, see :mod:`grouping.references.known_people`.
             on_stage: called with a stage after the photos, how much is done and how much there is.
             opt_out: people whose faces are left out, of the result and of the cache.
+            on_pictures: called with each photo that is analysed, not taken from the cache, and its
+                small pictures; with ``opt_out`` also of people who are left out in the end.
 
         Raises:
             ModelError: a checkpoint or device cannot be used.
@@ -104,6 +107,7 @@ class GroupingPipeline:
             keep_crops=keep_crops,
             on_photo=on_photo,
             hold_back=hold_back,
+            on_pictures=on_pictures,
         )
         with seconds_a_photo(self.config.photo_seconds):
             collector.collect(photos, self.config.workers)

@@ -255,6 +255,19 @@ class Failure:
 
 
 @dataclass(frozen=True, eq=False)
+class SmallPictures:
+    """What a report shows of a photo, each the bytes of a JPEG file.
+
+    Attributes:
+        preview: the photo, upright.
+        crops: the aligned crop of each of its faces.
+    """
+
+    preview: bytes
+    crops: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class PhotoFaces:
     """What one photo gave.
 
@@ -271,6 +284,7 @@ class PhotoFaces:
         failure: set where the photo could not be used; there are no faces then.
         drawn: rows of ``faces`` that no detector found: a person drew a box, or another program
             wrote one. They come after all others.
+        pictures: for a report, where they were asked for and until they are written.
     """
 
     width: int = 0
@@ -283,3 +297,4 @@ class PhotoFaces:
     rotation: int = 0
     picture_hash: bytes = b""
     drawn: tuple[int, ...] = ()
+    pictures: SmallPictures | None = None

@@ -13,9 +13,10 @@ from grouping.cli.progress import StageProgress, stage_of
 from grouping.cli.time_left import MAP
 from grouping.export.export import ExportOptions
 from grouping.storage.atomic_files import write_bytes
-from grouping.storage.result_folder import GROUPS_FILE, OPT_OUT_TABLE
+from grouping.storage.result_folder import GROUPS_FILE, OPT_OUT_TABLE, THUMBNAILS_FOLDER
 
 if TYPE_CHECKING:
+    from grouping.execution.collector import OnPictures
     from grouping.records import Float32
     from grouping.results.album import OpenPhoto
     from grouping.results.run_result import GroupingResult
@@ -35,6 +36,18 @@ class OutputOptions:
     plots: bool = True
     export: ExportOptions = field(default_factory=ExportOptions)
     redact: Path | None = None
+
+
+def early_pictures(options: OutputOptions, folder: Path) -> OnPictures | None:
+    """Return what writes small pictures while photos are decoded; None where none are asked for.
+
+    Not for a run that leaves people out: it is not known before its end who they are.
+    """
+    if not options.plots:
+        return None
+    from grouping.report.early_thumbnails import EarlyThumbnails
+
+    return EarlyThumbnails(folder / THUMBNAILS_FOLDER)
 
 
 def write_results(

@@ -34,10 +34,12 @@ class PhotoWork:
     Attributes:
         photo: the bytes of its file, or (h, w, 3) uint8 RGB pixels.
         known: its faces from an earlier run with another network, to be embedded again.
+        pictures: small ones are to be made for a report.
     """
 
     photo: bytes | UInt8
     known: PhotoFaces | None = None
+    pictures: bool = False
 
 
 Chunk = list[tuple[int, PhotoWork]]  # photos with their positions, worked on in one pass
@@ -82,9 +84,12 @@ def analyse_in_processes(models: FaceModels, chunks: Iterable[Chunk], workers: i
 
 def analyse_chunk(analyser: PhotoAnalyser, works: list[PhotoWork]) -> list[PhotoFaces]:
     """Analyse photos, one result each; those whose faces are known are only embedded again."""
-    fresh = iter(analyser([work.photo for work in works if work.known is None]))
+    pictures = any(work.pictures for work in works)
+    fresh = iter(analyser([work.photo for work in works if work.known is None], pictures))
     return [
-        next(fresh) if work.known is None else analyser.embed_again(work.photo, work.known)
+        next(fresh)
+        if work.known is None
+        else analyser.embed_again(work.photo, work.known, work.pictures)
         for work in works
     ]
 

@@ -34,6 +34,7 @@ READERS = 8  # threads that read
 FEW_PHOTOS = 8  # up to this many, starting processes takes longer than it saves
 
 OnPhoto = Callable[[Photo, PhotoFaces], None]
+OnPictures = Callable[[PhotoFaces], None]
 
 
 class PhotoCollector:
@@ -46,6 +47,8 @@ class PhotoCollector:
         keep_crops: keep the aligned crops. A cache has none, so that it is not used.
         on_photo: called as each photo is done, in no particular order.
         hold_back: says which results are not to be kept in the cache.
+        on_pictures: called with each photo that is analysed and its small pictures, which are made
+            then and dropped after it.
 
     Attributes:
         photos: those taken so far, in the order given.
@@ -60,6 +63,7 @@ class PhotoCollector:
         keep_crops: bool = False,
         on_photo: OnPhoto | None = None,
         hold_back: HoldBack | None = None,
+        on_pictures: OnPictures | None = None,
     ) -> None:
         self.photos: list[Photo] = []
         self._models = models
@@ -67,6 +71,7 @@ class PhotoCollector:
         self._stop = stop or threading.Event()
         self._keep_crops = keep_crops
         self._on_photo = on_photo
+        self._on_pictures = on_pictures
         self._results: dict[int, PhotoFaces] = {}
         self._in_work: dict[int, str] = {}  # position to content of what is being analysed
         self._copies: dict[str, list[int]] = {}  # content to positions that wait for its result
@@ -142,10 +147,15 @@ class PhotoCollector:
         if lookup.content is not None:
             self._copies[lookup.content] = []
             self._in_work[position] = lookup.content
-        return lookup.work
+        if lookup.work is None or self._on_pictures is None:
+            return lookup.work
+        return replace(lookup.work, pictures=True)
 
     def _finish_fresh(self, position: int, result: PhotoFaces) -> None:
         """Keep what was analysed, for this photo and the copies that wait for it."""
+        if self._on_pictures is not None:
+            self._on_pictures(result)
+            result = replace(result, pictures=None)
         if not self._keep_crops:
             result = replace(result, crops=None)
         self._known.store(result)

@@ -31,6 +31,7 @@ from grouping.faces.search.detection import PYRAMID_FACTOR, CascadeSettings, Det
 from grouping.faces.search.look_again import look_again
 from grouping.faces.search.tiles import is_crowd, search_tiles
 from grouping.faces.search.turned import Found, turned, turned_back, turned_quality
+from grouping.faces.small_pictures import small_pictures
 from grouping.faces.time_limit import TimeLimit, check_time
 from grouping.records import (
     RECOGNITION_SIGNS,
@@ -62,23 +63,28 @@ class PhotoAnalyser:
         self.embedder = embedder
         self.settings = settings or DetectionSettings()
 
-    def __call__(self, photos: Sequence[PhotoInput]) -> list[PhotoFaces]:
+    def __call__(self, photos: Sequence[PhotoInput], pictures: bool = False) -> list[PhotoFaces]:
         """Analyse photos, each the bytes of a file or (h, w, 3) uint8 RGB pixels.
 
+        With ``pictures``, small ones are made for a report while the photos are decoded.
         One result a photo, in order; a photo that cannot be used has its failure set, one that
         takes too long (:func:`grouping.faces.time_limit.seconds_a_photo`) as well.
         """
         limits = [TimeLimit() for _ in photos]
         together = limits[0] if len(limits) == 1 else TimeLimit()
         try:
-            return self._analysed(photos, limits, together)
+            return self._analysed(photos, limits, together, pictures)
         except PhotoTimeError as error:
             if len(photos) == 1:
                 return [PhotoFaces(sha256=digest(photos[0]), failure=Failure.of(error))]
-        return [self([photo])[0] for photo in photos]  # one of them was too slow: which?
+        return [self([photo], pictures)[0] for photo in photos]  # one of them was too slow: which?
 
     def _analysed(
-        self, photos: Sequence[PhotoInput], limits: Sequence[TimeLimit], together: TimeLimit
+        self,
+        photos: Sequence[PhotoInput],
+        limits: Sequence[TimeLimit],
+        together: TimeLimit,
+        pictures: bool,
     ) -> list[PhotoFaces]:
         """See :meth:`__call__`.
 
@@ -86,6 +92,7 @@ class PhotoAnalyser:
             photos: those to analyse.
             limits: of each of them.
             together: of what is done with all of them at once.
+            pictures: whether small ones are made.
 
         Raises:
             PhotoTimeError: that took too long.
@@ -103,13 +110,16 @@ class PhotoAnalyser:
             here = next(seen)
             try:
                 with limit.running():
-                    results.append(self._described(photo, image, self._found(image, here)))
+                    described = self._described(photo, image, self._found(image, here))
+                    results.append(_pictured(described, image) if pictures else described)
             except PhotoError as error:  # too slow; or a larger image than the reduced is damaged
                 results.append(PhotoFaces(sha256=digest(photo), failure=Failure.of(error)))
         with together.running():
             return self._embedded(results)
 
-    def embed_again(self, photo: PhotoInput, known: PhotoFaces) -> PhotoFaces:
+    def embed_again(
+        self, photo: PhotoInput, known: PhotoFaces, pictures: bool = False
+    ) -> PhotoFaces:
         """The faces of an earlier run, judged anew and embedded by this analyser's network.
 
         Nothing is detected: all else is as if the photo were analysed afresh.
@@ -119,6 +129,8 @@ class PhotoAnalyser:
             with TimeLimit().running():
                 image = decoded_to_search(photo, self.settings)
                 judged = self._judged(photo, image, Found(faces, known.rotation))
+                if pictures:
+                    judged = _pictured(judged, image)
                 return self._embedded([replace(judged, warnings=known.warnings)])[0]
         except PhotoError as error:
             return replace(known, faces=FaceSet.empty(), failure=Failure.of(error))
@@ -204,6 +216,12 @@ class PhotoAnalyser:
             return parts[0]
         vectors = np.concatenate([part.vectors for part in parts])
         return Embeddings(vectors, np.concatenate([part.signs for part in parts]))
+
+
+def _pictured(result: PhotoFaces, image: DecodedPhoto) -> PhotoFaces:
+    """What a photo gave, with small pictures of it and of its faces."""
+    assert result.crops is not None
+    return replace(result, pictures=small_pictures(image.image, result.crops))
 
 
 def with_embeddings(faces: FaceSet, given: Embeddings) -> FaceSet:

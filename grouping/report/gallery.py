@@ -47,7 +47,7 @@ def gallery_page(album: Album, thumbnails: Thumbnails, *, look_up: bool = False)
 
 
 def gallery_data(album: Album, thumbnails: Thumbnails, *, look_up: bool = False) -> dict[str, Any]:
-    """What the page shows, as JSON values; faces are rows to keep two thousand photos small."""
+    """What the page shows, as JSON values; faces are rows to keep many photos small."""
     return {
         "lookUp": look_up,
         # How many, and nothing that tells who: not which photos, either.
@@ -130,14 +130,16 @@ def _child_age(group: GroupEntry) -> int | None:
 
 
 def _photo(album: Album, thumbnails: Thumbnails, photo: int) -> dict[str, Any]:
+    """What the page shows of a photo, without what is not so: there may be very many."""
     image = album.images[photo]
-    return {
+    key = PurePosixPath(thumbnails.preview_name(photo)).stem
+    said = {
         "name": album.photo_name(photo),
         "w": image["width"],
         "h": image["height"],
         "sha256": image.get("sha256"),
         "copyOf": album.original(photo),
-        "key": PurePosixPath(thumbnails.preview_name(photo)).stem,
+        "key": None if (image.get("sha256") or "").startswith(key) else key,
         "link": _link(str(image.get("url") or "")),
         "failed": image["group_idx"] == [NOT_READ],
         "problem": thumbnails.problems.get(photo),
@@ -145,6 +147,8 @@ def _photo(album: Album, thumbnails: Thumbnails, photo: int) -> dict[str, Any]:
             "; ".join(w for w in image.get("warnings") or [] if not w.endswith(OPTED_OUT))
         ),
     }
+    unsaid = (None, False, "")  # by identity: 0 is a photo or a side, and stays
+    return {n: value for n, value in said.items() if not any(value is no for no in unsaid)}
 
 
 def _link(url: str) -> str | None:

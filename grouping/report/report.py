@@ -7,18 +7,21 @@ kept in the document.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grouping.faces.time_limit import allow_seconds, allowed_seconds
 from grouping.records import Float32, Progress
 from grouping.report.contact_sheets import iter_sheets
 from grouping.report.gallery import gallery_page
 from grouping.report.plots.face_mosaic import faces_picture
 from grouping.report.plots.similarity_plot import similarity_figure
 from grouping.report.plots.tsne_plot import tsne_figure
-from grouping.report.thumbnails import Thumbnails
+from grouping.report.thumbnails import MOST_WORKERS, Thumbnails
 from grouping.results.album import Album, OpenPhoto, person_number
 from grouping.results.schema import Document
 from grouping.storage.atomic_files import make_folder, write_bytes, write_image
@@ -101,16 +104,32 @@ def _write_sheets(
     folder = make_folder(out / SHEETS_FOLDER)
     there = () if folder.is_symlink() else folder.iterdir()  # nothing is deleted through a link
     stale = {path for path in there if SHEET_NAME.fullmatch(path.name)}
-    for group_idx in range(len(album.groups)):
-        for number, page in enumerate(iter_sheets(album, group_idx, thumbnails), 1):
-            suffix = f"_{number}" if number > 1 else ""
-            path = folder / f"person_{person_number(group_idx)}{suffix}.jpg"
-            yield write_image(path, page, quality=88)
-            stale.discard(path)
-        if progress:
-            progress("contact sheets", group_idx + 1, len(album.groups))
+
+    def write(group_idx: int) -> list[Path]:
+        pages = enumerate(iter_sheets(album, group_idx, thumbnails), 1)
+        return [
+            write_image(folder / sheet_name(group_idx, number), page, quality=88)
+            for number, page in pages
+        ]
+
+    count, seconds = min(MOST_WORKERS, os.cpu_count() or 1), allowed_seconds()
+    workers = ThreadPoolExecutor(count, initializer=allow_seconds, initargs=(seconds,))
+    try:
+        for done, paths in enumerate(workers.map(write, range(len(album.groups))), 1):
+            yield from paths
+            stale.difference_update(paths)
+            if progress:
+                progress("contact sheets", done, len(album.groups))
+    finally:
+        workers.shutdown(cancel_futures=True)
     for path in stale:
         path.unlink(missing_ok=True)
+
+
+def sheet_name(group_idx: int, number: int) -> str:
+    """File name of a page of a person's contact sheet, counted from 1."""
+    suffix = f"_{number}" if number > 1 else ""
+    return f"person_{person_number(group_idx)}{suffix}.jpg"
 
 
 def _write_figure(path: Path, figure: Figure) -> Path:

@@ -3,14 +3,15 @@
 Each photo is fetched and decoded once; a preview of it, the aligned crop of each of its
 faces and a portrait of each representative face are saved. The names are made of the
 photo's digest and the face's box, so that a second report finds them again and needs no
-photo, and a photo that has since changed or moved still looks as it did.
+photo, and a photo that has since changed or moved still looks as it did. A run lays down those of
+the photos it analyses (:mod:`grouping.report.early_thumbnails`); only what is missing is made here.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,15 +21,15 @@ from PIL import Image
 from grouping.errors import PhotoError
 from grouping.faces.alignment import CROP_SIDE, align_faces
 from grouping.faces.covering import areas_around, cover
-from grouping.faces.decoding import decode_photo, fitted_size
+from grouping.faces.decoding import decode_photo
 from grouping.faces.loose_crops import square_around
+from grouping.faces.small_pictures import PREVIEW_SIDE, as_jpeg, preview
 from grouping.faces.time_limit import allow_seconds, allowed_seconds
 from grouping.records import Float32, Progress
 from grouping.results.album import Album, Face, OpenPhoto, one_line
-from grouping.storage.atomic_files import make_folder, write_image
+from grouping.storage.atomic_files import make_folder, write_bytes
 
 DIGEST_LETTERS = 20  # of a photo's SHA-256, in the names of its small pictures
-PREVIEW_SIDE = 640
 PORTRAIT_SIDE = 256
 # A portrait shows the hair and the chin: this many box sides wide.
 PORTRAIT_MARGIN = 1.6
@@ -99,19 +100,19 @@ class Thumbnails:
 
     def preview_name(self, photo: int) -> str:
         """File name of a photo's preview."""
-        return f"{self._key(photo)}.jpg"
+        return preview_file(self._key(photo))
 
     def crop_name(self, face: Face) -> str:
         """File name of a face's aligned crop."""
-        return f"{self._key(face.photo)}-{_box_name(face)}.jpg"
+        return crop_file(self._key(face.photo), face.box)
 
     def portrait_name(self, face: Face) -> str:
         """File name of a representative face's portrait."""
-        return f"{self._key(face.photo)}-{_box_name(face)}-portrait.jpg"
+        return crop_file(self._key(face.photo), face.box, "-portrait")
 
     def _key(self, photo: int) -> str:
         digest = self._album.images[photo].get("sha256")
-        return digest[:DIGEST_LETTERS] if digest else f"photo-{photo:06d}"
+        return digest or f"photo-{photo:06d}"
 
     def _load(self, photo: int, file: Path) -> Image.Image | None:
         self._make(photo)
@@ -127,13 +128,16 @@ class Thumbnails:
         if photo in self._ready:
             return
         self._ready.add(photo)
-        whole = all(_is_whole(self.folder / name) for name in self.names(photo))
-        if photo in self._covered or not whole:
+        missing = {name for name in self.names(photo) if not _is_whole(self.folder / name)}
+        if photo in self._covered:
             self._make_again(photo)
+        elif missing:
+            self._make_again(photo, missing)
 
-    def _make_again(self, photo: int) -> None:
+    def _make_again(self, photo: int, names: Collection[str] | None = None) -> None:
+        """Make the small pictures of a photo of these names, all by default."""
         try:
-            self._cut(photo, self._fetch(photo))
+            self._cut(photo, self._fetch(photo), names or self.names(photo))
         except PhotoError as error:
             self.problems[photo] = one_line(str(error))
 
@@ -151,9 +155,15 @@ class Thumbnails:
             raise PhotoError(OPTED_OUT)
         return self._album.read_unchanged(photo, self._open)
 
-    def _cut(self, photo: int, data: bytes) -> None:
-        faces = self._album.faces_in(photo)
-        decoded = decode_photo(data, max_side=self._useful_side(photo))
+    def _cut(self, photo: int, data: bytes, names: Collection[str]) -> None:
+        faces = [f for f in self._album.faces_in(photo) if self.crop_name(f) in names]
+        portraits = [
+            f
+            for f in self._album.faces_in(photo)
+            if f.idx in self._portraits and self.portrait_name(f) in names
+        ]
+        shown = self.preview_name(photo) in names
+        decoded = decode_photo(data, self._useful_side(photo, faces, portraits, shown))
         if photo in self._covered:
             size = decoded.width, decoded.height
             cover(decoded.image, areas_around(self._covered[photo], *size), decoded.scale)
@@ -162,29 +172,40 @@ class Thumbnails:
             crops = align_faces(decoded.image, landmarks.astype(np.float32))
             for face, crop in zip(faces, crops, strict=True):
                 self._save(Image.fromarray(crop), self.crop_name(face))
-        for face in faces:
-            if face.idx in self._portraits:
-                portrait = _portrait(decoded.image, face, decoded.scale)
-                rotation = self._album.images[photo].get("rotation", 0)  # of a photo on its side
-                self._save(portrait.rotate(-rotation), self.portrait_name(face))
-        self._save(_preview(decoded.image), self.preview_name(photo))
+        for face in portraits:
+            portrait = _portrait(decoded.image, face, decoded.scale)
+            rotation = self._album.images[photo].get("rotation", 0)  # of a photo on its side
+            self._save(portrait.rotate(-rotation), self.portrait_name(face))
+        if shown:
+            self._save(preview(decoded.image), self.preview_name(photo))
 
     def _save(self, picture: Image.Image, name: str) -> None:
-        write_image(self.folder / name, picture, quality=88, durable=False)
+        write_bytes(self.folder / name, as_jpeg(picture), durable=False)
 
-    def _useful_side(self, photo: int) -> int:
+    def _useful_side(
+        self, photo: int, crops: list[Face], portraits: list[Face], shown: bool
+    ) -> int:
         """The long side to decode at: a half, a quarter ... of the photo's, which JPEG gives
         for little, as long as the crops and portraits lose next to nothing.
         """
         image = self._album.images[photo]
         long_side: int = max(image["width"], image["height"])
-        wanted = [PREVIEW_SIDE / long_side]
-        for face in self._album.faces_in(photo):
-            portrait = face.idx in self._portraits
-            side = PORTRAIT_SIDE / PORTRAIT_MARGIN if portrait else CROP_SIDE
-            wanted.append(ENOUGH * side / max(_side(face), 1.0))
+        wanted = [PREVIEW_SIDE / long_side] if shown else []
+        for side, faces in ((CROP_SIDE, crops), (PORTRAIT_SIDE / PORTRAIT_MARGIN, portraits)):
+            wanted += [ENOUGH * side / max(_side(face), 1.0) for face in faces]
         halvings = math.floor(math.log2(max(1.0, 1 / max(wanted))))
         return math.ceil(long_side / (1 << halvings))
+
+
+def preview_file(content: str) -> str:
+    """File name of the preview of a photo, from the digest of its bytes."""
+    return f"{content[:DIGEST_LETTERS]}.jpg"
+
+
+def crop_file(content: str, box: Sequence[float], kind: str = "") -> str:
+    """File name of a face's aligned crop, from the digest of its photo and the xyxy box there."""
+    place = "-".join(str(max(0, round(v))) for v in box)
+    return f"{content[:DIGEST_LETTERS]}-{place}{kind}.jpg"
 
 
 def _is_whole(file: Path) -> bool:
@@ -206,16 +227,6 @@ def _opened(file: Path) -> Image.Image:
 def _side(face: Face) -> float:
     x1, y1, x2, y2 = face.box
     return max(x2 - x1, y2 - y1)
-
-
-def _box_name(face: Face) -> str:
-    return "-".join(str(max(0, round(v))) for v in face.box)
-
-
-def _preview(image: Image.Image) -> Image.Image:
-    """The photo, its long side at most ``PREVIEW_SIDE``."""
-    size = fitted_size(image.size, PREVIEW_SIDE)
-    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
 def _portrait(upright: Image.Image, face: Face, scale: float) -> Image.Image:

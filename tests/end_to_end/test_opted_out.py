@@ -17,6 +17,7 @@ from PIL import Image
 from grouping import GroupingPipeline, pipeline
 from grouping.cli.commands import group
 from grouping.cli.main import main
+from grouping.errors import OutputError
 from grouping.sources.listing import list_sources
 from grouping.storage.cache import Cache
 from tests.helpers.attributes import needs_extra
@@ -446,3 +447,15 @@ def test_an_error_of_another_kind_removes_nothing(first, album, references, tmp_
     for more in (["--cache", tmp_path / "file" / "c.sqlite"], ["--cache", tmp_path]):
         assert run(album, out, "--opt-out", references, *more) == 1
         assert tree(out) == before
+
+
+@pytest.mark.parametrize("opt_out", [True, False])
+def test_small_pictures_wait_until_it_is_known_who_is_left_out(tmp_path, monkeypatch, opt_out):
+    def stopped(*_):
+        raise OutputError("stopped before the report")
+
+    monkeypatch.setattr("grouping.cli.commands.group.write_results", stopped)
+    options = ["--opt-out", str(PHOTOS / "president_biden.jpg")] if opt_out else []
+    out = tmp_path / "out"
+    assert main([str(PHOTOS), "--out", str(out), "--workers", "0", *options]) == 1
+    assert any(out.glob("thumbs/*")) is not opt_out

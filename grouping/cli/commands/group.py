@@ -34,7 +34,7 @@ from grouping.cli.options import (
     percent,
     source_options_from,
 )
-from grouping.cli.outputs import print_end, write_results
+from grouping.cli.outputs import early_pictures, print_end, write_results
 from grouping.cli.places import check_places, reference_folders
 from grouping.cli.progress import PhotoProgress, StageProgress, check_failures
 from grouping.cli.summary import summary
@@ -117,6 +117,7 @@ def _group(arguments: argparse.Namespace) -> None:
         left_out = LeftOut()
         photos = listed(left_out=left_out)
         cache = stack.enter_context(_open_cache(arguments, destination))
+        outputs = output_options_from(arguments)
         with stoppable() as stop:
             pipeline = GroupingPipeline(config, cache=cache, stop=stop)
             pipeline.models.check()
@@ -133,12 +134,12 @@ def _group(arguments: argparse.Namespace) -> None:
                     known=known,
                     opt_out=opt_out,
                     on_stage=stages,
+                    on_pictures=None if opt_out else early_pictures(outputs, destination.folder),
                 )
             clear_other_cache(pipeline, result, opt_out, destination.folder)
         if config.read_xmp:  # what was read is not left out
             left_out = left_out.without(places_of_sidecars(result.photos))
         result = replace(result, left_out=left_out)
-        outputs = output_options_from(arguments)
         document, problems = write_results(result, destination.folder, outputs, previous, stages)
         destination.publish()
     print(summary(result, document))

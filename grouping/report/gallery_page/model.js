@@ -10,6 +10,8 @@ const faces = new Map(album.faces.map(([idx, photo, x1, y1, x2, y2, group, simil
 const facesOfPhoto = album.photos.map(() => []);
 for (const face of faces.values()) facesOfPhoto[face.photo].push(face);
 
+// Small pictures are named by the beginning of the photo's digest, where it was read.
+for (const photo of album.photos) photo.key ??= photo.sha256.slice(0, 20);
 const preview = (photo) => `thumbs/${album.photos[photo].key}.jpg`;
 const cropFile = (face) => {
   const box = face.box.map((v) => Math.max(0, v)).join("-");

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from grouping.records import Float64
 from grouping.report.plots.label_placement import snap_to_grid
+from grouping.report.plots.plot_data import fair_sample
 from grouping.report.style import FAINT, INK, colour_of, count
 from grouping.report.text import draw_text
 from grouping.results.album import Album, Face
@@ -20,6 +21,7 @@ CELLS_PER_FACE = 2.6
 ASPECT = 1.6
 TILES = ((300, 72), (1200, 56), (2500, 44))
 SMALLEST_TILE = 36
+MOST_TILES = 5000  # of more faces, a fair sample is shown
 SMALLEST_WIDTH = 960
 HEADER, MARGIN, RIM, GAP = 110, 32, 4, 1
 
@@ -39,14 +41,16 @@ def faces_picture(document: Document, crop: Callable[[Face], Image.Image]) -> Im
     """
     album = Album(document)
     tsne = document["plots"]["tsne"]
-    faces = [album.faces[idx] for idx in tsne["face_idx"]]
+    people = np.array([album.faces[idx].group for idx in tsne["face_idx"]], np.int64)
+    shown = fair_sample(people, MOST_TILES, document["plots"]["seed"])
+    faces = [album.faces[tsne["face_idx"][row]] for row in shown]
     tile = next((side for most, side in TILES if len(faces) <= most), SMALLEST_TILE)
     rows = max(2, math.ceil(math.sqrt(CELLS_PER_FACE * len(faces) / ASPECT)))
     columns = math.ceil(ASPECT * rows)
     width = max(SMALLEST_WIDTH, 2 * MARGIN + columns * tile)
     page = Image.new("RGB", (width, HEADER + MARGIN + rows * tile), "#FFFFFF")
     _draw_title(page, album, len(faces))
-    cells = snap_to_grid(_unit_square(tsne), columns, rows)
+    cells = snap_to_grid(_unit_square(tsne)[shown], columns, rows)
     left = (width - columns * tile) // 2
     for face, (column, row) in zip(faces, cells.tolist(), strict=True):
         framed = _framed(crop(face), tile - GAP, colour_of(face.group))

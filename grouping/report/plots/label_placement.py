@@ -41,8 +41,11 @@ def place_labels(
     radii = np.asarray(sizes, np.float64) / 2
     for i, (centre, radius) in enumerate(zip(centres, radii, strict=True)):
         candidates = centre + _offsets() * 2 * radius
-        cost = (_distances(candidates, points) < radius).sum(axis=1).astype(np.float64)
-        gaps = _distances(candidates, placed[:i]) - radius - radii[:i]
+        reach = 2 * radius * _RINGS[-1] + radius  # nothing beyond it is covered
+        near = points[_within(points, centre, reach)]
+        cost = (_distances(candidates, near) < radius).sum(axis=1).astype(np.float64)
+        beside = _within(placed[:i], centre, reach + radii.max())
+        gaps = _distances(candidates, placed[:i][beside]) - radius - radii[:i][beside]
         cost += _OVERLAP_COST * np.clip(-gaps / radius, 0, None).sum(axis=1)
         cost += _OUTSIDE_COST * _outside(candidates, radius, frame)
         cost += _DISTANCE_COST * np.linalg.norm(_offsets(), axis=1)
@@ -80,6 +83,11 @@ def _offsets() -> Float64:
     angles = 2 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     return np.concatenate([ring * circle for ring in _RINGS])
+
+
+def _within(places: Float64, centre: Float64, reach: float) -> npt.NDArray[np.bool_]:
+    """Return (n,) bool: which of (n, 2) places lie in the square of 2 ``reach`` about a centre."""
+    return np.asarray((np.abs(places - centre) <= reach).all(axis=1))
 
 
 def _distances(a: Float64, b: Float64) -> Float64:

@@ -10,17 +10,14 @@ from base64 import b64encode
 import numpy as np
 
 from grouping.errors import InputError
-from grouping.records import FaceSet, Float32, Float64, Int64
+from grouping.records import FaceSet, Float32, Int64
+from grouping.report.plots.tsne import SAMPLE, perplexity_of, tsne_places
 from grouping.results.schema import HistogramEntry, MatrixEntry, PlotsEntry, TsneEntry
 
-DEFAULT_MAX_FACES = 5000
-PCA_COMPONENTS = 50
-# van der Maaten and Hinton 2008 call results stable for perplexities of 5 to 50; 30 is
-# scikit-learn's default. It has to stay well below the number of points.
-PERPLEXITY = 30.0
+DEFAULT_MAX_FACES = 20_000
+MOST_COMPARED = 5000  # faces, each with each
 HISTOGRAM_BINS = 120
 MATRIX_SIDE = 400
-_JITTER = 1e-6
 _BLOCK = 1024
 
 
@@ -38,8 +35,9 @@ def plot_data(
         faces: n faces; row ``i`` is the face with number ``i``.
         labels: (n,) int64, the person of each face, -1 for none.
         threshold: cosine similarity at which faces were joined.
-        max_faces: above this many, a fair sample is used: at least one face of each person
-            where that is possible, beyond it in proportion.
+        max_faces: in the map; above this many, a fair sample is used: at least one face of each
+            person where that is possible, beyond it in proportion. ``MOST_COMPARED`` bounds those
+            of histogram and matrix.
         seed: of the sample and of t-SNE.
 
     Returns:
@@ -53,12 +51,13 @@ def plot_data(
     if labels.shape != (len(faces),):
         raise InputError(f"labels must be of shape ({len(faces)},), got {labels.shape}")
     drawn = fair_sample(labels, max_faces, seed)
-    vectors, people = faces.embeddings[drawn], labels[drawn]
+    compared = fair_sample(labels, min(max_faces, MOST_COMPARED), seed)
+    vectors, people = faces.embeddings[compared], labels[compared]
     return {
         "faces_total": len(faces),
         "threshold": float(threshold),
         "seed": seed,
-        "tsne": _tsne(vectors, drawn, seed),
+        "tsne": _tsne(faces.embeddings[drawn], labels[drawn], drawn, seed),
         "histogram": _histogram(vectors, people),
         "matrix": _matrix(vectors, people),
     }
@@ -88,49 +87,19 @@ def fair_sample(labels: Int64, size: int, seed: int) -> Int64:
     return np.sort(by_person[np.argsort(pace, kind="stable")[:size]])
 
 
-def _tsne(vectors: Float32, face_idx: Int64, seed: int) -> TsneEntry:
+def _tsne(vectors: Float32, people: Int64, face_idx: Int64, seed: int) -> TsneEntry:
     """Return the map of (n, d) float32 unit vectors, the faces with (n,) int64 numbers."""
     n = len(vectors)
-    perplexity = min(PERPLEXITY, max(1.0, (n - 1) / 3))
     apart = np.array([[0.0, 0.0], [1.0, 0.0]])
-    points = apart[:n] if n < 3 else _embed(vectors, perplexity, seed)
+    first = fair_sample(people, SAMPLE if n > 2 * SAMPLE else n, seed)
+    points = apart[:n] if n < 3 else tsne_places(vectors, first, seed)
     x, y = np.round(points, 3).T.tolist() if n else ([], [])
     return {
         "face_idx": face_idx.tolist(),
-        "perplexity": round(perplexity, 2),
+        "perplexity": round(perplexity_of(n), 2),
         "x": x,
         "y": y,
     }
-
-
-def _embed(vectors: Float32, perplexity: float, seed: int) -> Float64:
-    """Return the (n, 2) float64 places that t-SNE finds for (n, d) float32 unit vectors."""
-    from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    reduced = _principal_components(vectors)
-    # Identical faces (a photo imported twice) have no direction to part in; the noise is far
-    # below what can be seen.
-    start = np.random.default_rng(seed).normal(0, _JITTER, (len(vectors), 2))
-    start += 1e-4 * reduced[:, :2] / max(float(reduced[:, 0].std()), _JITTER)
-    method = "exact" if len(vectors) < 50 else "barnes_hut"
-    model = TSNE(perplexity=perplexity, init=start, random_state=seed, method=method)
-    # On one thread sums are taken in one order, so that equal runs give equal pictures.
-    with threadpool_limits(1):
-        return np.asarray(model.fit_transform(reduced), np.float64)
-
-
-def _principal_components(vectors: Float32) -> Float64:
-    """Return the (n, p) float64 coordinates of (n, d) float32 vectors along p principal axes.
-
-    There are at most ``PCA_COMPONENTS``, at least two; the one of largest variance comes first.
-    """
-    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    leading = axes[:, ::-1][:, :PCA_COMPONENTS]
-    # The sign of an axis is arbitrary; fixed, so that equal runs look equal.
-    leading *= np.sign(leading[np.abs(leading).argmax(axis=0), np.arange(leading.shape[1])])
-    return np.asarray(centred @ leading)
 
 
 def _histogram(vectors: Float32, people: Int64) -> HistogramEntry:

@@ -29,6 +29,7 @@ DPI = 120
 TSNE_INCHES = (16.0, 10.0)
 LEGEND_ROWS = 36
 MOST_PORTRAITS = 120
+MOST_NUMBERED = 300  # people: the numbers of more would hide the faces
 CROWDED = 60
 NUMBER_SIDE = 14
 
@@ -80,6 +81,8 @@ def _tsne_title(album: Album) -> tuple[str, str]:
     title = f"{count(people, 'person', 'people')} in {count(photos, 'photo')}"
     faces = count(total, "face") if drawn == total else f"{drawn:,} of {total:,} faces, sampled"
     detail = f"t-SNE of {faces}, perplexity {plots['tsne']['perplexity']:g}"
+    if people > MOST_NUMBERED:
+        detail += f"    ·    the first {MOST_NUMBERED} people numbered"
     return title, f"{detail}    ·    {model_line(album.document)}"
 
 
@@ -125,7 +128,7 @@ def _label_people(
         people: (n,), the person of each, -1 for none.
         portrait: gives the RGB picture of a face.
     """
-    shown = [g for g in np.unique(people).tolist() if g != NO_GROUP]
+    shown = [g for g in np.unique(people).tolist() if g != NO_GROUP][:MOST_NUMBERED]
     if not shown:
         return
     to_pixels, from_pixels = axes.transData, axes.transData.inverted()

@@ -37,7 +37,7 @@ class Analyser:
     def __init__(self):
         self.asked, self.again = [], []
 
-    def __call__(self, photos):
+    def __call__(self, photos, pictures=False):
         for photo in photos:
             if photo == b"bug":
                 raise ZeroDivisionError("no code foresaw\nthis")
@@ -46,7 +46,7 @@ class Analyser:
         self.asked += [bytes(photo) for photo in photos]
         return [photo_faces(photo) for photo in photos]
 
-    def embed_again(self, photo, known):
+    def embed_again(self, photo, known, pictures=False):
         self.again.append(photo)
         return known
 

@@ -9,7 +9,7 @@ from grouping.report.report import write_report
 from grouping.report.thumbnails import Thumbnails
 from grouping.results.album import Album
 from grouping.results.schema import OPTED_OUT
-from tests.helpers.album import album
+from tests.helpers.album import album, with_copies
 from tests.helpers.gallery import gallery_album
 
 
@@ -80,7 +80,7 @@ def test_only_addresses_that_show_a_photo_become_links(tmp_path, url, link):
     result, open_photo = album([[0], [0]])
     result["images"][0]["url"] = url
     data = gallery_data(Album(result), Thumbnails(Album(result), open_photo, tmp_path))
-    assert data["photos"][0]["link"] == link
+    assert data["photos"][0].get("link") == link
 
 
 def test_a_result_without_plots_or_ids_has_a_page(tmp_path):
@@ -109,7 +109,20 @@ def test_how_many_opted_out_is_said_and_nothing_that_tells_who(tmp_path):
     thumbnails = Thumbnails(Album(result), open_photo, tmp_path)
     data = gallery_data(Album(result), thumbnails)
     assert data["optedOut"] == 2
-    assert [photo["remark"] for photo in data["photos"]] == ["", "", "the file is truncated", ""]
+    assert [photo.get("remark") for photo in data["photos"]] == [
+        *(None, None, "the file is truncated", None)
+    ]
     assert data["lookUp"] is False
     shown = gallery_data(Album(result), thumbnails, look_up=True)
     assert (shown["lookUp"], shown["optedOut"]) == (True, 0)
+
+
+def test_what_is_not_so_is_left_out_and_the_number_nought_is_not(tmp_path):
+    result, open_photo = album([[0], [0]])
+    with_copies(result, {1: 0})
+    result["images"].append(dict(result["images"][1], width=0, sha256=None, faces=[]))
+    photos = gallery_data(Album(result), Thumbnails(Album(result), open_photo, tmp_path))["photos"]
+    assert set(photos[0]) == {"name", "w", "h", "sha256", "link"}
+    assert photos[1]["copyOf"] == 0
+    assert photos[2]["w"] == 0
+    assert photos[2]["key"] == "photo-000002"

@@ -23,3 +23,17 @@ def test_a_grid_gives_each_point_its_own_cell_near_it():
     assert (cells >= 0).all()
     assert (cells < (30, 20)).all()
     assert np.abs(cells - points * (29, 19)).mean() < 1
+
+
+def test_only_what_is_near_a_label_matters_to_it(monkeypatch):
+    """The same places as where each label looks at all points and labels."""
+    rng = np.random.default_rng(3)
+    points = rng.uniform(0, 900, (600, 2))
+    centres, sizes = rng.uniform(50, 850, (60, 2)), rng.choice([14, 40, 90], 60).tolist()
+    frame = np.array([0.0, 0, 900, 900])
+    near = place_labels(centres, sizes, points, frame)
+    monkeypatch.setattr(
+        "grouping.report.plots.label_placement._within",
+        lambda places, *_: np.ones(len(places), bool),
+    )
+    np.testing.assert_array_equal(near, place_labels(centres, sizes, points, frame))

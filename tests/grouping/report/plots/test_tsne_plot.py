@@ -71,3 +71,11 @@ def test_drawing_leaves_the_state_of_pyplot_alone():
     result, _ = album([[0], [0]])
     drawn(tsne_figure(result))
     assert plt.get_fignums() == []
+
+
+def test_numbers_of_very_many_people_are_left_out_and_the_title_says_so(monkeypatch):
+    monkeypatch.setattr("grouping.report.plots.tsne_plot.MOST_NUMBERED", 4)
+    result, _ = album([[g] for g in range(9)] * 2)
+    figure = tsne_figure(result)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["0", "1", "2", "3"]
+    assert "the first 4 people numbered" in " ".join(text.get_text() for text in figure.texts)
