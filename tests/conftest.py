@@ -1,9 +1,12 @@
 """Fixtures shared by all tests."""
 
+import atexit
 import functools
 import os
 import random
+import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,10 @@ from tests.helpers.paths import PHOTOS, SHARED_DATA
 # before torch is imported, and inherited by the programs that tests start.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What tests make of networks stays out of the user's cache folder; programs inherit it too.
+os.environ["FACE_GROUPING_CACHE"] = tempfile.mkdtemp(prefix="face-grouping-tests-")
+atexit.register(shutil.rmtree, os.environ["FACE_GROUPING_CACHE"], ignore_errors=True)
 
 # A shell that runs the tests in the background has them, and all they start, ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-
 import torch
 
 from backbone.errors import DeviceError
+from backbone.runtime.processor import has_bf16_units
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-CPU_INFO = Path("/proc/cpuinfo")
-# Flags of Linux for processors that multiply bfloat16: AVX512-BF16 and AMX.
-BF16_UNITS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
 def resolve_device(wanted: str) -> torch.device:
@@ -47,15 +41,6 @@ def _is_present(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
     return device.type == "cpu" or torch.backends.mps.is_available()
-
-
-@cache
-def has_bf16_units() -> bool:
-    """Whether the CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX)."""
-    if not CPU_INFO.exists():
-        return False
-    flags = next((s for s in CPU_INFO.read_text().splitlines() if s.startswith("flags")), "")
-    return not BF16_UNITS.isdisjoint(flags.split())
 
 
 def precisions_to_try(wanted: str, device: torch.device) -> list[str]:

@@ -21,10 +21,11 @@ from backbone.runtime.self_check import (
     agrees,
     probe_crops,
     sample_crops,
+    similarity_of_strangers,
     warn_if_strangers_match,
 )
 from backbone.weights.known_files import WeightRecord
-from backbone.weights.loading import LoadedWeights, load_weights
+from backbone.weights.loading import LoadedWeights, WeightOrigin, load_weights
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,21 @@ class Backend:
         return x.to(PRECISIONS[self.precision])
 
 
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A network that was laid out and checked before.
+
+    Attributes:
+        backend: the network where it runs.
+        dimension: length of an embedding.
+        strangers: cosine similarity of two different people; None where that is not asked.
+    """
+
+    backend: Backend
+    dimension: int
+    strangers: float | None
+
+
 class Runner:
     """A face network on the best device in the best precision, in batches.
 
@@ -90,21 +106,24 @@ class Runner:
 
     def __init__(
         self,
-        loaded: LoadedWeights,
+        loaded: LoadedWeights | WeightOrigin,
         *,
         device: str = "auto",
         precision: str = "auto",
         batch_size: int | None = None,
         allow_cpu_fallback: bool = False,
+        ready: Ready | None = None,
     ) -> None:
         """Lay the network out; one that is not a known file is shown the sample faces.
 
         Args:
-            loaded: a trained network; it is not changed.
+            loaded: a trained network; it is not changed. Its origin is enough beside ``ready``.
             device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
             precision: ``"auto"`` takes the fastest that agrees with fp32 on the sample faces.
             batch_size: most faces in one pass; None for the device's best.
             allow_cpu_fallback: use the CPU, with a warning, where the device is missing or fails.
+            ready: the network of these weights for this device and precision, from
+                :attr:`ready` of an earlier runner; nothing is checked again.
 
         Raises:
             DeviceError: the device or precision is not to be had.
@@ -124,10 +143,27 @@ class Runner:
             place = torch.device("cpu")
         self._cpu_batch = loaded.record.cpu_batch
         self.batch_size = batch_size or BATCH_SIZES.get(place.type, self._cpu_batch)
-        self._backend = choose_backend(loaded, place, precision)
-        self.dimension = int(self._backend(sample_crops()[:1]).shape[1])
+        if ready is None:
+            if not isinstance(loaded, LoadedWeights):
+                raise TypeError("an origin alone is no network")
+            ready = self._made_ready(loaded, place, precision)
+        self._backend, self.dimension = ready.backend, ready.dimension
+        self._strangers = ready.strangers
+
+    def _made_ready(self, loaded: LoadedWeights, place: torch.device, precision: str) -> Ready:
+        """Lay the network out and show it the sample faces."""
+        self._backend = backend = choose_backend(loaded, place, precision)
+        self.dimension = int(backend(sample_crops()[:1]).shape[1])
+        strangers = None
         if loaded.record.sha256 is None:
-            warn_if_strangers_match(loaded.path.name, self)
+            strangers = similarity_of_strangers(self)
+            warn_if_strangers_match(loaded.path.name, strangers)
+        return Ready(backend, self.dimension, strangers)
+
+    @property
+    def ready(self) -> Ready:
+        """What another runner needs to do without laying out and checking."""
+        return Ready(self._backend, self.dimension, self._strangers)
 
     @property
     def device(self) -> str:

@@ -70,14 +70,18 @@ def agrees(fast: Embeddings, exact: Embeddings) -> bool:
     return bool(np.all(cosines(fast, exact) >= AGREEMENT))
 
 
-def warn_if_strangers_match(name: str, embed: Callable[[Crops], Embeddings]) -> None:
+def similarity_of_strangers(embed: Callable[[Crops], Embeddings]) -> float:
+    """Return the cosine similarity of the two people; NaN for a network without usable numbers."""
+    embeddings = embed(sample_crops())
+    return float(cosines(embeddings[:1], embeddings[1:2])[0])
+
+
+def warn_if_strangers_match(name: str, similarity: float) -> None:
     """Log a warning where the two people come out as one.
 
     That is what a wrong pixel range, wrong preprocessing or a file with random weights looks
     like; a wrong channel order alone may go unnoticed.
     """
-    embeddings = embed(sample_crops())
-    similarity = float(cosines(embeddings[:1], embeddings[1:2])[0])
     if not similarity <= STRANGERS_AT_MOST:
         log.warning(
             "%s: two different people have cosine similarity %.2f; the checkpoint is broken or "

@@ -26,20 +26,29 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class LoadedWeights:
+class WeightOrigin:
+    """Where a trained network comes from.
+
+    Attributes:
+        record: preprocessing and provenance.
+        path: its file.
+        sha256: the file's hex digest.
+    """
+
+    record: WeightRecord
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LoadedWeights(WeightOrigin):
     """A trained network and where it came from.
 
     Attributes:
         module: in eval mode, float32, on the CPU.
-        record: preprocessing and provenance.
-        path: the file that was read.
-        sha256: the file's hex digest.
     """
 
     module: nn.Module
-    record: WeightRecord
-    path: Path
-    sha256: str
 
 
 def load_weights(
@@ -70,14 +79,36 @@ def load_weights(
         module = _assemble(architecture, clean_weights(weights))
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None
+    origin = origin_of(
+        path, digest, architecture, channel_order=channel_order, mean=mean, scale=scale
+    )
+    return LoadedWeights(origin.record, origin.path, origin.sha256, module=module)
+
+
+def origin_of(
+    path: Path,
+    digest: str,
+    architecture: Architecture,
+    *,
+    channel_order: str | None = None,
+    mean: float | None = None,
+    scale: float | None = None,
+    announced: bool = False,
+) -> WeightOrigin:
+    """Return what is known of a file of this SHA-256, see :func:`load_weights`.
+
+    A warning is logged where it is not the file that its name says, unless it was ``announced``.
+    """
     record = _record(path, digest, architecture)
+    if record.sha256 is None and path.name == IR50_RECORD.file_name and not announced:
+        log.warning("%s is not the published file: its SHA-256 is %s", path, digest)
     usual = record.preprocessing
     preprocessing = Preprocessing(
         usual.channel_order if channel_order is None else channel_order,
         usual.mean if mean is None else mean,
         usual.scale if scale is None else scale,
     )
-    return LoadedWeights(module, replace(record, preprocessing=preprocessing), path, digest)
+    return WeightOrigin(replace(record, preprocessing=preprocessing), path, digest)
 
 
 def _assemble(architecture: Architecture, weights: dict[str, torch.Tensor]) -> nn.Module:
@@ -97,8 +128,6 @@ def _record(path: Path, digest: str, architecture: Architecture) -> WeightRecord
     known = known_record(digest)
     if known is not None:
         return known
-    if path.name == IR50_RECORD.file_name:
-        log.warning("%s is not the published file: its SHA-256 is %s", path, digest)
     return WeightRecord(
         name=f"{architecture.name} ({path.name})",
         file_name=path.name,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from pathlib import Path
 from typing import Any
 
 from grouping.cli.outputs import OutputOptions
 from grouping.config import AUTO, PRECISIONS, GroupingConfig
+from grouping.cores import usable_cores
 from grouping.export.export import ExportOptions
 from grouping.export.people_folders import FOLDER_MODES
 from grouping.sources.entries import SourceOptions
@@ -122,7 +122,7 @@ def add_detection(parser: argparse.ArgumentParser, *, workers: bool = True) -> N
     add(
         "--workers",
         type=int,
-        default=os.cpu_count() or 1,
+        default=usable_cores(),
         metavar="N",
         help="processes that look at photos; 0: none (default: the cores, %(default)s)",
     )

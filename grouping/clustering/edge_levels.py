@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from grouping.clustering.cluster_pairs import ClusterPairs, concatenated, no_pairs
+from grouping.cores import usable_cores
 from grouping.records import Int64
 from grouping.similarity.cosine_graph import CosineGraph, Part
 from grouping.similarity.pair_sets import ordered_ends
@@ -56,7 +56,7 @@ class EdgesByLevel:
             counts = np.bincount(reached, minlength=len(self.levels))
             return np.asarray(start + np.append(0, np.cumsum(counts)))
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(usable_cores()) as pool:
             self._bounds = list(pool.map(sort, chunks))
 
     def parts(self, number: int) -> list[Part]:

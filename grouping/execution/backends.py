@@ -7,6 +7,7 @@ every position comes out once. Closing what a backend returns ends its processes
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,12 +17,15 @@ from typing import TYPE_CHECKING
 
 from backbone.runtime.memory import keep_freed_memory
 from grouping.config import DetectionSettings, EmbeddingSettings
+from grouping.cores import usable_cores
 from grouping.errors import GroupingError, one_line
-from grouping.faces.loading import load_analyser
+from grouping.faces.loading import import_networks, load_analyser
 from grouping.faces.time_limit import allowed_seconds, seconds_a_photo
 from grouping.records import Failure, PhotoFaces, UInt8
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from grouping.execution.face_models import FaceModels
     from grouping.execution.process_pool import Work
     from grouping.faces.photo_analyser import PhotoAnalyser
@@ -69,16 +73,25 @@ def analyse_here(models: FaceModels, chunks: Iterable[Chunk]) -> Results:
 
 
 def analyse_in_processes(models: FaceModels, chunks: Iterable[Chunk], workers: int) -> Results:
-    """See :func:`analyse_photos`: a chunk a process, each process with networks of its own."""
+    """See :func:`analyse_photos`: a chunk a process.
+
+    The face network is made ready in this process, if no earlier run has kept it, while the others
+    import what they need; then they all map one file.
+    """
     source = iter(chunks)
     first = next(source, None)
     if first is None:
         return  # all of it was in the cache: no process is started
     from grouping.execution.process_pool import ProcessPool
 
-    seconds = allowed_seconds()
-    start = partial(_start_worker, models.detection, models.embedding, seconds)
-    with ProcessPool(start, workers, given_up, item_seconds=seconds) as pool:
+    seconds, threads = allowed_seconds(), max(1, usable_cores() // workers)
+    start = partial(
+        _start_worker, models.detection, models.embedding, models.weights, seconds, threads
+    )
+    with ProcessPool(
+        start, workers, given_up, item_seconds=seconds, warm_up=import_networks
+    ) as pool:
+        models.make_ready()
         yield from pool.map(chain([first], source))
 
 
@@ -116,15 +129,23 @@ def _analyse_apart(analyser: PhotoAnalyser, chunk: Chunk) -> Iterator[tuple[int,
 
 
 def _start_worker(
-    detection: DetectionSettings, embedding: EmbeddingSettings, seconds: float
+    detection: DetectionSettings,
+    embedding: EmbeddingSettings,
+    weights: tuple[Path, str],
+    seconds: float,
+    threads: int,
 ) -> Work[PhotoWork, PhotoFaces]:
-    """Load the networks in a worker process; one thread each, as there are several of them."""
+    """Load the networks in a worker process, with its share of the cores."""
     import torch
 
     keep_freed_memory()
     warnings.simplefilter("ignore")  # Pillow's remarks on odd files; ours are in the results
-    torch.set_num_threads(1)
-    return partial(_analyse_in_time, load_analyser(detection, embedding), seconds)
+    torch.set_num_threads(threads)
+    said = logging.getLogger("backbone")  # what there is to say of a network the parent has said
+    said.setLevel(logging.ERROR)
+    analyser = load_analyser(detection, embedding, weights, announced=True)
+    said.setLevel(logging.NOTSET)
+    return partial(_analyse_in_time, analyser, seconds)
 
 
 def _analyse_in_time(

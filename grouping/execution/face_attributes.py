@@ -8,7 +8,6 @@ were found, to the bit as the run did, and the answers are kept for the next run
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from grouping.cores import usable_cores
 from grouping.errors import FetchError, Interrupted, PhotoError
 from grouping.execution.known_results import pixels_of
 from grouping.faces.time_limit import TimeLimit, allow_seconds, allowed_seconds
@@ -154,7 +154,7 @@ def _read(
 ) -> list[tuple[int, FaceAttributes | PhotoError]]:
     """The answers, or what stood in their way, of the photos at some places; a few at a time."""
     results = []
-    count, seconds = min(MOST_THREADS, os.cpu_count() or 1), allowed_seconds()
+    count, seconds = min(MOST_THREADS, usable_cores()), allowed_seconds()
     threads = ThreadPoolExecutor(count, initializer=allow_seconds, initargs=(seconds,))
     try:
         tried = threads.map(partial(_try, reader, photos, outcomes), places)

@@ -26,6 +26,7 @@ from grouping.config import AUTO, DetectionSettings, EmbeddingSettings, Grouping
 from grouping.errors import ModelError
 from grouping.faces.embedding import ModelInfo, model_info
 from grouping.faces.loading import load_analyser
+from grouping.faces.prepared_embedder import is_ready
 
 if TYPE_CHECKING:
     from grouping.faces.photo_analyser import PhotoAnalyser
@@ -111,7 +112,25 @@ class FaceModels:
 
     @cached_property
     def _analyser(self) -> PhotoAnalyser:
-        return load_analyser(self.detection, self.embedding)
+        return load_analyser(self.detection, self.embedding, self.weights)
+
+    @property
+    def weights(self) -> tuple[Path, str]:
+        """The face network's file and its SHA-256, hex.
+
+        Raises:
+            ModelError: it cannot be read.
+        """
+        return self._checkpoint, self.weights_digest
+
+    def make_ready(self) -> None:
+        """See to it that other processes find the face network ready, loading it if need be.
+
+        Raises:
+            ModelError: a checkpoint or device cannot be used.
+        """
+        if not is_ready(self.embedding, *self.weights):
+            _ = self.analyser
 
     @property
     def model(self) -> ModelInfo:

@@ -73,6 +73,8 @@ class ProcessPool(Generic[In, Out]):
         count: processes.
         given_up: the result for an item that could not be worked on, from the reason.
         item_seconds: that one item may take.
+        warm_up: called in each process before its first task, while the parent does other things.
+            Must be picklable.
     """
 
     def __init__(
@@ -81,8 +83,10 @@ class ProcessPool(Generic[In, Out]):
         count: int,
         given_up: Callable[[str], Out],
         item_seconds: float = ITEM_SECONDS,
+        warm_up: Callable[[], None] | None = None,
     ) -> None:
         self._item_seconds = item_seconds
+        self._warm_up = warm_up
         self._start = start
         self._given_up = given_up
         self._context = multiprocessing.get_context("spawn")
@@ -143,9 +147,10 @@ class ProcessPool(Generic[In, Out]):
         self._workers = []
 
     def _launch(self) -> _Worker[In]:
-        """Start one process; it loads nothing before its first task."""
+        """Start one process; ``start`` is called with its first task."""
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._start), daemon=True)
+        said = (theirs, self._start, self._warm_up)
+        process = self._context.Process(target=_serve, args=said, daemon=True)
         with _signals_held_back():
             process.start()
         theirs.close()
@@ -258,12 +263,16 @@ def _signals_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(pipe: Connection, start: Callable[[], Work[Any, Any]]) -> None:
+def _serve(
+    pipe: Connection, start: Callable[[], Work[Any, Any]], warm_up: Callable[[], None] | None
+) -> None:
     """Work until told to stop. Runs in the worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     work: Work[Any, Any] | None = None
     try:
         pipe.send(READY)
+        if warm_up is not None:
+            warm_up()
         while (items := pipe.recv()) is not None:
             work = work or _started(start)
             pipe.send(_attempt(work, items))

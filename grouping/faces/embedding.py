@@ -15,6 +15,7 @@ from grouping.records import Float32, UInt8
 if TYPE_CHECKING:
     from backbone.runtime.runner import Runner
     from backbone.weights.known_files import WeightRecord
+    from backbone.weights.loading import WeightOrigin
     from grouping.faces.recognisability import Recognisability
 
 
@@ -74,6 +75,11 @@ class Embedder:
         self.flip = flip
         self.recognisability = recognisability
         self.dimension: int = runner.dimension
+
+    @property
+    def runner(self) -> Runner:
+        """The network itself."""
+        return self._runner
 
     @property
     def device(self) -> str:
@@ -171,5 +177,12 @@ def load_embedder(settings: EmbeddingSettings | None = None) -> Embedder:
         )
     except BackboneError as error:
         raise ModelError(str(error)) from None
-    model = model_info(loaded.record, loaded.path.name, loaded.sha256)
-    return Embedder(runner, model, loaded.record.threshold, wanted.flip, recognisability)
+    return embedder_of(loaded, runner, recognisability, wanted.flip)
+
+
+def embedder_of(
+    origin: WeightOrigin, runner: Runner, recognisability: Recognisability, flip: bool
+) -> Embedder:
+    """Put an embedder together from its parts, see :class:`Embedder`."""
+    model = model_info(origin.record, origin.path.name, origin.sha256)
+    return Embedder(runner, model, origin.record.threshold, flip, recognisability)

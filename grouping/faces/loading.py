@@ -2,30 +2,63 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grouping.config import DetectionSettings, EmbeddingSettings
 from grouping.errors import ModelError
 
 if TYPE_CHECKING:
+    from grouping.faces.embedding import Embedder
     from grouping.faces.photo_analyser import PhotoAnalyser
 
 
-def load_analyser(detection: DetectionSettings, embedding: EmbeddingSettings) -> PhotoAnalyser:
+def import_networks() -> None:
+    """Import what the networks need, for a process that will be told later which ones."""
+    import grouping.faces.photo_analyser
+    import grouping.faces.recognisability
+    import grouping.faces.search.detection  # noqa: F401
+
+
+def load_analyser(
+    detection: DetectionSettings,
+    embedding: EmbeddingSettings,
+    weights: tuple[Path, str] | None = None,
+    *,
+    announced: bool = False,
+) -> PhotoAnalyser:
     """Load the networks; the detector runs where the face network does.
+
+    Args:
+        detection: which faces are looked for.
+        embedding: which network embeds them, and where it runs.
+        weights: the face network's file and its SHA-256, hex: where they are known, what an earlier
+            run has kept of the network is used, and kept for later ones.
+        announced: what there is to be said of the network was said by another process.
 
     Raises:
         ModelError: a checkpoint or device cannot be used.
     """
     from backbone.errors import BackboneError
     from backbone.weights.mtcnn_files import load_mtcnn
-    from grouping.faces.embedding import load_embedder
     from grouping.faces.photo_analyser import PhotoAnalyser
     from grouping.faces.search.detection import Detector
 
-    embedder = load_embedder(embedding)
+    embedder = _embedder(embedding, weights, announced)
     try:
         detector = Detector(load_mtcnn(embedder.device))
     except BackboneError as error:
         raise ModelError(str(error)) from None
     return PhotoAnalyser(detector, embedder, detection)
+
+
+def _embedder(
+    embedding: EmbeddingSettings, weights: tuple[Path, str] | None, announced: bool
+) -> Embedder:
+    if weights is None:
+        from grouping.faces.embedding import load_embedder
+
+        return load_embedder(embedding)
+    from grouping.faces.prepared_embedder import load_prepared_embedder
+
+    return load_prepared_embedder(embedding, *weights, announced=announced)

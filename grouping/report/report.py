@@ -7,13 +7,13 @@ kept in the document.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grouping.cores import usable_cores
 from grouping.faces.time_limit import allow_seconds, allowed_seconds
 from grouping.records import Float32, Progress
 from grouping.report.contact_sheets import iter_sheets
@@ -112,7 +112,7 @@ def _write_sheets(
             for number, page in pages
         ]
 
-    count, seconds = min(MOST_WORKERS, os.cpu_count() or 1), allowed_seconds()
+    count, seconds = min(MOST_WORKERS, usable_cores()), allowed_seconds()
     workers = ThreadPoolExecutor(count, initializer=allow_seconds, initargs=(seconds,))
     try:
         for done, paths in enumerate(workers.map(write, range(len(album.groups))), 1):

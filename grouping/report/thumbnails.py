@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from grouping.cores import usable_cores
 from grouping.errors import PhotoError
 from grouping.faces.alignment import CROP_SIDE, align_faces
 from grouping.faces.covering import areas_around, cover
@@ -80,7 +81,7 @@ class Thumbnails:
             progress: called with ``"thumbnails"``, the photos done and the photos in all.
         """
         total = len(self._album.images)
-        count, seconds = min(MOST_WORKERS, os.cpu_count() or 1), allowed_seconds()
+        count, seconds = min(MOST_WORKERS, usable_cores()), allowed_seconds()
         workers = ThreadPoolExecutor(count, initializer=allow_seconds, initargs=(seconds,))
         try:
             for done, _ in enumerate(workers.map(self._make, range(total)), 1):

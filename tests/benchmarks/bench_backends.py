@@ -30,8 +30,8 @@ import torch
 from torch import nn
 
 from backbone.networks.folding import ResidualNetwork, fold
-from backbone.runtime.devices import has_bf16_units
 from backbone.runtime.memory import keep_freed_memory
+from backbone.runtime.processor import has_bf16_units
 from backbone.runtime.runner import Backend, choose_backend
 from backbone.runtime.self_check import cosines
 from backbone.weights.known_files import CHECKPOINT_FOLDER, MOBILEFACENET_RECORD

@@ -24,8 +24,9 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from backbone.runtime.devices import PRECISIONS, has_bf16_units, resolve_device
+from backbone.runtime.devices import PRECISIONS, resolve_device
 from backbone.runtime.memory import keep_freed_memory
+from backbone.runtime.processor import has_bf16_units
 from backbone.runtime.runner import Backend, choose_backend
 from backbone.weights.known_files import (
     CHECKPOINT_FOLDER,

@@ -5,11 +5,10 @@ import torch
 
 from backbone.errors import DeviceError
 from backbone.runtime.devices import (
-    CPU_INFO,
-    has_bf16_units,
     precisions_to_try,
     resolve_device,
 )
+from backbone.runtime.processor import CPU_INFO, has_bf16_units
 
 CPU, CUDA, MPS = (torch.device(name) for name in ("cpu", "cuda", "mps"))
 

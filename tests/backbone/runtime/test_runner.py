@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from backbone.errors import DeviceError
-from backbone.runtime.devices import has_bf16_units
+from backbone.runtime.processor import has_bf16_units
 from backbone.runtime.runner import Backend, Runner, choose_backend, even_batches
 from backbone.runtime.self_check import cosines, probe_crops, sample_crops
 from backbone.weights.known_files import CHECKPOINT_FOLDER, IR50_RECORD, MOBILEFACENET_RECORD

@@ -10,6 +10,7 @@ from backbone.runtime.self_check import (
     cosines,
     probe_crops,
     sample_crops,
+    similarity_of_strangers,
     warn_if_strangers_match,
 )
 
@@ -46,5 +47,6 @@ def test_not_a_number_never_agrees():
 )
 def test_warning(caplog, vectors, warned):
     with caplog.at_level(logging.WARNING):
-        warn_if_strangers_match("x.pth", lambda crops: np.array(vectors, np.float32))
+        similarity = similarity_of_strangers(lambda crops: np.array(vectors, np.float32))
+        warn_if_strangers_match("x.pth", similarity)
     assert ("x.pth: two different people" in caplog.text) == warned

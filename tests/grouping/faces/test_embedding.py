@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from backbone.runtime.devices import has_bf16_units
+from backbone.runtime.processor import has_bf16_units
 from backbone.weights.known_files import CHECKPOINT_FOLDER, IR50_RECORD, MOBILEFACENET_RECORD
 from grouping.config import EmbeddingSettings
 from grouping.errors import InputError, ModelError
