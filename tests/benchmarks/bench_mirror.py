@@ -19,7 +19,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +65,7 @@ class Album:
         name: of its folder.
         result: of a run that kept its crops.
         truth: the labels, None where file names are all there is.
+        crops: (n, 112, 112, 3) uint8 RGB.
         plain: of the crops alone.
         mirror: (n, d) float32, of the mirror images.
         itself: what the program makes of the crops by itself; None where it is none or all.
@@ -75,6 +76,7 @@ class Album:
     name: str
     result: GroupingResult
     truth: LabelledFaces | None
+    crops: np.ndarray
     plain: RawEmbeddings
     mirror: np.ndarray
     itself: Embeddings | None
@@ -95,6 +97,10 @@ class Album:
             ]
         ).astype(np.float32)
 
+    @property
+    def norm(self) -> np.ndarray:
+        return self.plain.norm
+
     @cached_property
     def agreement(self) -> np.ndarray:
         """(n,) float64, cosine similarity of each crop's embedding with its mirror image's."""
@@ -105,7 +111,7 @@ class Album:
         rows = np.flatnonzero(weights)
         raw = with_mirror_images(
             lambda _: self.mirror[rows],
-            self.result.crops,
+            self.crops,
             self.plain,
             weights.astype(np.float32),
         )
@@ -163,7 +169,8 @@ def load(path: Path, everything: Embedder, itself: Embedder, options: argparse.N
         checkpoint=options.checkpoint, workers=options.workers, flip=False, threshold=0.5
     )
     result = GroupingPipeline(config).run(list_sources([photos]), keep_crops=True)
-    network = everything._runner
+    crops, network = result.crops, everything._runner
+    assert crops is not None  # they were to be kept
     threshold = everything.default_threshold
     if threshold is None:
         raise SystemExit("a network of which no threshold is known cannot be measured here")
@@ -173,9 +180,10 @@ def load(path: Path, everything: Embedder, itself: Embedder, options: argparse.N
         path.resolve().name,
         result,
         read_labels(file, names, result.faces) if file.exists() else None,
-        embed_raw(network, result.crops, mirrored=False),
-        network(result.crops[:, :, ::-1]),
-        itself(result.crops) if itself.mirrored == DOUBTFUL else None,
+        crops,
+        embed_raw(network, crops, mirrored=False),
+        network(crops[:, :, ::-1]),
+        itself(crops) if itself.mirrored == DOUBTFUL else None,
         everything,
         threshold,
     )
@@ -257,10 +265,10 @@ def print_rules(albums: list[Album]) -> None:
             chosen = weights(album)
             cells.append(f"{(chosen > 0).mean():.2f} {album.scores(labels_of(album, chosen))}")
         print(f"{title:<22}" + "   ".join(cells), flush=True)
-    if albums[0].itself is None:
-        return
     cells = []
     for album in albums:
+        if album.itself is None:
+            return
         share = (album.embedder.recognisability.doubt(album.plain) > 0).mean()
         labels = album.labels(album.described(album.itself))
         cells.append(f"{share:.2f} {album.scores(labels)}")
@@ -276,16 +284,20 @@ def rules(first: Album) -> Iterator[tuple[str, Callable[[Album], np.ndarray]]]:
     yield "none", lambda album: np.zeros(len(album.quality))
     yield "all", lambda album: np.ones(len(album.quality))
     for limit in (0.5, 0.7, 0.9):
-        yield f"quality < {limit}", lambda album, limit=limit: album.quality < limit
+        yield f"quality < {limit}", below("quality", limit)
     for share in (0.25, 0.5, 0.65, 0.75):
-        limit = np.quantile(first.plain.norm, share)
-        yield f"norm < {limit:.2f}", lambda album, limit=limit: album.plain.norm < limit
+        limit = float(np.quantile(first.norm, share))
+        yield f"norm < {limit:.2f}", below("norm", limit)
     for share in (0.25, 0.5):
-        limit = np.quantile(first.agreement, share)
-        yield f"agreement < {limit:.3f}", lambda album, limit=limit: album.agreement < limit
+        limit = float(np.quantile(first.agreement, share))
+        yield f"agreement < {limit:.3f}", below("agreement", limit)
     for width in (0.02, 0.05, 0.1):
-        yield f"near threshold {width}", lambda album, width=width: near_threshold(album, width)
+        yield f"near threshold {width}", partial(near_threshold, width=width)
     yield "any half", lambda album: np.random.default_rng(SEED).random(len(album.quality)) < 0.5
+
+
+def below(name: str, limit: float) -> Callable[[Album], np.ndarray]:
+    return lambda album: getattr(album, name) < limit
 
 
 def near_threshold(album: Album, width: float) -> np.ndarray:
