@@ -85,7 +85,12 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go on on the CPU, with a warning, where the device fails",
     )
-    add("--no-flip", dest="flip", action="store_false", help="do not average in mirror images")
+    add(
+        "--flip",
+        action=argparse.BooleanOptionalAction,
+        default=AUTO,
+        help="average mirror images in, of all faces or none (default: where it pays)",
+    )
     add("--channel-order", choices=("RGB", "BGR"), help="of an unknown checkpoint's input")
     add("--mean", type=float, help="subtracted from 0..255 for an unknown checkpoint")
     add("--scale", type=float, help="divided by, after that")

@@ -26,6 +26,7 @@ from grouping.config import AUTO, DetectionSettings, EmbeddingSettings, Grouping
 from grouping.errors import ModelError
 from grouping.faces.embedding import ModelInfo, model_info
 from grouping.faces.loading import load_analyser
+from grouping.faces.mirror import known_flip
 
 if TYPE_CHECKING:
     from grouping.faces.photo_analyser import PhotoAnalyser
@@ -158,7 +159,8 @@ def model_key_of(weights_digest: str, settings: EmbeddingSettings) -> str:
         settings: of the embedding.
     """
     preprocessing = (settings.channel_order, settings.mean, settings.scale)
-    return _digest(weights_digest, EMBEDDING_VERSION, settings.flip, *preprocessing)
+    flip = known_flip(settings.flip, known_record(weights_digest))
+    return _digest(weights_digest, EMBEDDING_VERSION, flip, *preprocessing)
 
 
 def measured_threshold(weights_digest: str) -> float | None:
