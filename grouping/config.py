@@ -85,6 +85,8 @@ class GroupingConfig:
         allow_same_face: unless they are one face seen twice: a mirror, a print on the wall.
         allow_cpu_fallback: go on on the CPU, with a warning, where a device fails.
         workers: processes that look at photos; 0 works in the calling process.
+        memory: bytes for reading ahead, decoding and processes together; None for a quarter of
+            what the machine has.
         attributes: also estimate age and gender, for the review; needs the extra ``attributes``.
         read_xmp: take names and face regions that other programs wrote into the photos or into
             sidecars beside them, as far as corrections do not say otherwise.
@@ -110,6 +112,7 @@ class GroupingConfig:
     allow_same_face: bool = True
     allow_cpu_fallback: bool = EmbeddingSettings.allow_cpu_fallback
     workers: int = 0
+    memory: int | None = None
     attributes: bool = False
     read_xmp: bool = False
 
@@ -133,8 +136,11 @@ class GroupingConfig:
         _between("min_score", self.min_score, 0, 1)
         _between("min_photos", self.min_photos, 1, 1_000_000)
         _between("workers", self.workers, 0, 256)
-        if not isinstance(self.workers, int):
-            raise ConfigError(f"workers must be a whole number, got {self.workers!r}")
+        if self.memory is not None:
+            _between("memory", self.memory, 1, 2**60)
+        for name in ("workers", "memory"):
+            if not isinstance(getattr(self, name), int | None):
+                raise ConfigError(f"{name} must be a whole number, got {getattr(self, name)!r}")
 
     @property
     def detection(self) -> DetectionSettings:
