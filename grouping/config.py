@@ -88,6 +88,8 @@ class GroupingConfig:
         allow_cpu_fallback: go on on the CPU, with a warning, where a device fails.
         workers: processes that look at photos; 0 works in the calling process.
         photo_seconds: after so many seconds of work on it a photo fails, the others go on.
+        memory: bytes for reading ahead, decoding and processes together; None for a quarter of
+            what the machine has.
         attributes: also estimate age and gender, for the review; needs the extra ``attributes``.
         read_xmp: take names and face regions that other programs wrote into the photos or into
             sidecars beside them, as far as corrections do not say otherwise.
@@ -114,6 +116,7 @@ class GroupingConfig:
     allow_cpu_fallback: bool = EmbeddingSettings.allow_cpu_fallback
     workers: int = 0
     photo_seconds: float = PHOTO_SECONDS
+    memory: int | None = None
     attributes: bool = False
     read_xmp: bool = False
 
@@ -140,8 +143,11 @@ class GroupingConfig:
         _between("min_photos", self.min_photos, 1, 1_000_000)
         _between("workers", self.workers, 0, 256)
         _between("photo_seconds", self.photo_seconds, 0.1, 86_400)
-        if not isinstance(self.workers, int):
-            raise ConfigError(f"workers must be a whole number, got {self.workers!r}")
+        if self.memory is not None:
+            _between("memory", self.memory, 1, 2**60)
+        for name in ("workers", "memory"):
+            if not isinstance(getattr(self, name), int | None):
+                raise ConfigError(f"{name} must be a whole number, got {getattr(self, name)!r}")
 
     @property
     def detection(self) -> DetectionSettings:
