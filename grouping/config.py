@@ -38,15 +38,15 @@ class DetectionSettings:
 class EmbeddingSettings:
     """Which network embeds the faces, on what, and how.
 
-    The mirror image is averaged in by default because it pays: with the bundled network on an
-    album of 1,460 news photos, 95.3 % instead of 95.1 % of same-person pairs pass at one false
-    match in 10,000 (92.1 instead of 91.5 at one in 100,000). It doubles the cost of a face.
+    The mirror image doubles the cost of a face. It is averaged in by default where that pays: with
+    the bundled network it does (bench_mirror), with others the network is asked when it is
+    loaded, see :mod:`grouping.faces.mirror`.
 
     Attributes:
         checkpoint: a weight file; None for the default one.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
         precision: ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
-        flip: average each crop's embedding with its mirror image's.
+        flip: average each crop's embedding with its mirror image's; ``"auto"``: where it pays.
         channel_order, mean, scale: preprocessing, for files whose publisher departs from what
             their architecture is usually fed.
         allow_cpu_fallback: go on on the CPU, with a warning, where the device fails.
@@ -56,7 +56,7 @@ class EmbeddingSettings:
     checkpoint: Path | None = None
     device: str = AUTO
     precision: str = AUTO
-    flip: bool = True
+    flip: bool | str = AUTO
     channel_order: str | None = None
     mean: float | None = None
     scale: float | None = None
@@ -72,7 +72,8 @@ class GroupingConfig:
         checkpoint: a face network's weights; None for the best that lies in ``checkpoint/``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
         precision: ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
-        flip: average the embedding of each crop with its mirror image's.
+        flip: average the embedding of each crop with its mirror image's; ``"auto"`` does so where
+            that pays.
         channel_order, mean, scale: preprocessing of an unknown checkpoint.
         min_face: side of the smallest face wanted, in pixels of the original photo; None for
             a share of the photo's long side (24 px in 1280).
@@ -87,6 +88,8 @@ class GroupingConfig:
         allow_cpu_fallback: go on on the CPU, with a warning, where a device fails.
         workers: processes that look at photos; 0 works in the calling process.
         photo_seconds: after so many seconds of work on it a photo fails, the others go on.
+        memory: bytes for reading ahead, decoding and processes together; None for a quarter of
+            what the machine has.
         attributes: also estimate age and gender, for the review; needs the extra ``attributes``.
         read_xmp: take names and face regions that other programs wrote into the photos or into
             sidecars beside them, as far as corrections do not say otherwise.
@@ -98,7 +101,7 @@ class GroupingConfig:
     checkpoint: Path | str | None = None
     device: str = EmbeddingSettings.device
     precision: str = EmbeddingSettings.precision
-    flip: bool = EmbeddingSettings.flip
+    flip: bool | str = EmbeddingSettings.flip
     channel_order: str | None = None
     mean: float | None = None
     scale: float | None = None
@@ -113,13 +116,16 @@ class GroupingConfig:
     allow_cpu_fallback: bool = EmbeddingSettings.allow_cpu_fallback
     workers: int = 0
     photo_seconds: float = PHOTO_SECONDS
+    memory: int | None = None
     attributes: bool = False
     read_xmp: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.checkpoint, str):
             object.__setattr__(self, "checkpoint", Path(self.checkpoint))
-        flags = ("flip", "crowds", "one_face_per_photo", "allow_same_face")
+        if self.flip != AUTO and not isinstance(self.flip, bool):
+            raise ConfigError(f"flip must be True, False or {AUTO!r}, got {self.flip!r}")
+        flags = ("crowds", "one_face_per_photo", "allow_same_face")
         for name in (*flags, "attributes", "read_xmp"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} must be True or False, got {getattr(self, name)!r}")
@@ -137,8 +143,11 @@ class GroupingConfig:
         _between("min_photos", self.min_photos, 1, 1_000_000)
         _between("workers", self.workers, 0, 256)
         _between("photo_seconds", self.photo_seconds, 0.1, 86_400)
-        if not isinstance(self.workers, int):
-            raise ConfigError(f"workers must be a whole number, got {self.workers!r}")
+        if self.memory is not None:
+            _between("memory", self.memory, 1, 2**60)
+        for name in ("workers", "memory"):
+            if not isinstance(getattr(self, name), int | None):
+                raise ConfigError(f"{name} must be a whole number, got {getattr(self, name)!r}")
 
     @property
     def detection(self) -> DetectionSettings:

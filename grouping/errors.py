@@ -17,7 +17,8 @@
         ├── FetchError  (OSError)    its bytes could not be had
         │   └── ThrottledError       the server asks for a pause
         ├── DecodeError (ValueError) its bytes are not a usable image
-        └── PhotoTimeError it took longer than one photo may take
+        │   └── MemoryLimitError     they may be, with more memory
+        └── PhotoTimeError           it took longer than one photo may take
 
 Each is also the builtin it resembles, so that callers who know nothing of this module
 still catch what they expect. Beside the tree stands ``Interrupted``, a ``KeyboardInterrupt``:
@@ -106,6 +107,13 @@ class DecodeError(PhotoError, ValueError):
     """The bytes of a photo are not a usable image."""
 
     stage = "decode"
+
+
+class MemoryLimitError(DecodeError):
+    """A photo takes more memory than the run may; nothing is wrong with the photo."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=True)
 
 
 class PhotoTimeError(PhotoError):

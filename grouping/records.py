@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from grouping.errors import InputError, PhotoError
+from grouping.errors import InputError, MemoryLimitError, PhotoError
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -242,16 +242,19 @@ class Failure:
         stage: ``"fetch"``, ``"decode"`` or ``"process"``.
         reason: one line.
         retryable: whether trying again may help.
+        short_of_memory: whether it may be used where more memory is allowed for it.
     """
 
     stage: str
     reason: str
     retryable: bool = False
+    short_of_memory: bool = False
 
     @classmethod
     def of(cls, error: PhotoError) -> Failure:
         """What a result says of an error."""
-        return cls(error.stage, str(error), error.retryable)
+        short = isinstance(error, MemoryLimitError)
+        return cls(error.stage, str(error), error.retryable, short)
 
 
 @dataclass(frozen=True, eq=False)

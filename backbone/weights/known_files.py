@@ -80,6 +80,8 @@ class WeightRecord:
         threshold: cosine similarity above which faces are grouped (average linkage); None where
             nobody has measured it: then each album is asked.
         face_sign: what tells faces from crops without one; None to find out when it is loaded.
+        mirror_pays: whether the mean with the mirror image's embedding groups faces better; None
+            to find out when it is loaded.
         cpu_batch: faces in one pass on a CPU: with more their activations fall out of the
             cache, with fewer the last layers have too little to do (bench_embedding).
     """
@@ -96,6 +98,7 @@ class WeightRecord:
     input_size: int = 112
     threshold: float | None = None
     face_sign: FaceSign | None = None
+    mirror_pays: bool | None = None
     cpu_batch: int = 8
 
 
@@ -113,6 +116,7 @@ MOBILEFACENET_RECORD = WeightRecord(
     # By hand: groups of blurred, cut or false faces of 341 photos have mean norms of 1.8 to 2.5,
     # those of recognisable people 2.7 to 4.6. Derived from the portraits it is 1.6 to 2.8.
     face_sign=FaceSign("norm", 1.8, 2.8),
+    mirror_pays=True,  # bench_mirror
     cpu_batch=4,
 )
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from grouping.cli.outputs import OutputOptions
 from grouping.config import AUTO, PRECISIONS, GroupingConfig
 from grouping.cores import usable_cores
+from grouping.errors import ConfigError
 from grouping.export.export import ExportOptions
 from grouping.export.people_folders import FOLDER_MODES
+from grouping.memory.sizes import parse_size
 from grouping.sources.entries import SourceOptions
 from grouping.sources.http_photo import HttpOptions
 from grouping.storage.result_folder import CACHE_FILE
@@ -85,7 +88,12 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go on on the CPU, with a warning, where the device fails",
     )
-    add("--no-flip", dest="flip", action="store_false", help="do not average in mirror images")
+    add(
+        "--flip",
+        action=argparse.BooleanOptionalAction,
+        default=AUTO,
+        help="average mirror images in, of all faces or none (default: where it pays)",
+    )
     add("--channel-order", choices=("RGB", "BGR"), help="of an unknown checkpoint's input")
     add("--mean", type=float, help="subtracted from 0..255 for an unknown checkpoint")
     add("--scale", type=float, help="divided by, after that")
@@ -116,6 +124,7 @@ def add_detection(parser: argparse.ArgumentParser, *, workers: bool = True) -> N
         action="store_false",
         help="do not search crowd photos a second time for small faces",
     )
+    add_memory(add)
     add_photo_seconds(parser)
     if not workers:
         return
@@ -137,6 +146,25 @@ def add_photo_seconds(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="give a photo up, and say so, that is worked on for longer (default %(default)g)",
     )
+
+
+def add_memory(add: Callable[..., Any]) -> None:
+    """Add how much memory the program may take, by the ``add_argument`` of a parser or group."""
+    add(
+        "--memory",
+        type=_size,
+        metavar="SIZE",
+        help="e.g. 8G or 500M: what reading ahead, decoding and processes take together (default: "
+        "a quarter of what the machine, or the container, has)",
+    )
+
+
+def _size(text: str) -> int:
+    """Bytes of a size; a ConfigError would not say of which option."""
+    try:
+        return parse_size(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_attributes(parser: argparse.ArgumentParser) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -19,50 +18,35 @@ from backbone.runtime.memory import keep_freed_memory
 from grouping.config import DetectionSettings, EmbeddingSettings
 from grouping.cores import usable_cores
 from grouping.errors import GroupingError, one_line
+from grouping.execution.large_photos import OneLargeAtATime
+from grouping.execution.photo_work import Chunk, PhotoWork, Results
 from grouping.faces.loading import import_networks, load_analyser
 from grouping.faces.time_limit import allowed_seconds, seconds_a_photo
-from grouping.records import Failure, PhotoFaces, UInt8
+from grouping.memory.allowance import DECODING
+from grouping.memory.budget import MemoryBudget
+from grouping.records import Failure, PhotoFaces
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from grouping.execution import process_pool
     from grouping.execution.face_models import FaceModels
-    from grouping.execution.process_pool import Work
     from grouping.faces.photo_analyser import PhotoAnalyser
 
 
-@dataclass(frozen=True, eq=False)
-class PhotoWork:
-    """One photo to analyse.
-
-    Attributes:
-        photo: the bytes of its file, or (h, w, 3) uint8 RGB pixels.
-        known: its faces from an earlier run with another network, to be embedded again.
-        pictures: small ones are to be made for a report.
-    """
-
-    photo: bytes | UInt8
-    known: PhotoFaces | None = None
-    pictures: bool = False
-
-
-Chunk = list[tuple[int, PhotoWork]]  # photos with their positions, worked on in one pass
-Results = Generator[tuple[int, PhotoFaces], None, None]  # (position, result)
-
-
-def analyse_photos(models: FaceModels, chunks: Iterable[Chunk], workers: int) -> Results:
+def analyse_photos(models: FaceModels, chunks: Iterable[Chunk], budget: MemoryBudget) -> Results:
     """Analyse photos and yield (position, result) as they are done.
 
     Args:
         models: the networks.
         chunks: taken one at a time, as there is room for them.
-        workers: processes; 0 works in this one.
+        budget: how many processes there are, 0 for this one, and what each may take.
 
     Raises:
         ModelError: a checkpoint or device cannot be used.
     """
-    if workers:
-        return analyse_in_processes(models, chunks, workers)
+    if budget.workers:
+        return analyse_in_processes(models, chunks, budget)
     return analyse_here(models, chunks)
 
 
@@ -72,7 +56,9 @@ def analyse_here(models: FaceModels, chunks: Iterable[Chunk]) -> Results:
         yield from _analyse_apart(models.analyser, chunk)
 
 
-def analyse_in_processes(models: FaceModels, chunks: Iterable[Chunk], workers: int) -> Results:
+def analyse_in_processes(
+    models: FaceModels, chunks: Iterable[Chunk], budget: MemoryBudget
+) -> Results:
     """See :func:`analyse_photos`: a chunk a process.
 
     The face network is made ready in this process, if no earlier run has kept it, while the others
@@ -84,15 +70,17 @@ def analyse_in_processes(models: FaceModels, chunks: Iterable[Chunk], workers: i
         return  # all of it was in the cache: no process is started
     from grouping.execution.process_pool import ProcessPool
 
-    seconds, threads = allowed_seconds(), max(1, usable_cores() // workers)
-    start = partial(
-        _start_worker, models.detection, models.embedding, models.weights, seconds, threads
-    )
+    settings = (models.detection, models.embedding, models.weights)
+    seconds = allowed_seconds()
+    start = partial(_start_worker, *settings, budget, seconds)
+    photos = OneLargeAtATime(chain([first], source), budget)
     with ProcessPool(
-        start, workers, given_up, item_seconds=seconds, warm_up=import_networks
+        start, budget.workers, given_up, item_seconds=seconds, warm_up=import_networks
     ) as pool:
         models.make_ready()
-        yield from pool.map(chain([first], source))
+        for position, result in pool.map(photos):
+            if photos.is_done(position, result):
+                yield position, result
 
 
 def analyse_chunk(analyser: PhotoAnalyser, works: list[PhotoWork]) -> list[PhotoFaces]:
@@ -128,29 +116,31 @@ def _analyse_apart(analyser: PhotoAnalyser, chunk: Chunk) -> Iterator[tuple[int,
     yield from zip((position for position, _ in chunk), results, strict=True)
 
 
+def _analyse_within(
+    analyser: PhotoAnalyser, budget: MemoryBudget, seconds: float, works: list[PhotoWork]
+) -> list[PhotoFaces]:
+    """Analyse photos in a worker process, with the memory and the time that they may take there."""
+    alone = any(work.alone for work in works)
+    DECODING.set(budget.large if alone else budget.usual, budget.total)
+    with seconds_a_photo(seconds):
+        return analyse_chunk(analyser, works)
+
+
 def _start_worker(
     detection: DetectionSettings,
     embedding: EmbeddingSettings,
     weights: tuple[Path, str],
+    budget: MemoryBudget,
     seconds: float,
-    threads: int,
-) -> Work[PhotoWork, PhotoFaces]:
+) -> process_pool.Work[PhotoWork, PhotoFaces]:
     """Load the networks in a worker process, with its share of the cores."""
     import torch
 
     keep_freed_memory()
     warnings.simplefilter("ignore")  # Pillow's remarks on odd files; ours are in the results
-    torch.set_num_threads(threads)
+    torch.set_num_threads(max(1, usable_cores() // budget.workers))
     said = logging.getLogger("backbone")  # what there is to say of a network the parent has said
     said.setLevel(logging.ERROR)
     analyser = load_analyser(detection, embedding, weights, announced=True)
     said.setLevel(logging.NOTSET)
-    return partial(_analyse_in_time, analyser, seconds)
-
-
-def _analyse_in_time(
-    analyser: PhotoAnalyser, seconds: float, works: list[PhotoWork]
-) -> list[PhotoFaces]:
-    """See :func:`analyse_chunk`; in a worker process, which has the limit told."""
-    with seconds_a_photo(seconds):
-        return analyse_chunk(analyser, works)
+    return partial(_analyse_within, analyser, budget, seconds)

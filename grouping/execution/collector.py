@@ -17,9 +17,12 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from grouping.errors import Interrupted, PhotoError
-from grouping.execution.backends import Chunk, PhotoWork, analyse_photos
+from grouping.execution.backends import analyse_photos
 from grouping.execution.known_results import HoldBack, KnownResults, Lookup
+from grouping.execution.photo_work import Chunk, PhotoWork
 from grouping.execution.read_ahead import read_ahead
+from grouping.memory.allowance import DECODING
+from grouping.memory.budget import MemoryBudget
 from grouping.records import Failure, PhotoFaces
 from grouping.sources.photo import Photo
 
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
 
 CHUNK = 4  # photos a worker takes at once
 AHEAD = 32  # photos read but not yet worked on
-AHEAD_BYTES = 512 * 2**20  # that they take together, one larger photo apart
 READERS = 8  # threads that read
 FEW_PHOTOS = 8  # up to this many, starting processes takes longer than it saves
 
@@ -90,31 +92,35 @@ class PhotoCollector:
             workers: processes to analyse in where the photos are many; 0 analyses in this one.
 
         Raises:
+            ConfigError: the memory allowed does not hold the networks.
             ModelError: a checkpoint or device cannot be used.
             Interrupted: ``stop`` was set.
         """
         source = iter(photos)
         first = list(islice(source, FEW_PHOTOS + 1))
-        processes = workers if len(first) > FEW_PHOTOS else 0
+        budget = self._models.memory_budget(workers if len(first) > FEW_PHOTOS else 0)
+        DECODING.set(budget.here, budget.total)
         # Closed at once, also after an error: threads that read and processes that work end here.
         with (
-            closing(self._unknown(chain(first, source))) as chunks,
-            closing(analyse_photos(self._models, chunks, processes)) as results,
+            closing(self._unknown(chain(first, source), budget)) as chunks,
+            closing(analyse_photos(self._models, chunks, budget)) as results,
         ):
             for position, result in results:
                 self._finish_fresh(position, result)
         if self._stop.is_set():
             raise Interrupted
 
-    def _unknown(self, photos: Iterator[Photo]) -> Generator[Chunk, None, None]:
+    def _unknown(
+        self, photos: Iterator[Photo], budget: MemoryBudget
+    ) -> Generator[Chunk, None, None]:
         """Read ahead, finish what is known on the way, and yield the rest in chunks."""
         chunk: Chunk = []
         reads = read_ahead(
             photos,
-            self._known.lookup,
+            lambda photo: self._known.lookup(photo, budget.file),
             ahead=AHEAD,
             readers=READERS,
-            budget=AHEAD_BYTES,
+            budget=budget.ahead,
             weigh=lambda lookup: lookup.held_bytes,
             stop=self._stop,
         )
@@ -127,7 +133,8 @@ class PhotoCollector:
                     self._finish(position, known)
                 elif (work := self._work_of(position, lookup)) is not None:
                     chunk.append((position, work))
-                if len(chunk) == CHUNK:
+                held = sum(work.held_bytes for _, work in chunk)
+                if len(chunk) == CHUNK or held > budget.chunk:
                     yield chunk
                     chunk = []
         if chunk:

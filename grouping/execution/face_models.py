@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import astuple
@@ -26,11 +27,16 @@ from grouping.config import AUTO, DetectionSettings, EmbeddingSettings, Grouping
 from grouping.errors import ModelError
 from grouping.faces.embedding import ModelInfo, model_info
 from grouping.faces.loading import load_analyser
+from grouping.faces.mirror import known_flip
 from grouping.faces.prepared_embedder import is_ready
+from grouping.memory.budget import MemoryBudget, split_memory
+from grouping.memory.sizes import size_text
 
 if TYPE_CHECKING:
     from grouping.faces.photo_analyser import PhotoAnalyser
     from grouping.records import Float32
+
+log = logging.getLogger(__name__)
 
 # Part of every cache key: raise it when a change of the code changes what a photo gives.
 DETECTION_VERSION = 5
@@ -49,11 +55,19 @@ class FaceModels:
     Attributes:
         detection: which faces are looked for.
         embedding: which network embeds them, and where it runs.
+        memory: bytes that a run with them may take; None for a quarter of what the machine has.
     """
 
-    def __init__(self, detection: DetectionSettings, embedding: EmbeddingSettings) -> None:
+    def __init__(
+        self,
+        detection: DetectionSettings,
+        embedding: EmbeddingSettings,
+        memory: int | None = None,
+    ) -> None:
         self.detection = detection
         self.embedding = embedding
+        self.memory = memory
+        self._budgets: dict[int, MemoryBudget] = {}
         self._lock = threading.Lock()
 
     @cached_property
@@ -146,27 +160,54 @@ class FaceModels:
         record = known_record(self.weights_digest)
         return record.threshold if record else self.analyser.embedder.default_threshold
 
+    def memory_budget(self, workers: int) -> MemoryBudget:
+        """What each part of a run may take; says once in the log where workers are fewer.
+
+        Args:
+            workers: processes asked for.
+
+        Raises:
+            ConfigError: the memory allowed does not hold the networks.
+            ModelError: the checkpoint cannot be read.
+        """
+        if workers not in self._budgets:
+            _ = self.weights_digest  # which says why a file cannot be read
+            found = split_memory(self.memory, workers, self._checkpoint.stat().st_size)
+            self._budgets[workers] = found
+            if found.workers < workers:
+                log.info(
+                    "%s of memory (--memory) hold %d of %d workers",
+                    size_text(found.total),
+                    found.workers,
+                    workers,
+                )
+        return self._budgets[workers]
+
     def check(self) -> None:
         """Find out before any photo is touched whether the networks can be used.
 
         A known file on a device chosen by the program itself is trusted by its digest.
 
         Raises:
+            ConfigError: the memory allowed does not hold them.
             ModelError: a checkpoint or device cannot be used.
         """
         trusted = known_record(self.weights_digest) is not None
+        self.memory_budget(0)
         if not trusted or (self.embedding.device, self.embedding.precision) != (AUTO, AUTO):
             _ = self.analyser
 
 
 @lru_cache(maxsize=MODELS_KEPT)
-def _models(detection: DetectionSettings, embedding: EmbeddingSettings) -> FaceModels:
-    return FaceModels(detection, embedding)
+def _models(
+    detection: DetectionSettings, embedding: EmbeddingSettings, memory: int | None
+) -> FaceModels:
+    return FaceModels(detection, embedding, memory)
 
 
 def shared_models(config: GroupingConfig) -> FaceModels:
     """Return the networks of this process that fit a configuration, made once."""
-    return _models(config.detection, config.embedding)
+    return _models(config.detection, config.embedding, config.memory)
 
 
 def model_key_of(weights_digest: str, settings: EmbeddingSettings) -> str:
@@ -177,7 +218,8 @@ def model_key_of(weights_digest: str, settings: EmbeddingSettings) -> str:
         settings: of the embedding.
     """
     preprocessing = (settings.channel_order, settings.mean, settings.scale)
-    return _digest(weights_digest, EMBEDDING_VERSION, settings.flip, *preprocessing)
+    flip = known_flip(settings.flip, known_record(weights_digest))
+    return _digest(weights_digest, EMBEDDING_VERSION, flip, *preprocessing)
 
 
 def measured_threshold(weights_digest: str) -> float | None:

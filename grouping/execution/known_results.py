@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grouping.boxes import sides_at_edge, to_squares
-from grouping.execution.backends import PhotoWork
+from grouping.execution.photo_work import PhotoWork
+from grouping.memory.budget import check_file
 from grouping.records import Fingerprint, PhotoFaces, UInt8
 from grouping.sources.photo import MemoryPhoto, Photo
 
@@ -37,10 +38,7 @@ class Lookup:
     @property
     def held_bytes(self) -> int:
         """Memory that the photo takes while it waits to be worked on."""
-        if self.work is None:
-            return 0
-        photo = self.work.photo
-        return len(photo) if isinstance(photo, bytes) else photo.nbytes
+        return 0 if self.work is None else self.work.held_bytes
 
 
 class KnownResults:
@@ -61,11 +59,16 @@ class KnownResults:
         self._cache = cache
         self._hold_back = hold_back
 
-    def lookup(self, photo: Photo) -> Lookup:
+    def lookup(self, photo: Photo, max_bytes: int | None = None) -> Lookup:
         """Find the result of a photo, or read it. An unchanged photo in the cache is not read.
+
+        Args:
+            photo: to be looked up.
+            max_bytes: of its file, where memory is short.
 
         Raises:
             PhotoError: it cannot be read.
+            MemoryLimitError: its file is larger than that.
         """
         pixels = pixels_of(photo)
         if pixels is not None:
@@ -75,7 +78,9 @@ class KnownResults:
         unchanged = self._content_of(fingerprint)
         if unchanged and (result := self._result_of(unchanged)) is not None:
             return Lookup(unchanged, result)
+        check_file(photo.expected_bytes, max_bytes)
         data = photo.read()
+        check_file(len(data), max_bytes)
         content = hashlib.sha256(data).hexdigest()
         self._remember(fingerprint, content)
         if (result := self._result_of(content)) is not None:

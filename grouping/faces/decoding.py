@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
-from grouping.errors import DecodeError, PhotoTimeError
+from grouping.errors import DecodeError, MemoryLimitError, PhotoTimeError
+from grouping.faces.file_formats.decoding_need import JPEG_FORMATS, decoding_need
 from grouping.faces.file_formats.opening import (
-    JPEG_FORMATS,
     MAX_PIXELS,
     max_pixels,
     open_image,
@@ -30,9 +30,12 @@ from grouping.faces.file_formats.opening import (
 from grouping.faces.file_formats.pixels import reduced_heif, reduced_image, to_rgb
 from grouping.faces.file_formats.raw import is_raw, raw_preview
 from grouping.faces.time_limit import check_time, some_limit
+from grouping.memory.allowance import DECODING
 from grouping.records import UInt8
 
 MIN_SIDE = 1
+FILE_COPIES = 2  # of a photo's file: where it was read, and where it is decoded
+NO_MEMORY = "the machine had too little memory left to decode it; run with a smaller --memory"
 JPEG_END = b"\xff\xd9"  # the marker "end of image"
 LEAST_SALVAGED = 0.01  # share of a truncated photo that must have been decoded to be used
 
@@ -86,6 +89,7 @@ def decode_photo(data: bytes, max_side: int | None = None) -> DecodedPhoto:
     Raises:
         DecodeError: the bytes are not an image of a known format, are damaged beyond use, or
             would take too much time or memory.
+        MemoryLimitError: they would take more memory than the run may.
         PhotoTimeError: decoding it took too long.
     """
     with _damage_reported():
@@ -106,6 +110,8 @@ def _damage_reported() -> Iterator[None]:
         raise
     except UnidentifiedImageError:
         raise DecodeError("not an image of a known format, or damaged at its start") from None
+    except MemoryError:
+        raise MemoryLimitError(NO_MEMORY) from None
     except Image.DecompressionBombError:
         raise DecodeError("the image is larger within than its header says") from None
     except SystemError as error:  # what a reading C decoder (JPEG 2000) makes of an error of ours
@@ -176,9 +182,25 @@ def reduce_to(photo: DecodedPhoto, max_side: int) -> DecodedPhoto:
 def _decode(data: bytes, max_side: int | None, orientation: int | None = None) -> DecodedPhoto:
     """See :func:`decode_photo`; ``orientation`` where the file itself does not say it."""
     image = open_image(data)
-    width, height = image.size
+    whole = image.size
     max_side = _affordable(image.size, max_side)
     _draft(image, max_side)
+    in_bands = image.width * image.height > LARGE_PIXELS
+    size = fitted_size(image.size, max_side or max(image.size))
+    needed = decoding_need(image, data, size, in_bands=in_bands) + FILE_COPIES * len(data)
+    with DECODING.taken(needed, f"{whole[0]}x{whole[1]} px"):
+        return _decoded(image, data, whole, max_side, orientation)
+
+
+def _decoded(
+    image: Image.Image,
+    data: bytes,
+    whole: tuple[int, int],
+    max_side: int | None,
+    orientation: int | None,
+) -> DecodedPhoto:
+    """See :func:`_decode`; the header of ``whole`` pixels is read, there is memory for the rest."""
+    width, height = whole
     # Of a JPEG this is the size that it will be decoded to.
     large = (max_side or max(image.size)) if image.width * image.height > LARGE_PIXELS else None
     notes: tuple[str, ...] = ()

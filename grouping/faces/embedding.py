@@ -10,13 +10,14 @@ import numpy as np
 from backbone.errors import BackboneError
 from grouping.config import EmbeddingSettings
 from grouping.errors import InputError, ModelError
+from grouping.faces.mirror import ALL, DOUBTFUL, known_flip, mirrored_crops
 from grouping.records import Float32, UInt8
 
 if TYPE_CHECKING:
     from backbone.runtime.runner import Runner
     from backbone.weights.known_files import WeightRecord
     from backbone.weights.loading import WeightOrigin
-    from grouping.faces.recognisability import Recognisability
+    from grouping.faces.recognisability import RawEmbeddings, Recognisability
 
 
 class ModelInfo(TypedDict):
@@ -57,7 +58,7 @@ class Embedder:
         model: which network this is.
         default_threshold: cosine similarity at which its faces are grouped; None where nobody has
             measured it.
-        flip: whether each crop's mirror image is averaged in.
+        mirrored: of which crops the mirror image is averaged in, see :mod:`grouping.faces.mirror`.
         recognisability: how its faces are told from crops that show nobody.
     """
 
@@ -66,13 +67,13 @@ class Embedder:
         runner: Runner,
         model: ModelInfo,
         default_threshold: float | None,
-        flip: bool,
+        mirrored: str,
         recognisability: Recognisability,
     ) -> None:
         self._runner = runner
         self.model = model
         self.default_threshold = default_threshold
-        self.flip = flip
+        self.mirrored = mirrored
         self.recognisability = recognisability
         self.dimension: int = runner.dimension
 
@@ -110,14 +111,21 @@ class Embedder:
                 f"crops must be uint8 of shape (n, {size}, {size}, 3), "
                 f"got {crops.dtype} of shape {crops.shape}"
             )
-        from grouping.faces.recognisability import embed_raw
-
         try:
-            raw = embed_raw(self._runner, crops, self.flip)
+            raw = self._raw(crops)
         except BackboneError as error:
             raise ModelError(str(error)) from None
         vectors = self._unit_rows(raw.sums)
         return Embeddings(vectors, self.recognisability.signs(raw, vectors))
+
+    def _raw(self, crops: UInt8) -> RawEmbeddings:
+        """(n, 112, 112, 3) uint8 RGB in; with the mirror images that are wanted."""
+        from grouping.faces.recognisability import embed_raw, with_mirror_images
+
+        raw = embed_raw(self._runner, crops, mirrored=self.mirrored == ALL)
+        if self.mirrored != DOUBTFUL:
+            return raw
+        return with_mirror_images(self._runner, crops, raw, self.recognisability.doubt(raw))
 
     def _unit_rows(self, raw: Float32) -> Float32:
         """Return the rows of (n, d) float32 at unit length, the same shape and dtype."""
@@ -172,17 +180,22 @@ def load_embedder(settings: EmbeddingSettings | None = None) -> Embedder:
             batch_size=wanted.batch_size,
             allow_cpu_fallback=wanted.allow_cpu_fallback,
         )
+        flip = known_flip(wanted.flip, loaded.record)
         recognisability = measure_recognisability(
-            runner, sample_crops(), mirrored=wanted.flip, sign=loaded.record.face_sign
+            runner, sample_crops(), mirrored=bool(flip), sign=loaded.record.face_sign
         )
     except BackboneError as error:
         raise ModelError(str(error)) from None
-    return embedder_of(loaded, runner, recognisability, wanted.flip)
+    return embedder_of(loaded, runner, recognisability, flip)
 
 
 def embedder_of(
-    origin: WeightOrigin, runner: Runner, recognisability: Recognisability, flip: bool
+    origin: WeightOrigin, runner: Runner, recognisability: Recognisability, flip: bool | str
 ) -> Embedder:
-    """Put an embedder together from its parts, see :class:`Embedder`."""
+    """Put an embedder together from its parts, see :class:`Embedder`.
+
+    ``flip`` is what :func:`grouping.faces.mirror.known_flip` gives.
+    """
     model = model_info(origin.record, origin.path.name, origin.sha256)
-    return Embedder(runner, model, origin.record.threshold, flip, recognisability)
+    mirrored = mirrored_crops(flip, recognisability)
+    return Embedder(runner, model, origin.record.threshold, mirrored, recognisability)

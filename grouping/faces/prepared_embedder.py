@@ -18,6 +18,7 @@ from backbone.errors import BackboneError, DeviceError
 from backbone.runtime.prepared_files import find_prepared, is_prepared, keep_prepared, prepared_key
 from backbone.weights.known_files import FaceSign
 from grouping.config import EmbeddingSettings
+from grouping.faces.mirror import known_flip
 
 if TYPE_CHECKING:
     from backbone.runtime.network_file import StoredNetwork
@@ -108,6 +109,7 @@ def _notes(embedder: Embedder) -> dict[str, Any]:
         "strangers": ready.strangers,
         "sign": asdict(told.sign),
         "directions": told.directions.tolist(),
+        "portraits_agree": told.portraits_agree,
     }
 
 
@@ -144,5 +146,5 @@ def _embedder(
         warn_if_strangers_match(path.name, ready.strangers)
     runner = Runner(origin, device="cpu", batch_size=settings.batch_size, ready=ready)
     directions = np.array(notes["directions"], np.float32)
-    told = Recognisability(FaceSign(**notes["sign"]), directions)
-    return embedder_of(origin, runner, told, settings.flip)
+    told = Recognisability(FaceSign(**notes["sign"]), directions, notes["portraits_agree"])
+    return embedder_of(origin, runner, told, known_flip(settings.flip, origin.record))

@@ -188,8 +188,8 @@ class AlbumIndex:
         """The settings that a photo has to be seen with to be compared with the album.
 
         Args:
-            wanted: names the weight file, where it lies elsewhere now, and the device; all else
-                is as in the run.
+            wanted: names the weight file, where it lies elsewhere now, the device and the memory;
+                all else is as in the run.
         """
         wanted = wanted or GroupingConfig()
         known = self.config.checkpoint
@@ -199,6 +199,7 @@ class AlbumIndex:
             device=wanted.device,
             precision=wanted.precision,
             allow_cpu_fallback=wanted.allow_cpu_fallback,
+            memory=wanted.memory,
         )
 
     def check_network(self, models: FaceModels) -> None:

@@ -103,7 +103,9 @@ class LocalPhoto(Photo):
     def _read(self) -> bytes:
         try:
             with open_regular_file(self.path) as file:
-                data = file.read(self.max_bytes + 1)
+                # As much is asked for as there is: Python sets all of it aside beforehand.
+                size = os.fstat(file.fileno()).st_size
+                data = file.read(min(size, self.max_bytes) + 1)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             if isinstance(error, FetchError):
                 raise

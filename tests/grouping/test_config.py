@@ -32,6 +32,14 @@ def test_no_setting_of_a_part_is_forgotten_here():
     assert names - set(OTHER) == {"batch_size"}  # no setting of a run
 
 
+@pytest.mark.parametrize("flip", ["no", "", 1, None])
+def test_mirror_images_are_wanted_or_not_or_where_they_pay(flip):
+    for given in (True, False, "auto"):
+        assert GroupingConfig(flip=given).flip == given
+    with pytest.raises(ConfigError, match="flip must be True, False or 'auto'"):
+        GroupingConfig(flip=flip)
+
+
 def test_single_settings_are_changed_by_name():
     config = GroupingConfig(min_photos=3).with_settings(threshold=0.5)
     assert (config.min_photos, config.threshold) == (3, 0.5)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from grouping.cli.command import Command
 from grouping.cli.options import (
     add_common,
+    add_memory,
     add_photo_seconds,
     add_sources,
     not_empty,
@@ -76,6 +77,7 @@ def add_find_options(parser: argparse.ArgumentParser) -> None:
     add("--cache", type=Path, metavar="FILE", help="vectors of the album, where not in its folder")
     add("--checkpoint", type=Path, metavar="FILE", help="weights, where not as in the run")
     add("--device", default=AUTO, help="auto, cpu, cuda, cuda:N or mps (default auto)")
+    add_memory(add)
     add_photo_seconds(parser)
     add_common(parser)
     add_sources(parser)
@@ -151,7 +153,9 @@ def _opened(folder: str, arguments: argparse.Namespace) -> tuple[AlbumIndex, Any
     from grouping.lookup.album_index import AlbumIndex
 
     index = AlbumIndex.open(folder, arguments.cache)
-    config = GroupingConfig(checkpoint=arguments.checkpoint, device=arguments.device)
+    config = GroupingConfig(
+        checkpoint=arguments.checkpoint, device=arguments.device, memory=arguments.memory
+    )
     return index, index.models(config)
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFile
 
 from grouping.errors import DecodeError
+from grouping.faces.file_formats.pixels import CONVERTED_PIXELS
 from grouping.records import UInt8
 
 CODESTREAM = b"\xff\x0a"
@@ -59,10 +60,18 @@ def jpeg_xl_size(data: bytes) -> tuple[int, int]:
     Raises:
         DecodeError: the header is damaged.
     """
+    return _read_size(_size_bits(data))
+
+
+def _size_bits(data: bytes) -> _Bits:
+    """The header from where the size stands."""
     header = _codestream(data)
     if len(header) < 4 or not header.startswith(CODESTREAM):
         raise DecodeError("the image is damaged: its header is no JPEG XL")
-    bits = _Bits(int.from_bytes(header[2:HEADER_BYTES], "little"))
+    return _Bits(int.from_bytes(header[2:HEADER_BYTES], "little"))
+
+
+def _read_size(bits: _Bits) -> tuple[int, int]:
     small = bits.take(1)
     height = _side(bits, small)
     ratio = bits.take(3)
@@ -70,6 +79,26 @@ def jpeg_xl_size(data: bytes) -> tuple[int, int]:
         across, down = RATIOS[ratio - 1]
         return height * across // down, height
     return _side(bits, small), height
+
+
+def jpeg_xl_sample_bytes(data: bytes) -> int:
+    """Bytes of a sample once it is decoded: 1, 2, or 4; 4 where the header is not plain.
+
+    Raises:
+        DecodeError: the header is damaged.
+    """
+    bits = _size_bits(data)
+    _read_size(bits)
+    if bits.take(1):  # all is as usual: 8 bits
+        return 1
+    if bits.take(1):  # more fields; of those, only the orientation is passed over
+        bits.take(3)
+        if bits.take(3):
+            return 4
+    if bits.take(1):  # of floating point
+        return 4
+    depth = (8, 10, 12, 0)[bits.take(2)] or 1 + bits.take(6)
+    return 1 if depth <= 8 else 2 if depth <= 16 else 4
 
 
 class _Bits:
@@ -118,7 +147,11 @@ def _decoded(data: bytes) -> Image.Image:
         pixels = pixels[:, :, 0]
     if pixels.ndim not in (2, 3) or pixels.shape[2:] > (MOST_CHANNELS,):
         raise DecodeError(f"a JPEG XL of shape {pixels.shape} is no photo")
-    return Image.fromarray(np.ascontiguousarray(_eight_bits(pixels)))
+    rows = max(1, CONVERTED_PIXELS // max(1, pixels.shape[1]))
+    eight = np.empty(pixels.shape, np.uint8)
+    for top in range(0, len(pixels), rows):
+        eight[top : top + rows] = _eight_bits(pixels[top : top + rows])
+    return Image.fromarray(eight)
 
 
 def _eight_bits(pixels: npt.NDArray[Any]) -> UInt8:

@@ -14,6 +14,7 @@ from typing import Any
 from PIL import Image, ImageFile
 
 from grouping.errors import DecodeError
+from grouping.faces.file_formats.decoding_need import JPEG_FORMATS, MODE_BYTES
 from grouping.faces.file_formats.jpeg_structure import MAX_PIXELS as MAX_JPEG_PIXELS
 from grouping.faces.file_formats.jpeg_structure import check_jpeg
 from grouping.faces.file_formats.jpeg_xl import JpegXlImageFile, is_jpeg_xl
@@ -25,12 +26,10 @@ FORMATS = (
     *("JPEG", "MPO", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "GIF", "BMP", "DIB"),
     *("JPEG2000", "PPM", "ICO", "PCX", "SGI", "SUN", "TGA"),
 )
-JPEG_FORMATS = ("JPEG", "MPO")
 MAX_DECODED_BYTES = 640 * 2**20
 # What one pixel takes while it is decoded. Formats that are not listed go by MAX_PIXELS, since
 # their decoders hold several pictures at once.
 PIXEL_BYTES = {"HEIF": 3, **dict.fromkeys(("PNG", "TIFF", "BMP", "DIB", "PPM", "TGA", "SGI"), 4)}
-MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # of Pillow, else 4
 MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3  # Pillow's own limit, 89 megapixels
 MAX_ICON_SIDE = 2048  # a bitmap of 1024 has its mask below it
 MOST_ICONS = 256

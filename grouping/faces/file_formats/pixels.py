@@ -7,7 +7,7 @@ takes as much again. In bands, only the reduced picture is made.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from PIL import Image
 
 from grouping.errors import DecodeError
 
+CONVERTED_PIXELS = 1 << 20  # at a time: steps between the image and RGB hold no more of it
 PAPER = (255, 255, 255)  # what shows through transparent pixels
 BAND_ROWS = 64  # of the reduced image
 Rows = Callable[[int, int], Image.Image]  # the rows from ... to before ... of an image
@@ -24,13 +25,34 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """8-bit RGB; transparency becomes white paper, deeper greys are scaled to 8 bits."""
     if image.mode == "RGB":
         return image
+    white = _white(image) if image.mode in ("I", "F") else 65535.0
+    rgb = Image.new("RGB", image.size)
+    for band in _bands(image.size):
+        rgb.paste(_band_to_rgb(image.crop(band), white), band[:2])
+    return rgb
+
+
+def _bands(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
+    """Boxes of a few rows each that cover an image of this size."""
+    rows = max(1, CONVERTED_PIXELS // max(1, size[0]))
+    for top in range(0, size[1], rows):
+        yield 0, top, size[0], min(size[1], top + rows)
+
+
+def _white(image: Image.Image) -> float:
+    """The value of white in an image of mode I or F, which do not say it: 8 bits or 16."""
+    most = (np.nan_to_num(np.asarray(image.crop(band), np.float32)) for band in _bands(image.size))
+    return 65535.0 if any(values.max(initial=0) > 255 for values in most) else 255.0
+
+
+def _band_to_rgb(image: Image.Image, white: float) -> Image.Image:
+    """See :func:`to_rgb`; ``white``: of a deeper grey."""
     if image.mode in ("L", "CMYK", "YCbCr", "HSV", "1", "LAB"):
         return _convert_lab(image) if image.mode == "LAB" else image.convert("RGB")
     if image.mode.startswith("I;16"):
-        return _scaled_grey(np.asarray(image, dtype=np.float32), 65535.0)
+        return _scaled_grey(np.asarray(image, dtype=np.float32), white)
     if image.mode in ("I", "F"):
-        deep = np.nan_to_num(np.asarray(image, dtype=np.float32))
-        return _scaled_grey(deep, 65535.0 if deep.max(initial=0) > 255 else 255.0)
+        return _scaled_grey(np.nan_to_num(np.asarray(image, dtype=np.float32)), white)
     rgba = image.convert("RGBA")
     paper = Image.new("RGBA", rgba.size, (*PAPER, 255))
     return Image.alpha_composite(paper, rgba).convert("RGB")

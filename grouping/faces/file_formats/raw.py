@@ -18,12 +18,14 @@ from PIL import ExifTags, Image
 from grouping.errors import DecodeError
 from grouping.faces.file_formats.jpeg_structure import jpeg_structure
 from grouping.faces.file_formats.tiff_structure import is_raw_tiff, tiff_orientation
+from grouping.memory.allowance import DECODING
 
 JPEG_START = b"\xff\xd8\xff"
 LEAST_PREVIEW = 1000  # long side in pixels of a preview that is used instead of the sensor data
 LEAST_JPEG = 2000  # bytes; what is smaller is no preview
 MOST_JPEGS = 64  # within a file, that are looked at
 MAX_SENSOR_PIXELS = 160e6
+SENSOR_BYTES = 8  # a pixel, while it is developed at half the size
 ORIENTATIONS = {3: 3, 5: 8, 6: 6}  # of LibRaw's ``flip``, by Exif number; all else is upright
 STARTS = (
     *(b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM"),
@@ -79,8 +81,10 @@ def _developed(raw: Any) -> bytes:
     """The sensor data at half the size, as it lies in the file; empty where that is too large."""
     if raw.sizes.raw_width * raw.sizes.raw_height > MAX_SENSOR_PIXELS:
         return b""
-    pixels = raw.postprocess(half_size=True, use_camera_wb=True, user_flip=0, output_bps=8)
-    return _ppm(pixels)
+    width, height = raw.sizes.raw_width, raw.sizes.raw_height
+    with DECODING.taken(width * height * SENSOR_BYTES, f"a RAW file of {width}x{height} px"):
+        pixels = raw.postprocess(half_size=True, use_camera_wb=True, user_flip=0, output_bps=8)
+        return _ppm(pixels)
 
 
 def _embedded_jpeg(data: bytes) -> bytes:

@@ -42,6 +42,13 @@ def test_the_default_command_takes_the_same_options():
     assert parsed("./group", "report", "--out", "x").sources == ["./group", "report"]
 
 
+def test_mirror_images_are_for_all_faces_for_none_or_where_they_pay():
+    flips = [
+        parsed("album", "--out", "x", *words).flip for words in ([], ["--flip"], ["--no-flip"])
+    ]
+    assert flips == ["auto", True, False]
+
+
 def test_photos_to_forget_are_the_same_in_both_spellings():
     for words in (["forget", "a", "b", "--out", "x"], ["--out", "x", "--forget", "a", "b"]):
         assert (parsed(*words).photos, parsed(*words).out) == (["a", "b"], "x")

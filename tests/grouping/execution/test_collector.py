@@ -10,6 +10,7 @@ import pytest
 
 from grouping.errors import FetchError, Interrupted, ModelError
 from grouping.execution.collector import FEW_PHOTOS, PhotoCollector
+from grouping.memory.budget import split_memory
 from grouping.records import FaceSet, PhotoFaces, unknown_signs
 from grouping.sources.photo import Fingerprint, MemoryPhoto, Photo, RefusedPhoto
 
@@ -60,6 +61,9 @@ class Models:
     def __init__(self, model_key="model"):
         self.model_key = model_key
         self.analyser = Analyser()
+
+    def memory_budget(self, workers):
+        return split_memory(2**40, workers, 0)
 
 
 @dataclass(frozen=True, eq=False)

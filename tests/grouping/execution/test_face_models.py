@@ -2,9 +2,10 @@
 
 import pytest
 
-from grouping.config import GroupingConfig
+from backbone.weights.known_files import IR50_RECORD
+from grouping.config import EmbeddingSettings, GroupingConfig
 from grouping.errors import ModelError
-from grouping.execution.face_models import shared_models
+from grouping.execution.face_models import model_key_of, shared_models
 
 # What this version writes into caches, with the bundled network.
 DETECTOR = "1293cd6876292367ac43b80b475a0074c93689629ac515d9ba8c02b9c1d6148c"
@@ -16,6 +17,7 @@ MODEL = "d1ca4c0ad18417f95353a8ba01b04abd497aff8afd4972b8d3e68d240ad19a9c"
     [
         ({}, DETECTOR, MODEL),
         ({"device": "cpu", "precision": "fp32", "allow_cpu_fallback": True}, DETECTOR, MODEL),
+        ({"flip": True}, DETECTOR, MODEL),  # what the bundled network does by itself
         (
             {"min_face": 30, "min_score": 0.8, "crowds": False},
             "52ae5bf674a7956bbe9e3dfe89d3784c00fd4f4050fdb04c1213dafd80962b41",
@@ -31,6 +33,12 @@ MODEL = "d1ca4c0ad18417f95353a8ba01b04abd497aff8afd4972b8d3e68d240ad19a9c"
 def test_caches_of_this_version_stay_valid(bundled, settings, detector, model):
     models = shared_models(GroupingConfig(checkpoint=bundled, **settings))
     assert (models.detector_key, models.model_key) == (detector, model)
+
+
+@pytest.mark.parametrize("digest", ["0" * 64, IR50_RECORD.sha256])
+def test_a_network_that_decides_by_itself_has_a_key_of_its_own(digest):
+    keys = {model_key_of(digest, EmbeddingSettings(flip=flip)) for flip in (True, False, "auto")}
+    assert len(keys) == 3
 
 
 @pytest.fixture
