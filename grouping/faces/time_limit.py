@@ -7,13 +7,14 @@ each block of a file that a decoder asks for (:class:`TimedBytes`). What a decod
 is bounded by pixels instead, see :mod:`grouping.faces.file_formats.opening`; worker processes are
 killed where even that takes for ever (:mod:`grouping.execution.process_pool`).
 
-The limit is the thread's own: stages need not hand it on to each other.
+The limit is the thread's own: stages need not hand it on to each other. So is the clock: what
+counts is what the thread computes, not what it waits for. A run that was stopped with Ctrl-Z, or
+shares its cores with others, has no slow photos for that.
 """
 
 from __future__ import annotations
 
 import io
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ class TimeLimit:
     """The time that one photo may take; it runs while the photo is worked on.
 
     Args:
-        seconds: of a steady clock; what :func:`seconds_a_photo` says where None.
+        seconds: that the thread computes; what :func:`seconds_a_photo` says where None.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
@@ -38,25 +39,21 @@ class TimeLimit:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Have the time run, and :func:`check_time` look at it, until the block is left."""
-        self._since = time.monotonic()
+        self._since = time.thread_time()
         outer = _running.set(self)
         try:
             yield
         finally:
             _running.reset(outer)
-            self._left -= time.monotonic() - self._since
+            self._left -= time.thread_time() - self._since
 
     def check(self) -> None:
         """Raise PhotoTimeError where the time is over."""
-        if time.monotonic() - self._since >= self._left:
+        if time.thread_time() - self._since >= self._left:
             raise PhotoTimeError(
                 f"took longer than the {self.seconds:g} seconds that a photo may take "
                 "(--photo-seconds)"
             )
-
-    def give_back(self, seconds: float) -> None:
-        """Not count some time: it was spent on waiting for others."""
-        self._left += seconds
 
 
 _running: ContextVar[TimeLimit | None] = ContextVar("running", default=None)
@@ -102,17 +99,6 @@ def check_time() -> None:
     limit = _running.get()
     if limit is not None:
         limit.check()
-
-
-@contextmanager
-def waited_for(lock: threading.Lock) -> Iterator[None]:
-    """Hold a lock; the time spent on waiting for it does not count."""
-    since = time.monotonic()
-    with lock:
-        limit = _running.get()
-        if limit is not None:
-            limit.give_back(time.monotonic() - since)
-        yield
 
 
 class TimedBytes(io.BytesIO):

@@ -64,7 +64,7 @@ def test_what_others_put_there_and_what_a_run_has_stored_stays(tmp_path, monkeyp
     assert below(out) == ["notes.txt"]
     with monkeypatch.context() as patched:  # after all photos are in the cache
         patched.setattr("grouping.cli.commands.group.write_results", fail)
-        assert main([PHOTO, "--out", str(out), "--workers", "0"]) == 4
+        assert main([PHOTO, "--out", str(out), "--workers", "0", "--no-plots"]) == 4
     assert below(out) == [LOCK_FILE, "cache.sqlite", "notes.txt"]
     with Cache.open(out / "cache.sqlite") as cache:
         assert len(cache.contents()) == 1

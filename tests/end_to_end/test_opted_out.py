@@ -343,7 +343,7 @@ def test_redacting_again_writes_anew_and_never_over_other_files(
 def test_what_does_not_go_together_is_said(album, tmp_path, capsys):
     assert run(album, tmp_path / "out", "--redact", tmp_path / "redacted") == 1
     assert "--redact needs --opt-out" in capsys.readouterr().err
-    options = ("--opt-out", album, "--redact", album / "redacted")
+    options = ("--opt-out", PHOTOS / "president_biden.jpg", "--redact", album / "redacted")
     assert run(album, tmp_path / "out", *options) == 1
     assert "lies among the photos" in capsys.readouterr().err
 

@@ -25,7 +25,7 @@ from backbone.networks.mtcnn import ONET_SIDE, PNET_CELL, RNET_SIDE, MtcnnNetwor
 from grouping.boxes import apply_offsets, clip_boxes, non_max_suppression, to_squares
 from grouping.faces.search.proposals import STAGE_OVERLAP, Extent, propose_candidates
 from grouping.faces.search.pyramid import Pyramid
-from grouping.faces.time_limit import check_time, waited_for
+from grouping.faces.time_limit import check_time
 from grouping.records import Detections, Float32
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Detector:
         """
         if not images:
             return []
-        with waited_for(self._lock):
+        with self._lock:
             pyramids = [Pyramid(image) for image in images]
             found = [self._propose(p, s) for p, s in zip(pyramids, settings, strict=True)]
             found = self._refine(pyramids, found, [s.thresholds[1] for s in settings])
@@ -90,7 +90,7 @@ class Detector:
         Returns:
             The faces, best score first, as :meth:`__call__` gives them.
         """
-        with waited_for(self._lock):
+        with self._lock:
             pyramids = [Pyramid(image)]
             moved = self._refine(pyramids, [candidates], [0.0])
             places = [np.concatenate([candidates, *moved])]
