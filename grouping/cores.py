@@ -7,9 +7,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-CGROUPS = Path("/sys/fs/cgroup")
-OWN_CGROUP = Path("/proc/self/cgroup")
-DEEPEST = 32  # groups within groups that are asked for their limits
+from grouping.control_groups import group_folders, read_text
 
 
 @cache
@@ -17,44 +15,29 @@ def usable_cores() -> int:
     """Return the cores that this process may use: its affinity, and the quota of its container."""
     allowed = getattr(os, "sched_getaffinity", None)
     cores = len(allowed(0)) if allowed is not None else os.cpu_count() or 1
-    return max(1, math.ceil(min(cores, _quota(OWN_CGROUP, CGROUPS))))
+    return max(1, math.ceil(min(cores, core_quota(Path("/")))))
 
 
-def _quota(own: Path, root: Path) -> float:
-    """Return the cores that the least of all limits on this process's control groups allows."""
+def core_quota(root: Path) -> float:
+    """Return the cores that the least of all limits on this process's control groups allows.
+
+    Args:
+        root: of the file system that says which groups there are.
+    """
+    limits = (_limit_of(folder) for folder in group_folders("cpu", root))
+    return min(limits, default=math.inf)
+
+
+def _limit_of(group: Path) -> float:
+    """Cores of a group: of version 2 ``150000 100000`` or ``max 100000`` (microseconds), or two
+    files of version 1, where -1 is no limit.
+    """
+    words = read_text(group / "cpu.max").split()
+    if not words:
+        words = [*read_text(group / "cpu.cfs_quota_us").split()]
+        words += read_text(group / "cpu.cfs_period_us").split()
     try:
-        lines = [line.split(":", 2) for line in own.read_text().splitlines()]
-    except OSError:
+        quota, period = map(int, words[:2])
+    except ValueError:  # "max", or no such file
         return math.inf
-    limits = [math.inf]
-    for _, controllers, path in (line for line in lines if len(line) == 3):
-        if not controllers:  # version 2
-            limits += [_limit_of(folder / "cpu.max") for folder in _upwards(root, path)]
-        elif "cpu" in controllers.split(","):
-            for base in (root / "cpu", root / controllers):
-                limits += [_old_limit_of(folder) for folder in _upwards(base, path)]
-    return min(limits)
-
-
-def _upwards(base: Path, path: str) -> list[Path]:
-    """Return the folder of a group and of all groups that it lies in."""
-    parts = [part for part in path.split("/") if part not in ("", "..")][:DEEPEST]
-    return [base.joinpath(*parts[:end]) for end in range(len(parts) + 1)]
-
-
-def _limit_of(file: Path) -> float:
-    """Cores of a file of two words, ``max 100000`` or ``150000 100000`` (microseconds)."""
-    try:
-        quota, period = file.read_text().split()[:2]
-        return math.inf if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError, ZeroDivisionError):
-        return math.inf
-
-
-def _old_limit_of(folder: Path) -> float:
-    try:
-        quota = int((folder / "cpu.cfs_quota_us").read_text())
-        period = int((folder / "cpu.cfs_period_us").read_text())
-        return quota / period if quota > 0 else math.inf
-    except (OSError, ValueError, ZeroDivisionError):
-        return math.inf
+    return quota / period if quota > 0 and period > 0 else math.inf
