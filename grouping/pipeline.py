@@ -24,6 +24,7 @@ from grouping.records import FaceSet, Int64, PhotoFaces, Progress
 from grouping.results.pictures import pictures_of
 from grouping.results.run_result import GroupingResult
 from grouping.sources.photo import Photo
+from grouping.stage_clock import stage
 
 if TYPE_CHECKING:
     from grouping.clustering.constraints import Constraints
@@ -175,11 +176,13 @@ class GroupingPipeline:
         picture = picture_of_faces(faces.photo_index, copy_of)
         same_as = faces_of_originals(pictures, copy_of)
         constraints = corrections.constraints if corrections else None
-        calibration = self._calibration(faces, constraints, picture, same_as)
+        with stage("calibrate"):
+            calibration = self._calibration(faces, constraints, picture, same_as)
         threshold = self._threshold(calibration)
         rules = self._rules(threshold, calibration is not None)
         references = None if known is None else known_faces(known, corrections, len(faces))
-        grouping = group_faces(faces, rules, constraints, picture, same_as, references)
+        with stage("group"):
+            grouping = group_faces(faces, rules, constraints, picture, same_as, references)
         return GroupingResult(
             photos=photos,
             outcomes=outcomes,
@@ -211,13 +214,14 @@ class GroupingPipeline:
         from grouping.people.ages import people_attributes
         from grouping.people.copies import picture_of_faces
 
-        found = attributes_of_run(
-            self._attributes,
-            result.photos,
-            result.outcomes,
-            stop=self.stop,
-            on_stage=on_stage,
-        )
+        with stage("attributes"):
+            found = attributes_of_run(
+                self._attributes,
+                result.photos,
+                result.outcomes,
+                stop=self.stop,
+                on_stage=on_stage,
+            )
         picture = picture_of_faces(result.faces.photo_index, result.copy_of)
         people = people_attributes(
             result.grouping.labels, found.faces, result.faces.quality, picture

@@ -16,7 +16,7 @@ from multiprocessing.sharedctypes import SynchronizedArray
 # In the order in which a photo passes them; those of the whole album come last.
 STAGES = (
     *("start", "read", "decode", "search", "judge", "embed", "keep"),
-    *("group", "attributes", "results", "pictures"),
+    *("calibrate", "group", "attributes", "map", "pictures"),
 )
 COLUMNS = 3  # calls, seconds, CPU seconds
 

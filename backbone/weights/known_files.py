@@ -99,7 +99,7 @@ class WeightRecord:
     threshold: float | None = None
     face_sign: FaceSign | None = None
     mirror_pays: bool | None = None
-    cpu_batch: int = 8
+    cpu_batch: int = 12
 
 
 MOBILEFACENET_RECORD = WeightRecord(

@@ -26,6 +26,7 @@ from grouping.cli.commands import (
 from grouping.cli.interruption import stop_as_ctrl_c
 from grouping.cli.logs import set_up_logging, terminal_line
 from grouping.cli.options import VERSION
+from grouping.cli.profile import profiled
 from grouping.config import PHOTO_SECONDS
 from grouping.errors import FailureRateError, GroupingError, Interrupted
 from grouping.faces.time_limit import seconds_a_photo
@@ -89,7 +90,10 @@ def _main(argv: Sequence[str] | None) -> int:
     stop_as_ctrl_c()
     share_results(share=arguments.share)
     run = next(command.run for command in COMMANDS if command.name == name)
-    return _guarded(run, arguments)
+    if not arguments.profile:
+        return _guarded(run, arguments)
+    with profiled():
+        return _guarded(run, arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:

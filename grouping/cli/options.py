@@ -70,6 +70,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("-v", "--verbose", action="store_true", help="tell more; show where an error came from")
     add("--log-json", action="store_true", help="log one JSON object a line instead of bars")
+    add("--profile", action="store_true", help="say at the end where the time went, by stage")
     add(
         "--share",
         action="store_true",

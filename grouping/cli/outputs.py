@@ -12,6 +12,7 @@ from grouping.cli.logs import note, terminal_line
 from grouping.cli.progress import StageProgress, stage_of
 from grouping.cli.time_left import MAP
 from grouping.export.export import ExportOptions
+from grouping.stage_clock import stage
 from grouping.storage.atomic_files import write_bytes
 from grouping.storage.result_folder import GROUPS_FILE, OPT_OUT_TABLE, THUMBNAILS_FOLDER
 
@@ -74,7 +75,7 @@ def write_results(
     if options.plots:
         from grouping.report.plots.plot_data import plot_data
 
-        with stage_of(progress, MAP):
+        with stage_of(progress, MAP), stage("map"):
             document["plots"] = plot_data(result.faces, result.grouping.labels, result.threshold)
     covered = _write_left_out(result, document, folder)
     write_failures(result, folder)
@@ -131,7 +132,8 @@ def write_extras(
         if options.plots:
             from grouping.report.report import write_report
 
-            write_report(document, folder, open_photo, progress, covered=covered)
+            with stage("pictures"):
+                write_report(document, folder, open_photo, progress, covered=covered)
         problems: list[str] = []
         if options.redact is not None:
             from grouping.export.redacted import write_redacted

@@ -25,6 +25,7 @@ from grouping.faces.time_limit import allowed_seconds, seconds_a_photo
 from grouping.memory.allowance import DECODING
 from grouping.memory.budget import MemoryBudget
 from grouping.records import Failure, PhotoFaces
+from grouping.stage_clock import StageClock, measure_stages, stage, stage_clock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +73,7 @@ def analyse_in_processes(
 
     settings = (models.detection, models.embedding, models.weights)
     seconds = allowed_seconds()
-    start = partial(_start_worker, *settings, budget, seconds)
+    start = partial(_start_worker, *settings, budget, seconds, stage_clock())
     photos = OneLargeAtATime(chain([first], source), budget)
     with ProcessPool(
         start, budget.workers, given_up, item_seconds=seconds, warm_up=import_networks
@@ -132,8 +133,21 @@ def _start_worker(
     weights: tuple[Path, str],
     budget: MemoryBudget,
     seconds: float,
+    clock: StageClock | None,
 ) -> process_pool.Work[PhotoWork, PhotoFaces]:
     """Load the networks in a worker process, with its share of the cores."""
+    measure_stages(clock)
+    with stage("start"):
+        return _loaded_worker(detection, embedding, weights, budget, seconds)
+
+
+def _loaded_worker(
+    detection: DetectionSettings,
+    embedding: EmbeddingSettings,
+    weights: tuple[Path, str],
+    budget: MemoryBudget,
+    seconds: float,
+) -> process_pool.Work[PhotoWork, PhotoFaces]:
     import torch
 
     keep_freed_memory()

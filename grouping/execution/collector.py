@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from grouping.errors import Interrupted, PhotoError
@@ -25,6 +25,7 @@ from grouping.memory.allowance import DECODING
 from grouping.memory.budget import MemoryBudget
 from grouping.records import Failure, PhotoFaces
 from grouping.sources.photo import Photo
+from grouping.stage_clock import stage
 
 if TYPE_CHECKING:
     from grouping.execution.face_models import FaceModels
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 CHUNK = 4  # photos a worker takes at once
 AHEAD = 32  # photos read but not yet worked on
 READERS = 8  # threads that read
-FEW_PHOTOS = 8  # up to this many, starting processes takes longer than it saves
+# Up to so many photos, starting processes takes longer than it saves (bench_run): so many of a
+# third of a megapixel, or half as many whose files have LARGE_BYTES.
+FEW_PHOTOS = 24
+LARGE_BYTES = 3 * 2**20
 
 OnPhoto = Callable[[Photo, PhotoFaces], None]
 OnPictures = Callable[[PhotoFaces], None]
@@ -97,8 +101,8 @@ class PhotoCollector:
             Interrupted: ``stop`` was set.
         """
         source = iter(photos)
-        first = list(islice(source, FEW_PHOTOS + 1))
-        budget = self._models.memory_budget(workers if len(first) > FEW_PHOTOS else 0)
+        first, few = _first_few(source)
+        budget = self._models.memory_budget(0 if few else workers)
         DECODING.set(budget.here, budget.total)
         # Closed at once, also after an error: threads that read and processes that work end here.
         with (
@@ -117,7 +121,7 @@ class PhotoCollector:
         chunk: Chunk = []
         reads = read_ahead(
             photos,
-            lambda photo: self._known.lookup(photo, budget.file),
+            lambda photo: self._looked_up(photo, budget.file),
             ahead=AHEAD,
             readers=READERS,
             budget=budget.ahead,
@@ -139,6 +143,11 @@ class PhotoCollector:
                     chunk = []
         if chunk:
             yield chunk
+
+    def _looked_up(self, photo: Photo, most: int) -> Lookup:
+        """Look a photo of so many bytes at most up, in a thread that reads."""
+        with stage("read"):
+            return self._known.lookup(photo, most)
 
     def _result_of(self, lookup: Lookup) -> PhotoFaces | None:
         """What the photo gave in an earlier run, or a copy of it in this one."""
@@ -165,7 +174,8 @@ class PhotoCollector:
             result = replace(result, pictures=None)
         if not self._keep_crops:
             result = replace(result, crops=None)
-        self._known.store(result)
+        with stage("keep"):
+            self._known.store(result)
         self._finish(position, result)
         content = self._in_work.pop(position, None)
         if content is None:
@@ -179,6 +189,18 @@ class PhotoCollector:
         self._results[position] = result
         if self._on_photo is not None:
             self._on_photo(self.photos[position], result)
+
+
+def _first_few(source: Iterator[Photo]) -> tuple[list[Photo], bool]:
+    """Take photos until they are worth starting processes for, or all where they are not."""
+    first: list[Photo] = []
+    worth = 0.0
+    for photo in source:
+        first.append(photo)
+        worth += 1 + min((photo.expected_bytes or 0) / LARGE_BYTES, 2)
+        if worth > FEW_PHOTOS:
+            return first, False
+    return first, True
 
 
 def _failed(error: PhotoError) -> Lookup:

@@ -31,6 +31,7 @@ from grouping.faces.mirror import known_flip
 from grouping.faces.prepared_embedder import is_ready
 from grouping.memory.budget import MemoryBudget, split_memory
 from grouping.memory.sizes import size_text
+from grouping.stage_clock import stage
 
 if TYPE_CHECKING:
     from grouping.faces.photo_analyser import PhotoAnalyser
@@ -126,7 +127,8 @@ class FaceModels:
 
     @cached_property
     def _analyser(self) -> PhotoAnalyser:
-        return load_analyser(self.detection, self.embedding, self.weights)
+        with stage("start"):
+            return load_analyser(self.detection, self.embedding, self.weights)
 
     @property
     def weights(self) -> tuple[Path, str]:

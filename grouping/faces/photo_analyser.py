@@ -43,6 +43,7 @@ from grouping.records import (
     UInt8,
     unknown_signs,
 )
+from grouping.stage_clock import stage
 
 SEARCH_PIXELS = 2e6  # of the image that the cascade searches; a smaller photo is searched whole
 MIN_FACE_SHARE = 24 / 1280  # of the long side, where no smallest face is asked for
@@ -99,7 +100,7 @@ class PhotoAnalyser:
         """
         decoded = [self._decode(*of) for of in zip(photos, limits, strict=True)]
         good = [d for d in decoded if isinstance(d, DecodedPhoto)]
-        with together.running():
+        with together.running(), stage("search"):
             settings = [cascade_of(d, self.settings) for d in good]
             seen = iter(self.detector([d.image for d in good], settings))
         results = []
@@ -109,12 +110,12 @@ class PhotoAnalyser:
                 continue
             here = next(seen)
             try:
-                with limit.running():
+                with limit.running(), stage("judge"):
                     described = self._described(photo, image, self._found(image, here))
                     results.append(_pictured(described, image) if pictures else described)
             except PhotoError as error:  # too slow; or a larger image than the reduced is damaged
                 results.append(PhotoFaces(sha256=digest(photo), failure=Failure.of(error)))
-        with together.running():
+        with together.running(), stage("embed"):
             return self._embedded(results)
 
     def embed_again(
@@ -137,7 +138,7 @@ class PhotoAnalyser:
 
     def _decode(self, photo: PhotoInput, limit: TimeLimit) -> DecodedPhoto | Failure:
         try:
-            with limit.running():
+            with limit.running(), stage("decode"):
                 return decoded_to_search(photo, self.settings)
         except PhotoError as error:
             return Failure.of(error)

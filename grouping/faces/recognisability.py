@@ -24,7 +24,7 @@ from PIL import Image, ImageFilter
 
 from backbone.runtime.self_check import cosines
 from backbone.weights.known_files import FaceSign
-from grouping.records import Float32, Float64, UInt8
+from grouping.records import Float32, Float64, Int64, UInt8
 
 # (n, 112, 112, 3) uint8 RGB -> (n, d) float32, not of unit length
 Network = Callable[[UInt8], Float32]
@@ -120,10 +120,14 @@ def embed_raw(network: Network, crops: UInt8, mirrored: bool) -> RawEmbeddings:
     Args:
         crops: (n, 112, 112, 3) uint8 RGB.
     """
-    plain = network(crops)
+    # In one pass: with few faces the last layers of a network have too little to do.
+    given = network(np.concatenate([crops, crops[:, :, ::-1]]) if mirrored else crops)
+    plain, mirror = given[: len(crops)], given[len(crops) :]
     norm = np.linalg.norm(plain.astype(np.float64), axis=1)
     raw = RawEmbeddings(plain, norm, np.ones(len(plain)))
-    return with_mirror_images(network, crops, raw, np.ones_like(plain[:, 0])) if mirrored else raw
+    if not mirrored:
+        return raw
+    return _with_mirror(raw, np.arange(len(plain)), np.ones(len(plain), np.float32), mirror)
 
 
 def with_mirror_images(
@@ -137,10 +141,16 @@ def with_mirror_images(
         weights: (n,) float32 in [0, 1], by which mirror images count; those of 0 are not looked at.
     """
     rows = np.flatnonzero(weights)
-    mirror, weight = network(crops[rows, :, ::-1]), weights[rows]
+    return _with_mirror(plain, rows, weights[rows], network(crops[rows, :, ::-1]))
+
+
+def _with_mirror(
+    plain: RawEmbeddings, rows: Int64, weights: Float32, mirror: Float32
+) -> RawEmbeddings:
+    """Add the embeddings (k, d) of the mirror images of some rows (k,), by their weights (k,)."""
     sums, agreement = plain.sums.copy(), plain.agreement.copy()
-    sums[rows] += weight[:, None] * mirror
-    agreement[rows] -= weight * (1 - np.nan_to_num(cosines(plain.sums[rows], mirror)))
+    sums[rows] += weights[:, None] * mirror
+    agreement[rows] -= weights * (1 - np.nan_to_num(cosines(plain.sums[rows], mirror)))
     return RawEmbeddings(sums, plain.norm, agreement)
 
 

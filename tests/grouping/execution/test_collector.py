@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from grouping.errors import FetchError, Interrupted, ModelError
-from grouping.execution.collector import FEW_PHOTOS, PhotoCollector
+from grouping.execution import collector
+from grouping.execution.collector import FEW_PHOTOS, LARGE_BYTES, PhotoCollector
 from grouping.memory.budget import split_memory
 from grouping.records import FaceSet, PhotoFaces, unknown_signs
 from grouping.sources.photo import Fingerprint, MemoryPhoto, Photo, RefusedPhoto
@@ -175,3 +176,44 @@ def test_a_stop_is_obeyed_and_what_is_done_is_kept(cache):
     models = Models()
     collected(memory(*[photo.data for photo in done]), models, cache)
     assert not models.analyser.asked
+
+
+@dataclass(frozen=True)
+class Sized(Photo):
+    """A photo whose size is known beforehand."""
+
+    size: int | None = None
+
+    @property
+    def expected_bytes(self):
+        return self.size
+
+    def _read(self):
+        return b"a%d" % self.id
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "pays"),
+    [
+        (FEW_PHOTOS, None, False),
+        (FEW_PHOTOS + 1, None, True),
+        (FEW_PHOTOS, 0, False),
+        (FEW_PHOTOS // 2, LARGE_BYTES, False),
+        (FEW_PHOTOS // 2 + 1, LARGE_BYTES, True),
+        (FEW_PHOTOS // 3, 100 * LARGE_BYTES, False),
+    ],
+)
+def test_processes_are_started_where_there_is_enough_to_do(monkeypatch, count, size, pays):
+    asked = []
+
+    def analyse(models, chunks, budget):
+        asked.append(budget)
+        for chunk in chunks:
+            for position, work in chunk:
+                yield position, photo_faces(work.photo)
+
+    monkeypatch.setattr(collector, "analyse_photos", analyse)
+    made = PhotoCollector(Models())
+    made.collect((Sized(i, f"<{i}>", size) for i in range(count)), workers=2)
+    assert len(made.results) == count
+    assert bool(asked[0].workers) is pays
