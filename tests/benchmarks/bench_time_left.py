@@ -14,6 +14,7 @@ import argparse
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -110,6 +111,10 @@ def print_faces(name: str, work: Callable[[int], float], few: int, many: int) ->
     print(f"{face:.2e} a face, {pairs * 1e12:.3g} a million faces with each other")
 
 
+def read_one(places: list[Path], number: int) -> bytes:
+    return places[number].read_bytes()
+
+
 def print_pictures(count: int) -> None:
     """Seconds of thumbnails and contact sheets, by what the report itself tells."""
     for photos in (count // 2, count):
@@ -118,7 +123,7 @@ def print_pictures(count: int) -> None:
             result, _, _ = build(options, Path(folder))
             images, watch = result["images"], Stopwatch()
             places = [Path(image["url"]) for image in images]
-            write_report(result, Path(folder) / "out", lambda i, p=places: p[i].read_bytes(), watch)
+            write_report(result, Path(folder) / "out", partial(read_one, places), watch)
         took = watch.seconds(THUMBNAILS)
         print(f"{THUMBNAILS:16} {photos:6d}  {took:7.2f} s  {took / photos:.4f} a photo")
         took, faces = watch.seconds(SHEETS), 3 * photos
