@@ -88,7 +88,7 @@ class AttributeReader:
         Raises:
             PhotoError: the photo cannot be had any more, or has changed.
         """
-        from grouping.faces.photo_analyser import cut_crops, decoded_to_search
+        from grouping.faces.scales import cut_crops, decoded_to_search
 
         content = _content_of(photo, outcome)
         with TimeLimit().running():

@@ -26,7 +26,7 @@ import torch
 from backbone.runtime.devices import resolve_device
 from backbone.weights.mtcnn_files import load_mtcnn
 from grouping.config import DetectionSettings
-from grouping.faces.photo_analyser import cascade_of, decoded_to_search
+from grouping.faces.scales import cascade_of, decoded_to_search
 from grouping.faces.search.detection import Detector
 from tests.benchmarks.bench_embedding import synchronize
 from tests.benchmarks.bench_run import checkpoint_of, photos_in

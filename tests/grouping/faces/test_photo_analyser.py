@@ -10,9 +10,10 @@ from PIL import Image
 from grouping.config import DetectionSettings
 from grouping.faces.alignment import align_faces
 from grouping.faces.file_formats.opening import FORMATS
-from grouping.faces.photo_analyser import PhotoAnalyser, search_side
+from grouping.faces.photo_analyser import PhotoAnalyser
 from grouping.faces.picture_hash import picture_hash
 from grouping.faces.quality import face_quality
+from grouping.faces.scales import search_side
 from grouping.records import (
     QUALITY_MEASURES,
     Detections,
