@@ -18,7 +18,7 @@ from grouping.opting_out import clear_cache, usual_impostors
 from grouping.sources.entries import SourceOptions
 from grouping.storage.atomic_files import is_full
 from grouping.storage.cache import Cache
-from grouping.storage.cache_erasing import erase_cache
+from grouping.storage.database.erasing import erase_cache
 from grouping.storage.destinations import Destination
 from grouping.storage.folder_lock import FolderLock
 from grouping.storage.locations import printable, scheme_of

@@ -18,7 +18,7 @@ from grouping.memory.sizes import parse_size
 from grouping.sources.entries import SourceOptions
 from grouping.sources.http_photo import HttpOptions
 from grouping.storage.result_folder import CACHE_FILE
-from grouping.storage.s3_client import S3Options
+from grouping.storage.s3.client import S3Options
 from grouping.version import __version__
 
 VERSION = f"group-faces {__version__}"

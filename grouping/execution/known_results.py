@@ -16,7 +16,7 @@ from grouping.sources.photo import MemoryPhoto, Photo
 if TYPE_CHECKING:
     from grouping.execution.face_models import FaceModels
     from grouping.storage.cache import Cache
-    from grouping.storage.cache_rows import DetectedPhoto
+    from grouping.storage.database.rows import DetectedPhoto
 
 HoldBack = Callable[[PhotoFaces], bool]
 

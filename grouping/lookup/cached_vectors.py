@@ -11,7 +11,7 @@ import numpy as np
 from grouping.execution.face_models import drawn_key_of
 from grouping.records import FaceSet, Float32, Int64
 from grouping.results.album import Album, Face
-from grouping.storage.cache_reader import read_faces
+from grouping.storage.database.reader import read_faces
 
 # A document has boxes to the hundredth of a pixel.
 BOX_ROUNDING = 0.0051

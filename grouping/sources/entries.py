@@ -22,7 +22,7 @@ from grouping.sources.photo import (
 )
 from grouping.sources.s3_photo import s3_photo
 from grouping.storage.locations import holds_login, local_path, printable, scheme_of, shown_url
-from grouping.storage.s3_client import S3Options
+from grouping.storage.s3.client import S3Options
 
 LOCAL_REFUSED = "refused: local paths are read only with allow_local=True"
 S3_REFUSED = (

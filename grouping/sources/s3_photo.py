@@ -19,7 +19,7 @@ from grouping.sources.folders import is_hidden_or_junk
 from grouping.sources.photo import MAX_PHOTO_BYTES, Photo, too_large_error
 from grouping.storage.locations import printable, shown_url
 from grouping.storage.retry import Deadline, with_retries
-from grouping.storage.s3_client import (
+from grouping.storage.s3.client import (
     LISTING_SIGNS,
     S3Options,
     as_fetch_errors,

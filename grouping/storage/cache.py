@@ -10,7 +10,7 @@ again without detecting again. Detector and model are named by digests that cove
 and every setting on which their results depend.
 
 Every row carries a checksum: a row that was damaged on disk, or is none of ours, counts as absent.
-Other programs read the views of :mod:`grouping.storage.cache_views`.
+Other programs read the views of :mod:`grouping.storage.database.views`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Any, Self, TypeVar
 from grouping.errors import CacheError, InputError
 from grouping.records import FaceAttributes, Fingerprint, PhotoFaces
 from grouping.storage.atomic_files import missing_folders, remove_empty
-from grouping.storage.cache_database import (
+from grouping.storage.database.connection import (
     cache_error,
     damage_recognised,
     has_damaged,
@@ -37,14 +37,14 @@ from grouping.storage.cache_database import (
     open_database,
     scrub,
 )
-from grouping.storage.cache_erasing import (
+from grouping.storage.database.erasing import (
     RESULT_TABLES,
     TABLES,
     delete_photo,
     delete_results,
     erase_cache,
 )
-from grouping.storage.cache_rows import (
+from grouping.storage.database.rows import (
     ATTRIBUTE_COLUMNS,
     DETECTION_COLUMNS,
     EMBEDDING_COLUMNS,

@@ -13,8 +13,8 @@ from grouping.errors import CacheError
 from grouping.faces.quality import quality_factors
 from grouping.records import QUALITY_MEASURES, FaceSet, Failure, Fingerprint, PhotoFaces
 from grouping.storage.cache import Cache
-from grouping.storage.cache_reader import read_faces
-from grouping.storage.cache_rows import (
+from grouping.storage.database.reader import read_faces
+from grouping.storage.database.rows import (
     DETECTION_COLUMNS,
     EMBEDDING_COLUMNS,
     checksum,

@@ -12,7 +12,7 @@ from grouping.cli.options import add_cache_place, add_common
 from grouping.errors import CacheError, InputError
 from grouping.results.document import read_document
 from grouping.storage.cache import Cache
-from grouping.storage.cache_erasing import erase_cache
+from grouping.storage.database.erasing import erase_cache
 from grouping.storage.locations import place_keys, printable
 from grouping.storage.result_folder import CACHE_FILE, GROUPS_FILE, THUMBNAILS_FOLDER
 

@@ -16,7 +16,7 @@ def options(**given):
 
 def test_a_bucket_with_earlier_results_is_refused(client, bucket):
     """Nothing is deleted in a bucket, so that what shows them would stay there."""
-    from grouping.storage.s3_client import S3Options
+    from grouping.storage.s3.client import S3Options
 
     s3 = S3Options(endpoint_url=client.meta.endpoint_url)
     asked = options(opt_out=Path("people"))

@@ -234,7 +234,7 @@ import sys
 from grouping.sources.http_photo import HttpOptions, HttpPhoto
 from grouping.execution.read_ahead import read_ahead
 from grouping.sources.s3_photo import S3Photo
-from grouping.storage.s3_client import S3Options
+from grouping.storage.s3.client import S3Options
 http = HttpOptions(allowed=("127.0.0.1",))
 s3 = S3Options(endpoint_url=sys.argv[1], anonymous=True)
 photos = [HttpPhoto(0, "", sys.argv[1] + "/b/k", http), S3Photo(1, "", "b", "k", s3)] * 8

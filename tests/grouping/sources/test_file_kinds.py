@@ -9,7 +9,7 @@ from grouping.faces.decoding import decode_photo
 from grouping.sources.file_kinds import LeftOut, kind_by_content, raw_companions
 from grouping.sources.listing import list_sources
 from grouping.sources.s3_photo import photos_in_bucket
-from grouping.storage.s3_client import S3Options
+from grouping.storage.s3.client import S3Options
 from tests.helpers.files import colour_files, grey_files, picture, written
 from tests.helpers.folders import touch
 from tests.helpers.raw_files import STARTS, dng, maker_file

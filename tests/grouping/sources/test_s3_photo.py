@@ -12,7 +12,7 @@ from grouping.execution.read_ahead import read_ahead
 from grouping.sources.entries import SourceOptions, photos_from_entries
 from grouping.sources.listing import list_sources
 from grouping.sources.s3_photo import S3Photo, photos_in_bucket
-from grouping.storage.s3_client import S3Options, split_url
+from grouping.storage.s3.client import S3Options, split_url
 from tests.helpers.paths import ROOT
 from tests.helpers.photos import read_or_reason
 from tests.helpers.servers import (
@@ -411,7 +411,7 @@ import resource, sys, time
 from itertools import islice
 from grouping.execution.read_ahead import read_ahead
 from grouping.sources.s3_photo import S3Photo, photos_in_bucket
-from grouping.storage.s3_client import S3Options
+from grouping.storage.s3.client import S3Options
 start = time.monotonic()
 photos = photos_in_bucket("s3://many", S3Options(endpoint_url=sys.argv[1]))
 results = read_ahead(photos, S3Photo.read)

@@ -7,7 +7,7 @@ import pytest
 
 from grouping.records import FaceAttributes
 from grouping.storage.cache import Cache
-from grouping.storage.cache_rows import checksum
+from grouping.storage.database.rows import checksum
 from tests.helpers.cache import digest, result_for
 from tests.helpers.old_cache import write_old_cache
 

@@ -11,7 +11,7 @@ import pytest
 from grouping.errors import OutputError
 from grouping.storage.destinations import open_destination
 from grouping.storage.result_folder import LOCK_FILE
-from grouping.storage.s3_client import S3Options
+from grouping.storage.s3.client import S3Options
 from tests.helpers.paths import ROOT
 from tests.helpers.servers import FaultyServer, drops, forwards, s3_server, sends
 

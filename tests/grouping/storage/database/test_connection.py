@@ -17,7 +17,7 @@ import pytest
 from grouping.errors import CacheError
 from grouping.records import Fingerprint
 from grouping.storage.cache import Cache
-from grouping.storage.cache_database import cache_error
+from grouping.storage.database.connection import cache_error
 from tests.helpers.cache import assert_same, digest, result_for
 from tests.helpers.paths import ROOT
 

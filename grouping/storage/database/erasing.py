@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from grouping.errors import CacheError
-from grouping.storage.cache_database import cache_error, database_files, is_damage, is_ours
+from grouping.storage.database.connection import cache_error, database_files, is_damage, is_ours
 from grouping.storage.locations import printable
 
 CHUNK_BYTES = 2**20

@@ -12,7 +12,7 @@ import pytest
 from grouping.cli.main import main
 from grouping.records import PhotoFaces
 from grouping.storage.cache import Cache
-from grouping.storage.cache_database import SCHEMA_VERSION
+from grouping.storage.database.connection import SCHEMA_VERSION
 from tests.helpers.cache import bytes_on_disk, digest, result_for
 from tests.helpers.old_cache import write_old_cache
 from tests.helpers.paths import PHOTOS

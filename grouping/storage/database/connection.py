@@ -17,7 +17,7 @@ from pathlib import Path
 
 from grouping.errors import CacheError
 from grouping.storage.atomic_files import remedy
-from grouping.storage.cache_schema import (
+from grouping.storage.database.schema import (
     MIGRATIONS,
     SCHEMA,
     SCHEMA_VERSION,

@@ -9,7 +9,7 @@ import pytest
 from grouping.errors import CacheError
 from grouping.records import QUALITY_MEASURES
 from grouping.storage.cache import Cache
-from grouping.storage.cache_database import MIGRATIONS, SCHEMA_VERSION
+from grouping.storage.database.connection import MIGRATIONS, SCHEMA_VERSION
 from tests.helpers.cache import assert_same, digest, result_for
 from tests.helpers.old_cache import OLD_DETECTOR, OLD_MODEL, write_old_cache
 

@@ -10,8 +10,8 @@ import pytest
 from grouping.errors import CacheError
 from grouping.records import FaceSet, PhotoFaces
 from grouping.storage.cache import Cache
-from grouping.storage.cache_reader import read_faces
-from grouping.storage.cache_rows import EMBEDDING_COLUMNS, checksum
+from grouping.storage.database.reader import read_faces
+from grouping.storage.database.rows import EMBEDDING_COLUMNS, checksum
 from tests.helpers.vectors import face_set, unit
 
 FACES = face_set(unit(np.random.default_rng(0).standard_normal((3, 64))), [0, 0, 0])

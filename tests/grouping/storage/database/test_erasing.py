@@ -10,7 +10,7 @@ import pytest
 from grouping.cli.main import main
 from grouping.errors import CacheError
 from grouping.storage.cache import Cache
-from grouping.storage.cache_erasing import erase_cache
+from grouping.storage.database.erasing import erase_cache
 from tests.helpers.cache import digest, result_for
 
 

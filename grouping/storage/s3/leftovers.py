@@ -22,7 +22,7 @@ from pathlib import Path
 
 from grouping.errors import FetchError
 from grouping.storage.atomic_files import is_running, write_error
-from grouping.storage.s3_objects import S3Objects
+from grouping.storage.s3.objects import S3Objects
 
 log = logging.getLogger(__name__)
 

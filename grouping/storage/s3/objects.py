@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from grouping.errors import FetchError
 from grouping.storage.retry import Deadline, with_retries
-from grouping.storage.s3_client import LISTING_SIGNS, S3Options, as_fetch_errors, s3_client
+from grouping.storage.s3.client import LISTING_SIGNS, S3Options, as_fetch_errors, s3_client
 from grouping.version import PRODUCT
 
 T = TypeVar("T")

@@ -17,8 +17,8 @@ import numpy as np
 
 from grouping.errors import CacheError
 from grouping.records import QUALITY_MEASURES, RECOGNITION_SIGNS, FaceSet, Int64
-from grouping.storage.cache_database import APPLICATION_ID, BUSY_SECONDS
-from grouping.storage.cache_rows import (
+from grouping.storage.database.connection import APPLICATION_ID, BUSY_SECONDS
+from grouping.storage.database.rows import (
     DETECTION_COLUMNS,
     EMBEDDING_COLUMNS,
     Row,
@@ -26,7 +26,7 @@ from grouping.storage.cache_rows import (
     detection_checksum,
     to_array,
 )
-from grouping.storage.cache_schema import SCHEMA_VERSION, bound, check_kinds
+from grouping.storage.database.schema import SCHEMA_VERSION, bound, check_kinds
 from grouping.storage.locations import printable
 
 DETECTION = f"SELECT {DETECTION_COLUMNS}, checksum FROM detections WHERE sha256=? AND detector=?"

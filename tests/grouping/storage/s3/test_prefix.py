@@ -10,9 +10,9 @@ from datetime import timedelta
 import pytest
 
 from grouping.errors import OutputError
-from grouping.storage import s3_leftovers, s3_objects
 from grouping.storage.destinations import open_destination
-from grouping.storage.s3_client import S3Options
+from grouping.storage.s3 import leftovers, objects
+from grouping.storage.s3.client import S3Options
 from tests.helpers.paths import ROOT
 from tests.helpers.servers import FaultyServer, forwards, s3_server
 from tests.helpers.soaking import FAULTS
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("s3_credentials")
 KILLED = """
 import sys, time
 from grouping.storage.destinations import open_destination
-from grouping.storage.s3_client import S3Options
+from grouping.storage.s3.client import S3Options
 destination = open_destination(sys.argv[1], S3Options(endpoint_url=sys.argv[2]))
 (destination.folder / "groups.json").write_bytes(b"face")
 destination._upload("groups.json")
@@ -111,7 +111,7 @@ def test_what_runs_of_other_machines_left_goes_when_it_is_old(client, bucket, mo
         client.put_object(Bucket=bucket, Key=key, Body=b"face")
     open_destination(f"s3://{bucket}/out", options()).close()
     assert theirs in stored(client, bucket)
-    monkeypatch.setattr(s3_leftovers, "LONGEST_RUN", timedelta(seconds=-60))
+    monkeypatch.setattr(leftovers, "LONGEST_RUN", timedelta(seconds=-60))
     open_destination(f"s3://{bucket}/out", options()).close()
     assert [*stored(client, bucket)] == ["out/.incomplete-mine/a.jpg"]  # named as ours never are
 
@@ -216,10 +216,10 @@ def test_where_nothing_may_be_removed_the_results_are_there_and_that_is_said(
 def test_listings_without_an_end_are_left(client, bucket, monkeypatch):
     for number in range(3):
         client.put_object(Bucket=bucket, Key=f"thumbs/{number}", Body=b"")
-    objects = s3_objects.S3Objects(bucket, options())
-    assert len(objects.listed("thumbs/")) == 3
-    monkeypatch.setattr(s3_objects, "MOST_PAGES", 0)
-    assert objects.listed("thumbs/") == []
+    stored = objects.S3Objects(bucket, options())
+    assert len(stored.listed("thumbs/")) == 3
+    monkeypatch.setattr(objects, "MOST_PAGES", 0)
+    assert stored.listed("thumbs/") == []
 
 
 def test_a_full_temporary_folder_is_one_line(bucket, monkeypatch):

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from functools import cache
 
-from grouping.storage.cache_views import VIEWS
+from grouping.storage.database.views import VIEWS
 
 SCHEMA_VERSION = 3
 LARGEST_VALUE = 512 * 2**20  # bytes; the vectors of a hundred thousand faces have less
