@@ -173,8 +173,9 @@ class FaceModels:
             ModelError: the checkpoint cannot be read.
         """
         if workers not in self._budgets:
-            _ = self.weights_digest  # which says why a file cannot be read
-            found = split_memory(self.memory, workers, self._checkpoint.stat().st_size)
+            checkpoint, _ = self.weights  # which says why a file cannot be read
+            mapped = is_ready(self.embedding, *self.weights)
+            found = split_memory(self.memory, workers, checkpoint.stat().st_size, mapped=mapped)
             self._budgets[workers] = found
             if found.workers < workers:
                 log.info(

@@ -55,13 +55,16 @@ class MemoryBudget:
     here: int
 
 
-def split_memory(memory: int | None, workers: int, weights: int) -> MemoryBudget:
+def split_memory(
+    memory: int | None, workers: int, weights: int, *, mapped: bool = False
+) -> MemoryBudget:
     """Split what a run may take.
 
     Args:
         memory: bytes of all of it; None for a quarter of the machine, or the least that works.
         workers: processes asked for.
         weights: bytes of the face network's file.
+        mapped: the network is kept ready: all workers map one file, and none loads its weights.
 
     Raises:
         ConfigError: that little does not hold the networks.
@@ -76,12 +79,13 @@ def split_memory(memory: int | None, workers: int, weights: int) -> MemoryBudget
     ahead = _ahead(total)
     here = total - CALLER - _process(weights) - 2 * ahead
     large = min(LARGEST_PHOTO, total // BUDGET_FOR_PHOTO)
-    rest = total - CALLER - 2 * ahead - large
-    held = min(workers, rest // (_process(weights) + USUAL_PHOTO))
+    process = PROCESS if mapped else _process(weights)
+    rest = total - CALLER - 2 * ahead - large - (weights if mapped else 0)
+    held = min(workers, max(0, rest) // (process + USUAL_PHOTO))
     if held < 1:
         file = min(ahead, here // COPIES_HERE)
         return MemoryBudget(total, 0, ahead, file, file, here, here, here)
-    usual = min(LARGEST_PHOTO, rest // held - _process(weights))
+    usual = min(LARGEST_PHOTO, rest // held - process)
     file = min(ahead, large // COPIES_SENT)
     return MemoryBudget(total, held, ahead, file, usual // 8, usual, large, here)
 

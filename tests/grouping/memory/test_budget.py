@@ -54,3 +54,14 @@ def test_the_memory_that_a_refusal_names_is_enough(workers):
         enough = int(str(caught.value).split("--memory ")[1].rstrip("MG"))
         enough *= 2**30 if str(caught.value).endswith("G") else MIB
         assert split_memory(enough, workers, 5 * MIB).large >= needed
+
+
+def test_a_network_that_all_workers_map_leaves_room_for_more_of_them():
+    weights = 175 * MIB  # of IR-50
+    for total in range(least_memory(weights), 20_000 * MIB, 517 * MIB):
+        found = split_memory(total, 8, weights, mapped=True)
+        assert found.workers >= split_memory(total, 8, weights).workers
+        taken = CALLER + weights + found.workers * (PROCESS + found.usual) + 2 * found.ahead
+        assert not found.workers or taken + found.large <= total
+    assert split_memory(2560 * MIB, 2, weights, mapped=True).workers == 2
+    assert split_memory(2560 * MIB, 2, weights).workers == 1
