@@ -104,6 +104,8 @@ def cache_folder() -> Path | None:
         return None
     try:
         folder = Path(named) if named else _usual_folder()
+        if not named and not folder.parent.parent.is_dir():
+            return None  # a user without a home, who shall not get one
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         ours = os.name != "posix" or folder.stat().st_uid == os.getuid()
     except (OSError, RuntimeError):  # the latter: nobody knows of a home

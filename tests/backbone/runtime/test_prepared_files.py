@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 import tempfile
 
 import numpy as np
@@ -12,6 +13,7 @@ from backbone.errors import CheckpointError
 from backbone.runtime.network_file import read_network, write_network
 from backbone.runtime.prepared_files import (
     MOST_KEPT,
+    cache_folder,
     find_prepared,
     is_prepared,
     keep_prepared,
@@ -101,6 +103,17 @@ def test_without_a_folder_nothing_is_kept(backend, monkeypatch, tmp_path):
     monkeypatch.setenv("FACE_GROUPING_CACHE", str(tmp_path / "file"))
     assert not keep_prepared("key", backend.network, {})
     assert find_prepared("key") is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the folder is another")
+def test_the_usual_folder_lies_in_a_home_that_is_there(monkeypatch, tmp_path):
+    monkeypatch.delenv("FACE_GROUPING_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "none"))
+    assert cache_folder() is None
+    assert not (tmp_path / "none").exists()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / ".cache" / "photo-album-face-grouping"
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"facenet1" + os.urandom(300)])
