@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from grouping.results.album import one_line
 from grouping.results.schema import NO_GROUP, Document
 
 if TYPE_CHECKING:
@@ -58,4 +59,5 @@ def headline(figure: Figure, title: str, subtitle: str) -> None:
 def model_line(document: Document) -> str:
     """Which network drew the faces apart, and at which threshold."""
     model = document["model"]
-    return f"{model['name']}, {model['file']}    ·    threshold {document['plots']['threshold']:g}"
+    names = one_line(f"{model['name']}, {model['file']}")
+    return f"{names}    ·    threshold {document['plots']['threshold']:g}"

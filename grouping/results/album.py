@@ -141,11 +141,15 @@ def person_number(group_idx: int) -> str:
 
 
 def one_line(text: str) -> str:
-    """``text`` without line breaks, control characters and marks that reorder what follows."""
-    kept = (" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text)
+    """``text`` without line breaks, control characters and marks that reorder what follows.
+
+    Halves of a pair of UTF-16, which no file or font can hold, become the sign for that.
+    """
+    kept = (_SHOWN.get(unicodedata.category(c), c) for c in text)
     return " ".join("".join(c for c in kept if c not in _REORDERING).split())
 
 
+_SHOWN = {"Cc": " ", "Zl": " ", "Zp": " ", "Cs": "\ufffd"}
 _REORDERING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 

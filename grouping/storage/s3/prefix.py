@@ -87,11 +87,16 @@ class S3Prefix(Destination):
             self.folder.rmdir()
 
     def _try(self) -> None:
-        """Find out whether something can be written, which may be refused for good."""
-        self._clean = True
+        """Find out whether something can be written, which may be refused for good.
+
+        Whatever else is answered, it may be stored: then the folder stays, by whose name the next
+        run knows what to remove.
+        """
+        self._clean = False
         try:
             self._objects.try_to_write(self._aside + PROBE)
-        except BaseException:
+        except BaseException as error:
+            self._clean = isinstance(error, FetchError) and not error.retryable
             self.close()
             raise
         self._remove_aside()

@@ -64,6 +64,7 @@ def test_a_photo_that_has_changed_is_not_read():
 
 def test_one_line_keeps_letters_and_drops_what_breaks_a_line_or_turns_it_round():
     assert one_line("a\nb\tc\x00\x1b[31m") == "a b c [31m"
+    assert one_line("a\ud800b") == "a\ufffdb"  # half of a pair; neither font nor file holds it
     assert one_line("\u202egpj.exe\u2028김 😀") == "gpj.exe 김 😀"
 
 

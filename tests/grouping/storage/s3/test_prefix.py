@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from grouping.errors import OutputError
+from grouping.errors import FetchError, OutputError
 from grouping.storage.destinations import open_destination
 from grouping.storage.s3 import leftovers, objects
 from grouping.storage.s3.client import S3Options
@@ -226,3 +226,22 @@ def test_a_full_temporary_folder_is_one_line(bucket, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", "/proc/nowhere")
     with pytest.raises(OutputError, match="cannot write /proc/nowhere"):
         open_destination(f"s3://{bucket}/out", options())
+
+
+def test_a_start_whose_answer_was_lost_is_cleared_by_the_next(client, bucket, monkeypatch):
+    """The first object may be stored, whatever came back."""
+    url = f"s3://{bucket}/out"
+    whole = objects.S3Objects.try_to_write
+
+    def stored_and_lost(self, key):
+        whole(self, key)
+        raise FetchError("the connection to S3 failed", retryable=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(objects.S3Objects, "try_to_write", stored_and_lost)
+        patch.setattr(os, "getpid", lambda: 2**22 + 1)  # of a process that is not there any more
+        with pytest.raises(OutputError):
+            open_destination(url, options())
+    assert len(stored(client, bucket)) == 1
+    put_there(url, {"groups.json": b"face"})
+    assert set(stored(client, bucket)) == {"out/groups.json"}
