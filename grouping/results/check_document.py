@@ -26,6 +26,8 @@ LARGEST = 2**53  # JSON numbers beyond are not exact
 Fault = tuple[str, str] | None
 Check = Callable[[Any], Fault]
 
+LONGEST_SIDE = 1_000_000  # px; no photo that is read comes near
+
 
 def check_document(document: object) -> None:
     """Find out whether a parsed JSON value is a document of this program.
@@ -158,7 +160,8 @@ def _broken_image(
         yield f"{here}.sha256", "64 hexadecimal digits"
     if not _within(image["group_idx"], NOT_READ, groups):
         yield f"{here}.group_idx", "a list of groups"
-    if min(image["width"], image["height"]) < (1 if image["faces"] else 0):
+    least = 1 if image["faces"] else 0
+    if not _within((image["width"], image["height"]), least, LONGEST_SIDE + 1):
         yield f"{here}.width", "a size"
     if image.get("rotation", 0) not in (0, 90, 180, 270):
         yield f"{here}.rotation", "0, 90, 180 or 270"
