@@ -59,8 +59,16 @@ def _check_of(hint: Any) -> Check:
         return _list_check(_check_of(arguments[0]))
     if origin is dict:
         return lambda value: None if isinstance(value, dict) else ("", "an object")
+    if hint is str:
+        return _text
     words = {int: "a whole number", str: "a text"}
     return lambda value: None if type(value) is hint else ("", words[hint])
+
+
+def _text(value: Any) -> Fault:
+    if type(value) is str and not any("\ud800" <= c <= "\udfff" for c in value):
+        return None
+    return "", "a text"
 
 
 def _number(value: Any) -> Fault:
