@@ -10,17 +10,15 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grouping.cores import usable_cores
 from grouping.errors import FetchError, Interrupted, PhotoError
 from grouping.execution.known_results import pixels_of
-from grouping.faces.time_limit import TimeLimit, allow_seconds, allowed_seconds
+from grouping.faces.time_limit import TimeLimit, photo_threads
 from grouping.records import FaceAttributes, PhotoFaces, Progress, UInt8
 from grouping.sources.photo import Photo
 
@@ -154,9 +152,7 @@ def _read(
 ) -> list[tuple[int, FaceAttributes | PhotoError]]:
     """The answers, or what stood in their way, of the photos at some places; a few at a time."""
     results = []
-    count, seconds = min(MOST_THREADS, usable_cores()), allowed_seconds()
-    threads = ThreadPoolExecutor(count, initializer=allow_seconds, initargs=(seconds,))
-    try:
+    with photo_threads(MOST_THREADS) as threads:
         tried = threads.map(partial(_try, reader, photos, outcomes), places)
         for done, (place, result) in enumerate(zip(places, tried, strict=True), 1):
             results.append((place, result))
@@ -164,8 +160,6 @@ def _read(
                 on_stage(STAGE, done, len(places))
             if stop is not None and stop.is_set():
                 raise Interrupted
-    finally:
-        threads.shutdown(cancel_futures=True)
     return results
 
 

@@ -17,10 +17,12 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from grouping.config import PHOTO_SECONDS
+from grouping.cores import usable_cores
 from grouping.errors import PhotoTimeError
 
 
@@ -78,6 +80,20 @@ def allowed_seconds() -> float:
 def allow_seconds(seconds: float) -> None:
     """Have every limit be of so many seconds that this thread makes: a thread of a pool."""
     _allowed.set(seconds)
+
+
+@contextmanager
+def photo_threads(most: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that work on photos, each within the limit of this one; at most one a core.
+
+    What has not begun when the block is left is dropped.
+    """
+    count, seconds = min(most, usable_cores()), allowed_seconds()
+    threads = ThreadPoolExecutor(count, initializer=allow_seconds, initargs=(seconds,))
+    try:
+        yield threads
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 @contextmanager

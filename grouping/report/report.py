@@ -8,13 +8,11 @@ kept in the document.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grouping.cores import usable_cores
-from grouping.faces.time_limit import allow_seconds, allowed_seconds
+from grouping.faces.time_limit import photo_threads
 from grouping.records import Float32, Progress
 from grouping.report.contact_sheets import iter_sheets
 from grouping.report.gallery import gallery_page
@@ -112,16 +110,12 @@ def _write_sheets(
             for number, page in pages
         ]
 
-    count, seconds = min(MOST_WORKERS, usable_cores()), allowed_seconds()
-    workers = ThreadPoolExecutor(count, initializer=allow_seconds, initargs=(seconds,))
-    try:
+    with photo_threads(MOST_WORKERS) as workers:
         for done, paths in enumerate(workers.map(write, range(len(album.groups))), 1):
             yield from paths
             stale.difference_update(paths)
             if progress:
                 progress("contact sheets", done, len(album.groups))
-    finally:
-        workers.shutdown(cancel_futures=True)
     for path in stale:
         path.unlink(missing_ok=True)
 

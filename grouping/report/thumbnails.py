@@ -12,20 +12,18 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from grouping.cores import usable_cores
 from grouping.errors import PhotoError
 from grouping.faces.alignment import CROP_SIDE, align_faces
 from grouping.faces.covering import areas_around, cover
 from grouping.faces.decoding import decode_photo
 from grouping.faces.loose_crops import square_around
 from grouping.faces.small_pictures import PREVIEW_SIDE, as_jpeg, preview
-from grouping.faces.time_limit import allow_seconds, allowed_seconds
+from grouping.faces.time_limit import photo_threads
 from grouping.records import Float32, Progress
 from grouping.results.album import Album, Face, OpenPhoto, one_line
 from grouping.storage.atomic_files import make_folder, write_bytes
@@ -81,14 +79,10 @@ class Thumbnails:
             progress: called with ``"thumbnails"``, the photos done and the photos in all.
         """
         total = len(self._album.images)
-        count, seconds = min(MOST_WORKERS, usable_cores()), allowed_seconds()
-        workers = ThreadPoolExecutor(count, initializer=allow_seconds, initargs=(seconds,))
-        try:
+        with photo_threads(MOST_WORKERS) as workers:
             for done, _ in enumerate(workers.map(self._make, range(total)), 1):
                 if progress:
                     progress("thumbnails", done, total)
-        finally:
-            workers.shutdown(cancel_futures=True)
 
     def preview(self, photo: int) -> Image.Image | None:
         """The photo, upright, its long side at most 640 px; None where there is a problem."""
