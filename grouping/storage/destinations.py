@@ -76,6 +76,10 @@ class Destination(ABC):
     def close(self) -> None:
         """Remove what was temporary."""
 
+    def give_up(self) -> None:
+        """Remove what was temporary after an error."""
+        self.close()
+
     def __enter__(self) -> Self:
         return self
 
@@ -85,7 +89,10 @@ class Destination(ABC):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        if kind is None:
+            self.close()
+        else:
+            self.give_up()
 
 
 def open_destination(out: str | Path, options: S3Options | None = None) -> Destination:
@@ -120,7 +127,7 @@ class LocalFolder(Destination):
                 with tempfile.TemporaryFile(dir=folder) as probe:
                     probe.write(b"probe")
             except OSError as error:
-                self._take_back()
+                self.give_up()
                 raise write_error(folder, error) from error
         subfolders = [folder / name for name in SUBFOLDERS]
         remove_leftovers(folder, *subfolders, *(folder / PEOPLE_FOLDER).glob("*/"))
@@ -135,18 +142,7 @@ class LocalFolder(Destination):
         """Let the next run in."""
         self._lock.close()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self._take_back()
-
-    def _take_back(self) -> None:
+    def give_up(self) -> None:
         """Leave no trace of a run that failed before it wrote anything; the folder is let go.
 
         The lock says that a folder holds results, which those of photos would not be read for.
