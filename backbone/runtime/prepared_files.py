@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -36,6 +35,8 @@ LEFT_BEHIND_SECONDS = 3600.0  # a file half written by a run that was killed
 
 def prepared_key(*values: object) -> str:
     """Return a name for what is made from these values by this code on this machine."""
+    from importlib.metadata import version
+
     machine = (version("torch"), has_bf16_units(), _code_digest())
     return hashlib.sha256(repr((values, machine)).encode()).hexdigest()
 

@@ -138,23 +138,13 @@ def _start_worker(
     """Load the networks in a worker process, with its share of the cores."""
     measure_stages(clock)
     with stage("start"):
-        return _loaded_worker(detection, embedding, weights, budget, seconds)
+        import torch
 
-
-def _loaded_worker(
-    detection: DetectionSettings,
-    embedding: EmbeddingSettings,
-    weights: tuple[Path, str],
-    budget: MemoryBudget,
-    seconds: float,
-) -> process_pool.Work[PhotoWork, PhotoFaces]:
-    import torch
-
-    keep_freed_memory()
-    warnings.simplefilter("ignore")  # Pillow's remarks on odd files; ours are in the results
-    torch.set_num_threads(max(1, usable_cores() // budget.workers))
-    said = logging.getLogger("backbone")  # what there is to say of a network the parent has said
-    said.setLevel(logging.ERROR)
-    analyser = load_analyser(detection, embedding, weights, announced=True)
-    said.setLevel(logging.NOTSET)
+        keep_freed_memory()
+        warnings.simplefilter("ignore")  # Pillow's remarks on odd files; ours are in the results
+        torch.set_num_threads(max(1, usable_cores() // budget.workers))
+        said = logging.getLogger("backbone")  # what there is to say the parent has said
+        said.setLevel(logging.ERROR)
+        analyser = load_analyser(detection, embedding, weights, announced=True)
+        said.setLevel(logging.NOTSET)
     return partial(_analyse_within, analyser, budget, seconds)

@@ -173,8 +173,9 @@ class FaceModels:
             ModelError: the checkpoint cannot be read.
         """
         if workers not in self._budgets:
-            checkpoint, _ = self.weights  # which says why a file cannot be read
-            mapped = is_ready(self.embedding, *self.weights)
+            checkpoint, digest = self.weights  # which says why a file cannot be read
+            # Asked for processes alone: it costs a run that finds all in its cache some files.
+            mapped = workers > 0 and is_ready(self.embedding, checkpoint, digest)
             found = split_memory(self.memory, workers, checkpoint.stat().st_size, mapped=mapped)
             self._budgets[workers] = found
             if found.workers < workers:

@@ -97,9 +97,8 @@ def _check_size(image: Image.Image) -> None:
     limit = max_pixels(image.format, image.mode)
     if width * height > limit:
         raise too_large(width, height, limit)
-    _check_parts(
-        len(getattr(image, "tile", ()))
-    )  # of a BigTIFF, whose directory is not read before
+    # Of a BigTIFF, whose directory is not read before.
+    _check_parts(len(getattr(image, "tile", ())))
 
 
 def _check_icon(data: bytes) -> None:
