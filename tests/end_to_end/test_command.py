@@ -243,18 +243,18 @@ def test_two_signals_end_a_run_that_is_busy_with_one_photo(tmp_path):
     """C code that takes a minute, in this process: Python's handlers are not called meanwhile."""
     code = (
         "import hashlib, sys\n"
-        "from grouping.faces import photo_analyser\n"
+        "from grouping.faces import scales\n"
         "def busy(*_, **__):\n"
         "    sys.stderr.write('busy\\n'); sys.stderr.flush()\n"
         "    hashlib.pbkdf2_hmac('sha256', b'a', b'b', 200_000_000)\n"
-        "photo_analyser.photo_size = busy\n"
+        "scales.photo_size = busy\n"
         "from grouping.cli.main import main\n"
         "sys.exit(main(sys.argv[1:]))"
     )
     words = [sys.executable, "-c", code, str(PHOTOS), "--out", str(tmp_path / "o")]
     process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    while process.stderr.readline() != "busy\n":
-        pass
+    while (line := process.stderr.readline()) != "busy\n":
+        assert line, "it has ended before it was busy"
     started = time.monotonic()
     for _ in range(2):
         process.send_signal(signal.SIGINT)
