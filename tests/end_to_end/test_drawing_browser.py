@@ -11,6 +11,7 @@ from tests.end_to_end.test_gallery_browser import (
     download,
     opener,
     pytestmark,  # noqa: F401 - skips without a browser
+    reloaded,
     texts,
 )
 from tests.helpers.drawn import BOX, MISSING_IT, SIZE, missed_face_photo
@@ -18,6 +19,12 @@ from tests.helpers.paths import PHOTOS
 
 OPTIONS = ["--min-face", str(MISSING_IT["min_face"]), "--no-crowds", "--workers", "0"]
 UPRIGHT, TURNED = "far.jpg", "turned.jpg"
+# Where a picture is once it is there and the page was laid out around it.
+PLACE = """
+const [picture, done] = arguments;
+const place = () => { const r = picture.getBoundingClientRect(); done([r.x, r.y, r.width]); };
+picture.decode().then(() => requestAnimationFrame(() => requestAnimationFrame(place)));
+"""
 
 
 def group(folder):
@@ -61,9 +68,7 @@ def drag(browser, picture, box=BOX, kind="mouse"):  # noqa: F811
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.actions.pointer_input import PointerInput
 
-    at = browser.execute_script(
-        "const r = arguments[0].getBoundingClientRect(); return [r.x, r.y, r.width]", picture
-    )
+    at = browser.execute_async_script(PLACE, picture)
     points = [
         (at[0] + x * at[2] / SIZE[0], at[1] + y * at[2] / SIZE[0]) for x, y in (box[:2], box[2:])
     ]
@@ -178,7 +183,7 @@ def test_a_drawn_face_survives_a_reload_and_follows_a_new_name(opened):
     written = download(browser)
     assert written["face"][0]["name"] == "Barack"
     assert "must_link" not in written
-    browser = opened("without")
+    browser = reloaded(opened("without"))
     browser.find_element("css selector", f".photo[title='{UPRIGHT}']").click()
     assert texts(browser, ".box.drawn") == ["Barack ✕"]
 
@@ -209,7 +214,7 @@ def test_the_next_run_has_the_face(opened, album):
     )
     assert document["corrections"] == []
     # The page of that run knows it, and says so again.
-    browser = opened("person/0")
+    browser = reloaded(opened("person/0"))
     assert (
         "4 photos (1 copy) · 4 faces" in browser.find_element("css selector", ".about-person").text
     )

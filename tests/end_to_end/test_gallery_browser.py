@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+import time
 import tomllib
 
 import pytest
@@ -14,6 +15,7 @@ CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 DRIVER = shutil.which("chromedriver")
+STORED = "return JSON.stringify(Object.entries(localStorage).sort())"
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="no Chromium with chromedriver is installed"
 )
@@ -82,16 +84,32 @@ def opened_with_copies(browser, page_with_copies):
 
 def opener(browser, page):
     browser.get(page.as_uri())
-    browser.execute_script("localStorage.clear()")
+    reloaded(browser, with_nothing_stored=True)
 
     def go(section: str = "people"):
         browser.get(f"{page.as_uri()}#/{section}")
-        browser.refresh()
         return browser
 
     yield go
     assert [entry["message"] for entry in browser.get_log("browser")] == []
     assert fetched(browser) == set()
+
+
+def reloaded(browser, with_nothing_stored=False):
+    """The page anew, with what it had stored, or nothing.
+
+    A busy Chromium may show a page that is loaded again within milliseconds, as no person
+    does, what was stored before the last change.
+    """
+    for _ in range(40):
+        if with_nothing_stored:
+            browser.execute_script("localStorage.clear()")
+        stored = browser.execute_script(STORED)
+        time.sleep(0.05)
+        browser.refresh()
+        if browser.execute_script(STORED) == stored:
+            return browser
+    raise AssertionError("the page never finds what it stored")
 
 
 def fetched(browser) -> set[str]:
@@ -107,8 +125,6 @@ def texts(browser, selector: str) -> list[str]:
 
 
 def download(browser) -> dict:
-    import time
-
     target = browser.downloads / "corrections.toml"
     target.unlink(missing_ok=True)
     browser.find_element("css selector", "#download").click()
