@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from grouping.errors import FetchError, OutputError
-from grouping.storage.atomic_files import write_bytes
+from grouping.storage.atomic_files import write_bytes, write_error
 from grouping.storage.destinations import Destination
 from grouping.storage.locations import printable
 from grouping.storage.result_folder import GROUPS_FILE, SUBFOLDERS, WRITTEN_OVER
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 PARALLEL = 8
 MOST_RECALLED = 4 * 2**30  # bytes of one file
 PROBE = "probe"
+KEPT = "face-groups-not-uploaded-"  # folders of results; no name of a temporary folder
 
 
 class S3Prefix(Destination):
@@ -64,20 +66,25 @@ class S3Prefix(Destination):
     def publish(self) -> None:
         """See :meth:`Destination.publish`; what was uploaded is removed again after an error.
 
+        The results of hours are not lost with it: they stay on this machine, and the error says where.
         At the end there is what this run made. What earlier runs made there and this one did not,
         such as pictures of somebody who is in no group now, is removed.
         """
         names = _names(self.folder)
         changed = [name for name in names if not self._is_as_recalled(name)]
-        with self._writing():
-            self._clean = False
-            try:
-                _in_parallel(self._upload, changed)
-                _in_parallel(self._complete, [name for name in changed if name != GROUPS_FILE])
-                if GROUPS_FILE in changed:
-                    self._complete(GROUPS_FILE)
-            finally:
-                self._remove_aside()
+        self._clean = False
+        try:
+            _in_parallel(self._upload, changed)
+            _in_parallel(self._complete, [name for name in changed if name != GROUPS_FILE])
+            if GROUPS_FILE in changed:
+                self._complete(GROUPS_FILE)
+        except FetchError as error:
+            raise OutputError(
+                f"cannot write {self._place}: {error}; the results are in {printable(self._keep())}, "
+                "to be uploaded from there"
+            ) from error
+        finally:
+            self._remove_aside()
         self._remove_earlier(names)
 
     def close(self) -> None:
@@ -85,6 +92,20 @@ class S3Prefix(Destination):
         empty(self.folder)
         if self._clean:
             self.folder.rmdir()
+
+    def _keep(self) -> Path:
+        """Move the results to where no later run clears them away, for their owner alone.
+
+        Raises:
+            OutputError: they cannot be moved.
+        """
+        try:
+            kept = Path(tempfile.mkdtemp(prefix=KEPT))
+            for path in self.folder.iterdir():
+                path.rename(kept / path.name)
+        except OSError as error:
+            raise write_error(Path(tempfile.gettempdir()), error) from error
+        return kept
 
     def _try(self) -> None:
         """Find out whether something can be written, which may be refused for good.

@@ -248,3 +248,28 @@ def test_a_start_whose_answer_was_lost_is_cleared_by_the_next(client, bucket, mo
     assert len(stored(client, bucket)) == 1
     put_there(url, {"groups.json": b"face"})
     assert set(stored(client, bucket)) == {"out/groups.json"}
+
+
+def test_results_that_cannot_be_uploaded_for_good_stay_on_this_machine(client, bucket, temporary):
+    """A token that ran out overnight: hours of work are not lost with it."""
+
+    def uploads_denied(handler):
+        place = handler.path.partition("?")[0].rpartition("/")[2]
+        if handler.command != "PUT" or place == "probe":
+            return forwards(s3_server())(handler)
+        handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        return handler.answer(b"<Error><Code>ExpiredToken</Code></Error>", 403)
+
+    with FaultyServer() as server:
+        server.otherwise = uploads_denied
+        s3 = S3Options(endpoint_url=server.url("").rstrip("/"), attempts=1)
+        with pytest.raises(OutputError, match="to be uploaded from there") as raised:
+            put_there(f"s3://{bucket}/out", {"groups.json": b"1", "thumbs/a.jpg": b"face"}, s3)
+    (kept,) = temporary.iterdir()
+    assert str(kept) in str(raised.value)
+    assert kept.stat().st_mode & 0o077 == 0
+    assert (kept / "groups.json").read_bytes() == b"1"
+    assert (kept / "thumbs" / "a.jpg").read_bytes() == b"face"
+    assert stored(client, bucket) == {}
+    put_there(f"s3://{bucket}/out", {"groups.json": b"2"})  # which clears what killed runs left
+    assert (kept / "groups.json").read_bytes() == b"1"
