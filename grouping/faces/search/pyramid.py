@@ -142,7 +142,8 @@ def _packed(pixels: npt.NDArray[np.uint8], room: Table) -> Table:
     Returns:
         (h, w) int64, a part of the room.
     """
-    packed, green = room[:, : len(pixels)]
+    packed: Table = room[0, : len(pixels)]
+    green = room[1, : len(pixels)]
     green[:] = pixels.view("<u4")[..., 0]  # red counts 1, green 2**8, blue 2**16
     np.left_shift(green, 2 * BITS - 16, out=packed)
     packed |= green
