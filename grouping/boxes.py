@@ -88,6 +88,8 @@ def non_max_suppression(
         among = box_iou(boxes[best], boxes[best], of_smaller=of_smaller, margin=margin)
         chosen = best[_unbeaten(among > threshold)]
         kept.append(chosen)
+        if not len(rest):
+            break
         shared = box_iou(boxes[chosen], boxes[rest], of_smaller=of_smaller, margin=margin)
         rest = rest[~(shared > threshold).any(0)]
     return np.concatenate(kept)

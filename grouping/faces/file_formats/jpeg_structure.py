@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from grouping.errors import DecodeError
 
-# A marker is 0xFF and a byte; within the data 0xFF is followed by 0 or a restart marker.
-MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
+# A marker is 0xFF, perhaps repeated, and a byte; within the data 0xFF is followed by 0 or a restart
+# marker. Only the last 0xFF is looked for: with all of them a search over a long row of them, which
+# a damaged or hostile file may hold, would begin anew at each and take hours.
+MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 START_OF_SCAN, END, STANDALONE = 0xDA, 0xD9, frozenset({0x01, 0xD8})

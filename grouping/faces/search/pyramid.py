@@ -47,7 +47,9 @@ class Pyramid:
 
     def __init__(self, image: Image.Image) -> None:
         self.size = image.size
-        self._table = summed_area_table(np.asarray(image))
+        # Pillow holds four bytes a pixel, and so does what can be packed without a detour.
+        pixels = np.frombuffer(image.tobytes("raw", "RGBX"), np.uint8)
+        self._table = summed_area_table(pixels.reshape(image.height, image.width, 4))
 
     def level(self, width: int, height: int, room: tuple[int, int] | None = None) -> Float32:
         """Return the whole photo area-averaged to (height, width, 3) float32, 0..255.
@@ -57,7 +59,8 @@ class Pyramid:
             room: (rows, columns) to return, at least that many; what is beyond the level is 0.
         """
         rows, columns = room or (height, width)
-        level = np.zeros((rows, columns, 3), np.float32)
+        level = np.empty((rows, columns, 3), np.float32)
+        level[height:], level[:height, width:] = 0, 0
         x, (top, bottom) = (_windows(n, m) for n, m in zip(self.size, (width, height), strict=True))
         for block in _blocks(height, BLOCK_ROWS):
             y = top[block], bottom[block]
@@ -110,18 +113,45 @@ class Pyramid:
 
 
 def summed_area_table(pixels: npt.NDArray[np.uint8]) -> Table:
-    """Sum (h, w, 3) uint8 over all rectangles from the origin: (h + 1, w + 1) int64."""
+    """Sum the colours of (h, w, 4) uint8 RGBX over all rectangles from the origin.
+
+    Returns (h + 1, w + 1) int64.
+    """
+    import torch
+
     height, width = pixels.shape[:2]
-    table = np.zeros((height + 1, width + 1), np.int64)
+    table = np.empty((height + 1, width + 1), np.int64)
+    table[0], table[:, 0] = 0, 0
+    room = np.empty((2, BLOCK_ROWS, width), np.int64)  # the same for all blocks: it stays in cache
     for block in _blocks(height, BLOCK_ROWS):
-        packed = pixels[block, :, 0].astype(np.int64)
-        for colour in (1, 2):
-            packed |= pixels[block, :, colour].astype(np.int64) << BITS * colour
-        rows = table[1:, 1:][block]
-        np.cumsum(packed, axis=1, out=rows)
-        for y in range(len(rows)):
-            rows[y] += table[block.start + y, 1:]
+        packed = _packed(pixels[block], room)
+        rows = torch.from_numpy(packed)
+        torch.cumsum(rows, 1, out=rows)  # six times as fast as numpy's
+        for y, row in enumerate(packed, start=block.start):
+            np.add(row, table[y, 1:], out=table[y + 1, 1:])
     return table
+
+
+def _packed(pixels: npt.NDArray[np.uint8], room: Table) -> Table:
+    """Pack the colours of (h, w, 4) uint8 RGBX ``BITS`` apart.
+
+    Args:
+        pixels: the memory of each row in one piece.
+        room: (2, h or more, w) int64, written to.
+
+    Returns:
+        (h, w) int64, a part of the room.
+    """
+    packed: Table = room[0, : len(pixels)]
+    green = room[1, : len(pixels)]
+    green[:] = pixels.view("<u4")[..., 0]  # red counts 1, green 2**8, blue 2**16
+    np.left_shift(green, 2 * BITS - 16, out=packed)
+    packed |= green
+    packed &= 0xFF | 0xFF << 2 * BITS  # red and blue
+    green &= 0xFF00
+    green <<= BITS - 8
+    packed |= green
+    return packed
 
 
 def _colours(

@@ -108,3 +108,14 @@ def test_arithmetic_coding_is_read(data, max_side):
     assert np.abs(np.asarray(image, int) - np.asarray(reference, int)).mean() < 4
     smooth = picture().resize(image.size)
     assert np.abs(np.asarray(image, int) - np.asarray(smooth, int)).mean() < 6
+
+
+def test_a_long_row_of_fill_bytes_is_read_once():
+    """Each 0xFF may begin a marker: who tries them all anew needs hours for these bytes."""
+    data = written(picture(), "JPEG")
+    fill = b"\xff" * 1_000_000
+    start = time.perf_counter()
+    assert jpeg_structure(data[:2] + fill + data[3:]) == jpeg_structure(data)
+    no_marker = jpeg_structure(data[:2] + fill + b"\0")
+    assert (no_marker.width, no_marker.scans) == (0, 0)
+    assert time.perf_counter() - start < 5
