@@ -36,3 +36,13 @@ def too_large(most: int, what: str = "the request") -> RefusedRequestError:
     return RefusedRequestError(
         413, "too_large", f"{what} is larger than the limit of {most} bytes; send less"
     )
+
+
+def bad_request(message: str) -> RefusedRequestError:
+    """Return the refusal of a body that cannot be understood."""
+    return RefusedRequestError(400, "bad_request", message)
+
+
+def invalid(message: str) -> RefusedRequestError:
+    """Return the refusal of a body that says what it must not."""
+    return RefusedRequestError(422, "invalid", message)
