@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from grouping.api import GroupingConfig
+from grouping.api.album_document import AlbumDocuments
 from grouping.errors import OutputError
 from grouping.service.album_folders import AlbumFolders
 from grouping.service.context import Context
@@ -79,9 +80,19 @@ def create_context(settings: ServiceSettings) -> Context:
     metrics = Metrics(kept.numbers)
     eraser = Eraser(kept, folders, settings.keep_days)
     runner = JobRunner(settings, kept, jobs, folders, config, metrics, eraser.after_job)
-    keys = ApiKeyStore(store)
     return Context(
-        settings, store, kept, jobs, keys, folders, config, metrics, runner, eraser, secret
+        settings=settings,
+        store=store,
+        albums=kept,
+        jobs=jobs,
+        keys=ApiKeyStore(store),
+        folders=folders,
+        config=config,
+        metrics=metrics,
+        runner=runner,
+        eraser=eraser,
+        documents=AlbumDocuments(),
+        secret=secret,
     )
 
 
