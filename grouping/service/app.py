@@ -15,10 +15,13 @@ from grouping.service.album_folders import AlbumFolders
 from grouping.service.context import Context
 from grouping.service.erasing import Eraser
 from grouping.service.error_envelope import add_error_handlers
+from grouping.service.guards import Guards, question_limits
 from grouping.service.jobs import JobRunner
 from grouping.service.metrics import Metrics
 from grouping.service.middleware import EveryRequest
 from grouping.service.routes import albums, operations, pages, people, questions
+from grouping.service.safety.audited import Audited
+from grouping.service.safety.body_limit import BodyLimit, limit_by_path
 from grouping.service.safety.secret_file import load_secret
 from grouping.service.settings import ServiceSettings
 from grouping.service.store.albums import AlbumStore
@@ -47,10 +50,16 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=_lifespan,
+        docs_url=None,  # would load scripts of others beside the pages of albums
         redoc_url=None,
     )
     app.state.context = context
     add_error_handlers(app)
+    app.add_middleware(
+        BodyLimit,
+        limit_of=limit_by_path(question_limits(settings), settings.request_bytes),
+    )
+    app.add_middleware(Audited, log=context.guards.audit)
     app.add_middleware(EveryRequest, app_state=app.state)
     app.include_router(operations.router)
     for routes in (albums, people, questions, pages):
@@ -75,7 +84,7 @@ def create_context(settings: ServiceSettings) -> Context:
     config = GroupingConfig(
         checkpoint=settings.checkpoint,
         device=settings.device,
-        photo_seconds=settings.request_seconds,
+        photo_seconds=settings.photo_seconds,
     )
     metrics = Metrics(kept.numbers)
     eraser = Eraser(kept, folders, settings.keep_days)
@@ -93,6 +102,7 @@ def create_context(settings: ServiceSettings) -> Context:
         eraser=eraser,
         documents=AlbumDocuments(),
         secret=secret,
+        guards=Guards.of(settings, secret, store),
     )
 
 
@@ -101,9 +111,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     context.eraser.start()
     context.runner.start()
+    context.guards.start()
     try:
         yield
     finally:
+        await run_in_threadpool(context.guards.stop)
         await run_in_threadpool(context.runner.stop)
         await run_in_threadpool(context.eraser.stop)
         context.store.close()

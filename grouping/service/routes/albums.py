@@ -133,6 +133,7 @@ def delete_album(id: AlbumId, context: InContext, key: Writer) -> Response:
         raise not_found()
     folder = context.folders.of(id)
     context.documents.forget(folder)
+    context.guards.opened.forget(folder)
     if not free:
         context.runner.let_go(id)
         return Response(status_code=202)

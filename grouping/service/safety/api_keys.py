@@ -31,9 +31,9 @@ REALM = 'Bearer realm="photo albums"'
 class Scope(StrEnum):
     """What a key may do; none contains another."""
 
-    READ = "read"  # albums, groups, photos, pages; verify
+    READ = "read"  # albums, groups, photos, pages
     WRITE = "write"  # albums made, changed and deleted; links for guests
-    FIND = "find"  # questions by a face: find, represent, extract
+    FIND = "find"  # questions by a face: verify, represent, extract, find
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def check_scope(key: ApiKey, scope: Scope) -> None:
         raise RefusedRequestError(
             403,
             "forbidden",
-            f"this needs a key with the scope {scope.value!r}; make one with 'serve keys create'",
+            f"this needs a key with the scope {scope.value!r}; make one with 'keys create'",
             {"WWW-Authenticate": f'{REALM}, error="insufficient_scope", scope="{scope.value}"'},
         )
 

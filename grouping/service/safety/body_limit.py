@@ -51,15 +51,17 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         most, started = self._limit_of(scope), False
+        body = _Body(receive, most, self._seconds, self._grace, self._least_rate)
 
         async def watched_send(message: Message) -> None:
             nonlocal started
-            started = started or message["type"] == "http.response.start"
+            if body.refusal is not None and not started:
+                raise body.refusal  # what read the body may have made something else of it
+            started = True
             await send(message)
 
         try:
             _check_announced(scope, most)
-            body = _Body(receive, most, self._seconds, self._grace, self._least_rate)
             await self._app(scope, body.receive, watched_send)
         except RefusedRequestError as refusal:
             if started:
@@ -79,6 +81,7 @@ class _Body:
         self._receive, self._most = receive, most
         self._seconds, self._grace, self._least_rate = seconds, grace, least_rate
         self._since, self._count, self._whole = time.monotonic(), 0, False
+        self.refusal: RefusedRequestError | None = None
 
     async def receive(self) -> Message:
         """Return the next message; waits without limit once the body is whole.
@@ -92,11 +95,13 @@ class _Body:
             async with asyncio.timeout(self._left()):
                 message = await self._receive()
         except TimeoutError:
-            raise RefusedRequestError(408, "timeout", SLOW) from None
+            self.refusal = RefusedRequestError(408, "timeout", SLOW)
+            raise self.refusal from None
         self._count += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
         if self._count > self._most:
-            raise too_large(self._most)
+            self.refusal = too_large(self._most)
+            raise self.refusal
         return message
 
     def _left(self) -> float:

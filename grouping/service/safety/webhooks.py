@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from grouping.api.messages import HttpOptions, check_post_address, post_message
+from grouping.api import HttpOptions
+from grouping.api.messages import check_post_address, post_message
 from grouping.errors import FetchError
 from grouping.service.safety.refusals import RefusedRequestError
 from grouping.service.safety.secret_file import derived_secret

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from grouping.api.messages import HttpOptions
+from grouping.api import HttpOptions
 from grouping.service.safety.refusals import RefusedRequestError
 from grouping.service.safety.webhooks import (
     PAUSES,
