@@ -81,9 +81,8 @@ def run_serve(arguments: argparse.Namespace) -> None:
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
     if first:
         print(terminal_line(f"key        {first}   (shown once; the only one so far)"), flush=True)
-    print(
-        terminal_line(f"serving    http://{host}:{port}   (described in /openapi.json)"), flush=True
-    )
+    place = f"http://{host}:{port}"
+    print(terminal_line(f"serving    {place}   (described in {place}/openapi.json)"), flush=True)
     _warn_of_the_open(arguments.host)
     _serve(app, listening)
 
@@ -185,6 +184,13 @@ def _add_jobs(parser: argparse.ArgumentParser) -> None:
         default=usable_cores(),
         metavar="N",
         help="processes that look at the photos of an album (default: the cores, %(default)s)",
+    )
+    add(
+        "--lease-seconds",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="after which a job is taken over from a process that died (default %(default)g)",
     )
     add(
         "--keep-days",
