@@ -89,7 +89,7 @@ def create_context(settings: ServiceSettings) -> Context:
         photo_seconds=settings.photo_seconds,
     )
     metrics = Metrics(kept.numbers)
-    eraser = Eraser(kept, folders, settings.keep_days)
+    eraser = Eraser(kept, folders, settings)
     runner = JobRunner(settings, kept, jobs, folders, config, metrics, eraser.after_job)
     return Context(
         settings=settings,

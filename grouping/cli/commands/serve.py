@@ -228,6 +228,11 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="bucket that callers may name; repeatable (default: none)",
     )
+    add(
+        "--results",
+        metavar="URL",
+        help="s3://bucket/prefix that results are brought to as well, a folder an album",
+    )
     add("--s3-endpoint-url", metavar="URL", help="of another S3 service, e.g. http://nas:9000")
     add("--s3-region", metavar="NAME", help="region of the buckets")
     add("--s3-profile", metavar="NAME", help="profile of the AWS configuration")
