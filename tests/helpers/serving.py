@@ -112,7 +112,7 @@ def client_of(app: Any, url: str, *scopes: str) -> Client:
 
 def grouped_album(app: Any, photos: Mapping[str, bytes], seconds: float = 120) -> str:
     """The id of an album that a running service has grouped."""
-    from grouping.service.store.albums import NewPhoto, new_id
+    from grouping.service.store.records import NewPhoto, new_id
 
     context = app.state.context
     id, new = new_id(), []

@@ -19,7 +19,7 @@ from PIL import Image
 from grouping import AlbumIndex, extract_faces, find, represent, verify
 from grouping.service.app import create_app
 from grouping.service.settings import ServiceSettings
-from grouping.service.store.albums import NewPhoto, new_id
+from grouping.service.store.records import NewPhoto, new_id
 from tests.helpers.paths import PHOTOS
 from tests.helpers.serving import Client, client_of, grouped_album, multipart, serving
 
