@@ -206,6 +206,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         ("--photos-a-job", 10_000, "photos an album may have"),
         ("--queue-length", 100, "albums that may wait; more are answered 429"),
         ("--requests-a-minute", 600, "that one key may make"),
+        ("--questions-at-once", 2, "photos that are looked at for questions at a time"),
     ):
         add(name, type=int, default=default, metavar="N", help=f"{text} (default %(default)s)")
 
