@@ -56,6 +56,7 @@ class HttpOptions:
         max_redirects: more end the photo.
         attempts: tries for one photo.
         ca_file: a file of certificates to trust in place of the system's.
+        https_only: refuse ``http://``, after a redirect too.
 
     Raises:
         ConfigError: a limit is not positive or ``allowed`` cannot be understood.
@@ -68,6 +69,7 @@ class HttpOptions:
     max_redirects: int = 5
     attempts: int = 4
     ca_file: str | None = None
+    https_only: bool = False
 
     def __post_init__(self) -> None:
         check_positive(self, "connect_timeout", "read_timeout", "total_timeout", "attempts")
@@ -111,8 +113,11 @@ def fetch(url: str, options: HttpOptions, max_bytes: int = MAX_PHOTO_BYTES) -> b
 
 
 def _fetch_once(url: str, options: HttpOptions, max_bytes: int, deadline: Deadline) -> bytes:
-    target, cookies = _parse(url), CookieJar()  # some servers set one and redirect to themselves
+    target = parsed_address(url)
+    cookies = CookieJar()  # some servers set one and redirect to themselves
     for _ in range(options.max_redirects + 1):
+        if options.https_only and target.scheme != "https":
+            raise FetchError("refused: only https addresses are followed")
         request = Request(target.url)
         with opened(target, _headers(target, request, cookies), options, deadline) as response:
             if response.status not in REDIRECTS:
@@ -123,7 +128,12 @@ def _fetch_once(url: str, options: HttpOptions, max_bytes: int, deadline: Deadli
     raise FetchError(f"was redirected more than {options.max_redirects} times")
 
 
-def _parse(url: str) -> Url:
+def parsed_address(url: str) -> Url:
+    """Return the parts of an http or https address.
+
+    Raises:
+        FetchError: it is none, or holds a login.
+    """
     import urllib3
 
     try:
@@ -144,7 +154,7 @@ def _redirect_target(origin: Url, response: BaseHTTPResponse) -> Url:
     # Headers are read as Latin-1: the bytes themselves are asked for, mostly UTF-8.
     text = quote(location.encode("latin-1", "ignore"), safe=ASCII_TEXT)
     try:
-        return _parse(urljoin(origin.url, text))
+        return parsed_address(urljoin(origin.url, text))
     except ValueError as error:
         if isinstance(error, FetchError):
             raise
