@@ -66,8 +66,8 @@ class S3Prefix(Destination):
     def publish(self) -> None:
         """See :meth:`Destination.publish`; what was uploaded is removed again after an error.
 
-        The results of hours are not lost with it: they stay on this machine, and the error says where.
-        At the end there is what this run made. What earlier runs made there and this one did not,
+        The results of hours are not lost with it: they stay on this machine, and the error says
+        where. At the end there is what this run made. What earlier runs made there and this one did not,
         such as pictures of somebody who is in no group now, is removed.
         """
         names = _names(self.folder)
@@ -79,9 +79,10 @@ class S3Prefix(Destination):
             if GROUPS_FILE in changed:
                 self._complete(GROUPS_FILE)
         except FetchError as error:
+            kept = printable(self._keep())
             raise OutputError(
-                f"cannot write {self._place}: {error}; the results are in {printable(self._keep())}, "
-                "to be uploaded from there"
+                f"cannot write {self._place}: {error}; the results are in {kept}, to be uploaded "
+                "from there"
             ) from error
         finally:
             self._remove_aside()
