@@ -26,7 +26,7 @@ from grouping.boxes import apply_offsets, clip_boxes, non_max_suppression, to_sq
 from grouping.faces.search.proposals import STAGE_OVERLAP, Extent, propose_candidates
 from grouping.faces.search.pyramid import Pyramid
 from grouping.faces.time_limit import check_time
-from grouping.records import Detections, Float32
+from grouping.records import Detections, Float32, Int64
 
 if TYPE_CHECKING:
     import torch
@@ -74,7 +74,7 @@ class Detector:
         if not images:
             return []
         with self._lock:
-            pyramids = [Pyramid(image) for image in images]
+            pyramids = [Pyramid(image, _sum_rows) for image in images]
             found = [self._propose(p, s) for p, s in zip(pyramids, settings, strict=True)]
             found = self._refine(pyramids, found, [s.thresholds[1] for s in settings])
             return self._finish(pyramids, found, [s.thresholds[2] for s in settings])
@@ -91,7 +91,7 @@ class Detector:
             The faces, best score first, as :meth:`__call__` gives them.
         """
         with self._lock:
-            pyramids = [Pyramid(image)]
+            pyramids = [Pyramid(image, _sum_rows)]
             moved = self._refine(pyramids, [candidates], [0.0])
             places = [np.concatenate([candidates, *moved])]
             return self._finish(pyramids, places, [least])[0]
@@ -179,6 +179,14 @@ class Detector:
             x = torch.from_numpy(crops).to(self.networks.device).permute(0, 3, 1, 2)
             outputs = network(x, *extents)
         return [output.float().cpu().numpy() for output in outputs]
+
+
+def _sum_rows(rows: Int64) -> None:
+    """Sum up along each row of (h, w) int64 in place, several times as fast as numpy does."""
+    import torch
+
+    whole = torch.from_numpy(rows)
+    torch.cumsum(whole, 1, out=whole)
 
 
 def pyramid_scales(size: tuple[int, int], settings: CascadeSettings) -> list[float]:

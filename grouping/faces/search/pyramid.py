@@ -30,6 +30,9 @@ Table = npt.NDArray[np.int64]
 BITS = 21
 MOST_PIXELS = (2**BITS - 1) // 255  # of a window, were it white; larger ones are summed in parts
 
+# Replaces each row of (h, w) int64 by its cumulative sums, which may wrap around.
+SumRows = Callable[[Table], None]
+
 # Where the windows along one axis start and end: (count,) each, or (n, count) for n crops.
 WindowEdges = tuple[Int64, Int64]
 
@@ -45,11 +48,12 @@ class Pyramid:
         size: (width, height) in pixels.
     """
 
-    def __init__(self, image: Image.Image) -> None:
+    def __init__(self, image: Image.Image, sum_rows: SumRows | None = None) -> None:
+        """Sum an image of mode RGB; ``sum_rows`` in the place of numpy's cumulative sum."""
         self.size = image.size
         # Pillow holds four bytes a pixel, and so does what can be packed without a detour.
         pixels = np.frombuffer(image.tobytes("raw", "RGBX"), np.uint8)
-        self._table = summed_area_table(pixels.reshape(image.height, image.width, 4))
+        self._table = summed_area_table(pixels.reshape(image.height, image.width, 4), sum_rows)
 
     def level(self, width: int, height: int, room: tuple[int, int] | None = None) -> Float32:
         """Return the whole photo area-averaged to (height, width, 3) float32, 0..255.
@@ -112,24 +116,27 @@ class Pyramid:
         return found
 
 
-def summed_area_table(pixels: npt.NDArray[np.uint8]) -> Table:
+def summed_area_table(pixels: npt.NDArray[np.uint8], sum_rows: SumRows | None = None) -> Table:
     """Sum the colours of (h, w, 4) uint8 RGBX over all rectangles from the origin.
 
     Returns (h + 1, w + 1) int64.
     """
-    import torch
-
+    sum_rows = sum_rows or _sum_rows
     height, width = pixels.shape[:2]
     table = np.empty((height + 1, width + 1), np.int64)
     table[0], table[:, 0] = 0, 0
     room = np.empty((2, BLOCK_ROWS, width), np.int64)  # the same for all blocks: it stays in cache
     for block in _blocks(height, BLOCK_ROWS):
         packed = _packed(pixels[block], room)
-        rows = torch.from_numpy(packed)
-        torch.cumsum(rows, 1, out=rows)  # six times as fast as numpy's
+        sum_rows(packed)
         for y, row in enumerate(packed, start=block.start):
             np.add(row, table[y, 1:], out=table[y + 1, 1:])
     return table
+
+
+def _sum_rows(rows: Table) -> None:
+    """See :data:`SumRows`."""
+    np.cumsum(rows, axis=1, out=rows)
 
 
 def _packed(pixels: npt.NDArray[np.uint8], room: Table) -> Table:

@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 from torch.nn.functional import adaptive_avg_pool2d
 
+from grouping.faces.search import detection
 from grouping.faces.search import pyramid as module
 from grouping.faces.search.pyramid import Pyramid, summed_area_table
 
@@ -14,10 +15,10 @@ def random_pixels(height, width, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def table_of(pixels):
+def table_of(pixels, sum_rows=None):
     """Of (h, w, 3) uint8; what Pillow keeps beside the colours counts nothing."""
     beside = np.full((*pixels.shape[:2], 1), 255, np.uint8)
-    return summed_area_table(np.concatenate([pixels, beside], 2))
+    return summed_area_table(np.concatenate([pixels, beside], 2), sum_rows)
 
 
 def pooled(pixels, height, width):
@@ -49,6 +50,11 @@ def test_a_table_that_wraps_around_still_gives_the_sums_of_windows():
     found = table[y + 90, x + 90] - table[y, x + 90] - table[y + 90, x] + table[y, x]
     expected = [pixels[j : j + 90, i : i + 90].sum((0, 1), int) for j, i in zip(y, x, strict=True)]
     assert (colours(found) == expected).all()
+
+
+def test_torch_sums_up_as_numpy_does_where_it_wraps_around_too():
+    pixels = random_pixels(3000, 2900)
+    assert (table_of(pixels, detection._sum_rows) == table_of(pixels)).all()
 
 
 @pytest.mark.parametrize("size", [(4200, 4100), (9000, 1), (1, 9000), (91, 91), (90, 91)])
