@@ -30,17 +30,25 @@ MOST_ADDRESSES = 8  # of a name, that are tried
 
 @contextmanager
 def opened(
-    target: Url, headers: Mapping[str, str], options: HttpOptions, deadline: Deadline
+    target: Url,
+    headers: Mapping[str, str],
+    options: HttpOptions,
+    deadline: Deadline,
+    body: bytes | None = None,
 ) -> Iterator[BaseHTTPResponse]:
-    """Ask for ``target``; every error below becomes a FetchError without the address in it."""
+    """Ask for ``target``, or post ``body`` there.
+
+    Every error below becomes a FetchError without the address in it.
+    """
     import urllib3
 
     with _Watchdog(deadline) as watchdog:
         try:
             connection = _connect(target, options, deadline, watchdog)
             connection.request(
-                "GET",
+                "GET" if body is None else "POST",
                 target.request_uri,
+                body=body,
                 headers=headers,
                 preload_content=False,  # the body comes in pieces, so that limits hold
                 decode_content=False,

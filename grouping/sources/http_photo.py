@@ -111,7 +111,8 @@ def fetch(url: str, options: HttpOptions, max_bytes: int = MAX_PHOTO_BYTES) -> b
 
 
 def _fetch_once(url: str, options: HttpOptions, max_bytes: int, deadline: Deadline) -> bytes:
-    target, cookies = _parse(url), CookieJar()  # some servers set one and redirect to themselves
+    target = parsed_address(url)
+    cookies = CookieJar()  # some servers set one and redirect to themselves
     for _ in range(options.max_redirects + 1):
         request = Request(target.url)
         with opened(target, _headers(target, request, cookies), options, deadline) as response:
@@ -123,7 +124,12 @@ def _fetch_once(url: str, options: HttpOptions, max_bytes: int, deadline: Deadli
     raise FetchError(f"was redirected more than {options.max_redirects} times")
 
 
-def _parse(url: str) -> Url:
+def parsed_address(url: str) -> Url:
+    """Return the parts of an http or https address.
+
+    Raises:
+        FetchError: it is none, or holds a login.
+    """
     import urllib3
 
     try:
@@ -144,7 +150,7 @@ def _redirect_target(origin: Url, response: BaseHTTPResponse) -> Url:
     # Headers are read as Latin-1: the bytes themselves are asked for, mostly UTF-8.
     text = quote(location.encode("latin-1", "ignore"), safe=ASCII_TEXT)
     try:
-        return _parse(urljoin(origin.url, text))
+        return parsed_address(urljoin(origin.url, text))
     except ValueError as error:
         if isinstance(error, FetchError):
             raise

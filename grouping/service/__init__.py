@@ -1,0 +1,1 @@
+"""The HTTP service: albums as jobs, questions, pages; :func:`grouping.service.app.create_app`."""

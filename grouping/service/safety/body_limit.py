@@ -1,0 +1,120 @@
+"""How much a request may send, and how long it may take: counted as the bytes come in.
+
+An ASGI middleware, so that it holds whatever reads the body. Of a request that announces too much
+no byte is read; of one that lies, or announces nothing, no more than the limit is ever in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from grouping.service.error_envelope import error_answer
+from grouping.service.safety.refusals import RefusedRequestError, too_large
+
+LimitOf = Callable[[Scope], int]
+
+GRACE_SECONDS = 10.0  # before the rate of an upload counts
+LEAST_RATE = 16 * 1024  # bytes a second, on the average since the first
+SLOW = "the request came in too slowly; send it again over a better line"
+
+
+class BodyLimit:
+    """Refuses bodies that are too large or too slow.
+
+    Args:
+        app: what is behind it.
+        limit_of: bytes that a request may send, by its scope.
+        seconds: for the whole body.
+        grace: seconds before ``least_rate`` counts.
+        least_rate: bytes a second.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        limit_of: LimitOf,
+        *,
+        seconds: float = 3600.0,
+        grace: float = GRACE_SECONDS,
+        least_rate: float = LEAST_RATE,
+    ) -> None:
+        self._app, self._limit_of = app, limit_of
+        self._seconds, self._grace, self._least_rate = seconds, grace, least_rate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        most, started = self._limit_of(scope), False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            _check_announced(scope, most)
+            body = _Body(receive, most, self._seconds, self._grace, self._least_rate)
+            await self._app(scope, body.receive, watched_send)
+        except RefusedRequestError as refusal:
+            if started:
+                raise
+            # What was not read cannot be told from a next request: the connection ends here.
+            headers = {**refusal.headers, "Connection": "close"}
+            answer = error_answer(refusal.status, refusal.code, refusal.message, headers)
+            await answer(scope, receive, send)
+
+
+class _Body:
+    """The body of one request, as it comes in."""
+
+    def __init__(
+        self, receive: Receive, most: int, seconds: float, grace: float, least_rate: float
+    ) -> None:
+        self._receive, self._most = receive, most
+        self._seconds, self._grace, self._least_rate = seconds, grace, least_rate
+        self._since, self._count, self._whole = time.monotonic(), 0, False
+
+    async def receive(self) -> Message:
+        """Return the next message; waits without limit once the body is whole.
+
+        Raises:
+            RefusedRequestError: 413: too much came; 408: too slowly.
+        """
+        if self._whole:
+            return await self._receive()
+        try:
+            async with asyncio.timeout(self._left()):
+                message = await self._receive()
+        except TimeoutError:
+            raise RefusedRequestError(408, "timeout", SLOW) from None
+        self._count += len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
+        if self._count > self._most:
+            raise too_large(self._most)
+        return message
+
+    def _left(self) -> float:
+        """Seconds until the next bytes have to be there."""
+        allowed = min(self._seconds, self._grace + self._count / self._least_rate)
+        return max(0.0, self._since + allowed - time.monotonic())
+
+
+def _check_announced(scope: Scope, most: int) -> None:
+    announced = [value for name, value in scope["headers"] if name == b"content-length"]
+    if announced and announced[0].isdigit() and int(announced[0][:20]) > most:
+        raise too_large(most)
+
+
+def limit_by_path(limits: Mapping[str, int], otherwise: int) -> LimitOf:
+    """Return limits that go by the last word of the path, as ``{"find": 20_000_000}``."""
+
+    def limit_of(scope: Scope) -> int:
+        return limits.get(str(scope["path"]).rstrip("/").rpartition("/")[2], otherwise)
+
+    return limit_of
