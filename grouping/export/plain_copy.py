@@ -15,6 +15,7 @@ from PIL import ExifTags, Image
 
 from grouping.errors import DecodeError
 from grouping.faces.decoding import DECODER_ERRORS, decode_photo, opened_photo, orientation_of
+from grouping.faces.file_formats.raw import is_raw
 
 QUALITY = 95
 MEDIA_TYPE = "image/jpeg"
@@ -36,6 +37,8 @@ def plain_copy(data: bytes) -> bytes:
     Raises:
         DecodeError: the photo cannot be read.
     """
+    if is_raw(data):  # whose first picture is a thumbnail
+        return _written_anew(data)
     image = opened_photo(data)
     try:
         if image.format in ("JPEG", "MPO"):
@@ -46,8 +49,11 @@ def plain_copy(data: bytes) -> bytes:
 
 
 def _written_anew(data: bytes) -> bytes:
+    """Return what can be seen of a photo; Pillow would write comments and XMP of it again."""
+    image = decode_photo(data).image.copy()
+    image.info = {key: image.info[key] for key in ("icc_profile",) if key in image.info}
     encoded = io.BytesIO()
-    decode_photo(data).image.save(encoded, "JPEG", quality=QUALITY)
+    image.save(encoded, "JPEG", quality=QUALITY)
     return encoded.getvalue()
 
 

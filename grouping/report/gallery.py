@@ -20,9 +20,7 @@ from grouping.results.album import Album, Face, one_line
 from grouping.results.schema import NOT_READ, OPTED_OUT, Document, GroupEntry
 
 PAGE_FOLDER = Path(__file__).parent / "gallery_page"
-SCRIPTS = (
-    *("model", "corrections", "saving", "parts", "views", "draw", "viewer", "map", "main"),
-)
+SCRIPTS = (*("model", "corrections", "saving", "parts", "views", "draw", "viewer", "map", "main"),)
 
 
 def gallery_page(album: Album, thumbnails: Thumbnails, *, look_up: bool = False) -> str:

@@ -58,7 +58,8 @@ def test_of_an_address_there_is_a_hash_that_changes_every_day(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "personal", ["Maria Müller", "me.jpg", "https://x.example/a.jpg", "a\nb", "x" * 65, "../etc", ""]
+    "personal",
+    ["Maria Müller", "me.jpg", "https://x.example/a.jpg", "a\nb", "x" * 65, "../etc", ""],
 )
 def test_what_looks_like_no_id_is_left_out(tmp_path, personal):
     AuditLog(tmp_path, SECRET).write("find", 200, key=personal, album=personal, request=personal)
@@ -92,7 +93,10 @@ def test_old_days_are_forgotten_and_nothing_else(tmp_path):
         log.write("find", 200)
     (tmp_path / "audit-notes.txt").write_text("kept")
     assert log.forget_before(date(2026, 11, 27)) == 2
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["audit-2026-11-27.jsonl", "audit-notes.txt"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "audit-2026-11-27.jsonl",
+        "audit-notes.txt",
+    ]
 
 
 def test_a_folder_that_is_gone_ends_no_request(tmp_path, caplog):

@@ -75,9 +75,11 @@ def test_every_letter_counts(signer):
     token, _ = signer.sign("guest", ALBUM, 60)
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     for place, letter in enumerate(token):
-        for other in {letters[(letters.index(letter) + n) % 64] for n in (1, 2, 32)} - {
-            letter
-        } if letter != "." else {"A"}:
+        for other in (
+            {letters[(letters.index(letter) + n) % 64] for n in (1, 2, 32)} - {letter}
+            if letter != "."
+            else {"A"}
+        ):
             assert code(signer, token[:place] + other + token[place + 1 :]) == "link_invalid"
 
 
