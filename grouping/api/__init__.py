@@ -7,8 +7,12 @@ from grouping.api.find import find
 from grouping.api.represent import FaceEmbedding, represent
 from grouping.api.verification import Verification
 from grouping.api.verify import verify
+from grouping.config import GroupingConfig
 from grouping.lookup.album_index import AlbumIndex
 from grouping.lookup.answers import FalseMatches, FoundPerson, FoundPhoto, LookUp
+from grouping.sources.entries import SourceOptions
+from grouping.sources.http_photo import HttpOptions
+from grouping.storage.s3.client import S3Options
 
 __all__ = [
     "AlbumIndex",
@@ -18,7 +22,11 @@ __all__ = [
     "FalseMatches",
     "FoundPerson",
     "FoundPhoto",
+    "GroupingConfig",
+    "HttpOptions",
     "LookUp",
+    "S3Options",
+    "SourceOptions",
     "Verification",
     "analyze",
     "extract_faces",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from grouping.cli.outputs import OutputOptions
+from grouping.api.outputs import OutputOptions
 from grouping.config import AUTO, PRECISIONS, GroupingConfig
 from grouping.cores import usable_cores
 from grouping.errors import ConfigError

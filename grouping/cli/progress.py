@@ -6,8 +6,8 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -161,16 +161,6 @@ class StageProgress:
     def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
-
-
-@contextmanager
-def stage_of(progress: StageProgress | None, stage: str) -> Iterator[None]:
-    """Show a stage of which nothing is known but that it is going on."""
-    if progress is not None:
-        progress(stage, 0, 1)
-    yield
-    if progress is not None:
-        progress(stage, 1, 1)
 
 
 def _in_all(left: TimeLeft | None) -> dict[str, Any]:

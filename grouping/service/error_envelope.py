@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextvars import ContextVar
-from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -90,8 +89,7 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
 async def _http_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = CODES.get(error.status_code, "error")
-    message = error.detail or HTTPStatus(error.status_code).phrase
-    return error_answer(error.status_code, code, message, error.headers)
+    return error_answer(error.status_code, code, error.detail, error.headers)
 
 
 async def _validation_error(_: Request, error: Exception) -> JSONResponse:

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from grouping.api.album_folder import corrections_in, previous_in, read_previous
+from grouping.api.outputs import early_pictures, write_results
 from grouping.cli.command import Command
 from grouping.cli.interruption import stoppable
 from grouping.cli.logs import note
@@ -34,18 +36,15 @@ from grouping.cli.options import (
     percent,
     source_options_from,
 )
-from grouping.cli.outputs import early_pictures, print_end, write_results
+from grouping.cli.outputs import print_end
 from grouping.cli.places import check_places, reference_folders
 from grouping.cli.progress import PhotoProgress, StageProgress, check_failures
 from grouping.cli.summary import summary
 from grouping.cli.time_left import AGES, GROUPING, MAP, SHEETS, THUMBNAILS, TimeLeft
 from grouping.config import AUTO, CLUSTER_METHODS, GroupingConfig
 from grouping.corrections.entries import Entry
-from grouping.corrections.overrides import in_download_order
 from grouping.corrections.toml_file import load_all_corrections
 from grouping.pipeline import GroupingPipeline
-from grouping.results.document import read_document
-from grouping.results.person_ids import check_previous
 from grouping.sources.file_kinds import LeftOut
 from grouping.sources.listing import list_sources
 from grouping.sources.sidecars import places_of_sidecars
@@ -54,7 +53,6 @@ from grouping.storage.destinations import Destination, open_destination
 from grouping.storage.result_folder import (
     CACHE_FILE,
     CORRECTIONS_FILE,
-    CORRECTIONS_PATTERN,
     GROUPS_FILE,
 )
 
@@ -140,7 +138,10 @@ def _group(arguments: argparse.Namespace) -> None:
         if config.read_xmp:  # what was read is not left out
             left_out = left_out.without(places_of_sidecars(result.photos))
         result = replace(result, left_out=left_out)
-        document, problems = write_results(result, destination.folder, outputs, previous, stages)
+        with stages:
+            document, problems = write_results(
+                result, destination.folder, outputs, previous, stages
+            )
         destination.publish()
     print(summary(result, document))
     print_end(problems, destination.location)
@@ -155,13 +156,9 @@ def _stages(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 def _previous(arguments: argparse.Namespace, destination: Destination) -> Mapping[str, Any] | None:
     """The result whose people keep their ids; found out to be one before the work."""
-    beside = destination.folder / GROUPS_FILE
-    path = arguments.previous or (beside if beside.exists() else None)
-    if path is None:
-        return None
-    document = read_document(path)
-    check_previous(document)
-    return document
+    if arguments.previous is not None:
+        return read_previous(arguments.previous)
+    return previous_in(destination.folder)
 
 
 def _known_people(
@@ -180,9 +177,7 @@ def _known_people(
 
 def _corrections(arguments: argparse.Namespace, destination: Destination) -> Sequence[Entry]:
     """Entries of all files: those named, else those that lie in the output folder."""
-    paths = arguments.corrections or in_download_order(
-        [*destination.folder.glob(CORRECTIONS_PATTERN)]
-    )
+    paths = arguments.corrections or corrections_in(destination.folder)
     for path in paths:
         note("corrections", file=str(path))
     return load_all_corrections(paths)

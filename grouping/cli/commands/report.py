@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from grouping.api.outputs import write_extras
 from grouping.cli.command import Command
 from grouping.cli.options import (
     add_common,
@@ -14,7 +15,8 @@ from grouping.cli.options import (
     output_options_from,
     source_options_from,
 )
-from grouping.cli.outputs import print_end, write_extras
+from grouping.cli.outputs import print_end
+from grouping.cli.progress import StageProgress
 from grouping.results.document import read_document
 from grouping.sources.entries import photos_from_entries
 from grouping.storage.result_folder import GROUPS_FILE
@@ -44,7 +46,10 @@ def run_report(arguments: argparse.Namespace) -> None:
     options = source_options_from(arguments)
     photos = photos_from_entries(entries, allow_local=True, options=options)
     outputs = output_options_from(arguments)
-    problems = write_extras(document, folder, outputs, lambda i: photos[i].read())
+    with StageProgress() as stages:
+        problems = write_extras(
+            document, folder, outputs, lambda i: photos[i].read(), progress=stages
+        )
     print_end(problems, str(folder))
 
 

@@ -1,0 +1,81 @@
+"""Where albums are on the disk: ``data/albums/ID/`` as the command line fills it, and uploads.
+
+An id that a caller sends touches a path only after it was seen to be one of ours.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+from pathlib import Path
+
+from grouping.errors import OutputError
+
+ALBUM_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+UPLOAD_NAME = re.compile(r"[0-9a-f]{32}")
+UPLOADS = "uploads"
+ALBUMS = "albums"
+
+
+class AlbumFolders:
+    """The folders of all albums; for the owner of the process alone.
+
+    Args:
+        data: of the service; made where it is not there.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self._root = data / ALBUMS
+        try:
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{data} cannot be made: {error.strerror}") from None
+
+    def of(self, album: str) -> Path:
+        """Return the folder of an album, which may not be there yet.
+
+        Raises:
+            ValueError: this is no id of an album.
+        """
+        if not ALBUM_ID.fullmatch(album):
+            raise ValueError("not the id of an album")
+        return self._root / album
+
+    def upload(self, album: str, name: str) -> Path:
+        """Return the place of one upload.
+
+        Raises:
+            ValueError: this is no id of an album, or no name of an upload.
+        """
+        if not UPLOAD_NAME.fullmatch(name):
+            raise ValueError("not the name of an upload")
+        return self.of(album) / UPLOADS / name
+
+    def new_upload(self, album: str) -> Path:
+        """Return the place for a new upload, in a folder that is there."""
+        path = self.upload(album, secrets.token_hex(16))
+        for folder in (path.parent.parent, path.parent):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        return path
+
+    def erase(self, album: str) -> None:
+        """Remove all of an album from the disk.
+
+        Raises:
+            OutputError: something of it stays.
+        """
+        folder = self.of(album)
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise OutputError(f"an album cannot be erased: {error.strerror}") from error
+
+    def known(self) -> list[str]:
+        """Return the albums that have a folder."""
+        return [path.name for path in self._root.iterdir() if ALBUM_ID.fullmatch(path.name)]

@@ -1,0 +1,98 @@
+"""The service: :func:`create_app` wires its parts together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from grouping.api import GroupingConfig
+from grouping.errors import OutputError
+from grouping.service.album_folders import AlbumFolders
+from grouping.service.context import Context
+from grouping.service.erasing import Eraser
+from grouping.service.error_envelope import add_error_handlers
+from grouping.service.jobs import JobRunner
+from grouping.service.metrics import Metrics
+from grouping.service.middleware import EveryRequest
+from grouping.service.routes import albums, operations, pages, people, questions
+from grouping.service.safety.secret_file import load_secret
+from grouping.service.settings import ServiceSettings
+from grouping.service.store.albums import AlbumStore
+from grouping.service.store.jobs import JobStore
+from grouping.service.store.keys import ApiKeyStore
+from grouping.service.store.store import Store
+from grouping.version import __version__
+
+DESCRIPTION = """\
+Who is in which photo. Albums are jobs: post photos, ask how far it is, read people and photos.
+Faces are personal data: an album is for the holders of your API keys, and gone once it is deleted.
+"""
+
+
+def create_app(settings: ServiceSettings) -> FastAPI:
+    """Return the service as an ASGI application; jobs are taken while its lifespan lasts.
+
+    Raises:
+        OutputError: the data folder or the store cannot be used.
+        ConfigError: a setting is out of its range.
+        ModelError: a driver is not installed.
+    """
+    context = create_context(settings)
+    app = FastAPI(
+        title="Photo albums",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        redoc_url=None,
+    )
+    app.state.context = context
+    add_error_handlers(app)
+    app.add_middleware(EveryRequest, app_state=app.state)
+    app.include_router(operations.router)
+    for routes in (albums, people, questions, pages):
+        app.include_router(routes.router, prefix="/v1")
+    return app
+
+
+def create_context(settings: ServiceSettings) -> Context:
+    """Return the parts of a service; nothing runs yet.
+
+    Raises:
+        As :func:`create_app`.
+    """
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{settings.data} cannot be made: {error.strerror}") from None
+    secret = load_secret(settings.data)
+    folders = AlbumFolders(settings.data)
+    store = Store(settings.database_url)
+    kept, jobs = AlbumStore(store), JobStore(store, settings.lease_seconds)
+    config = GroupingConfig(
+        checkpoint=settings.checkpoint,
+        device=settings.device,
+        photo_seconds=settings.request_seconds,
+    )
+    metrics = Metrics(kept.numbers)
+    eraser = Eraser(kept, folders, settings.keep_days)
+    runner = JobRunner(settings, kept, jobs, folders, config, metrics, eraser.after_job)
+    keys = ApiKeyStore(store)
+    return Context(
+        settings, store, kept, jobs, keys, folders, config, metrics, runner, eraser, secret
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    context: Context = app.state.context
+    context.eraser.start()
+    context.runner.start()
+    try:
+        yield
+    finally:
+        await run_in_threadpool(context.runner.stop)
+        await run_in_threadpool(context.eraser.stop)
+        context.store.close()

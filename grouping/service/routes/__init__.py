@@ -1,0 +1,1 @@
+"""What is asked under which address, one subject a module."""

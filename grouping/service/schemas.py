@@ -1,0 +1,123 @@
+"""What callers send and are answered, with bounds and examples."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+MOST_PHOTOS = 100_000  # of one request, whatever the service allows
+LONGEST_URL = 8192
+
+AlbumId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{22}$")]
+
+
+def _https(url: str) -> str:
+    if not url.lower().startswith("https://"):
+        raise ValueError("must be an https:// address")
+    return url
+
+
+def _s3(url: str) -> str:
+    if not url.startswith("s3://") or len(url) < 6:
+        raise ValueError("must be s3://bucket/prefix")
+    return url
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable() or not text.strip():
+        raise ValueError("must be printable characters on one line")
+    return text
+
+
+HttpsUrl = Annotated[str, Field(max_length=LONGEST_URL), AfterValidator(_https)]
+S3Url = Annotated[str, Field(max_length=2048), AfterValidator(_s3)]
+PhotoUrl = Annotated[str, Field(min_length=1, max_length=LONGEST_URL)]
+PhotoId = (
+    Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_printable)]
+    | Annotated[int, Field(strict=True, ge=-(2**53), le=2**53)]
+)
+
+
+class Sent(BaseModel):
+    """What callers send: unknown keys are an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ErrorDetail(BaseModel):
+    """Why a request has no result."""
+
+    code: str = Field(examples=["not_found"])
+    message: str = Field(examples=["there is no such album; it may have been erased"])
+    request_id: str = Field(examples=["5f2c9d01a7b3c4d8"])
+
+
+class ErrorAnswer(BaseModel):
+    """The form of every error."""
+
+    error: ErrorDetail
+
+
+class PhotoEntry(Sent):
+    """A photo at an address."""
+
+    id: PhotoId = Field(examples=["IMG_0042"])
+    url: PhotoUrl = Field(
+        description="https://, or s3:// in a bucket that the service names",
+        examples=["https://example.org/IMG_0042.jpg"],
+    )
+
+
+class AlbumSettings(Sent):
+    """What callers may choose; what they leave out is as on the command line."""
+
+    threshold: Annotated[float, Field(ge=-1, le=1)] | Literal["auto"] | None = Field(
+        default=None, description="cosine similarity at which faces are one person"
+    )
+    min_photos: int = Field(default=2, ge=1, le=1_000_000, description="of pictures")
+    min_face: float | None = Field(default=None, ge=8, le=10_000, description="pixels")
+    min_score: float = Field(default=0.9, ge=0, le=1)
+    one_face_per_photo: bool = True
+    allow_same_face: bool = True
+    crowds: bool = True
+    cluster: Literal["agglomerative", "hdbscan"] = "agglomerative"
+
+
+class Webhook(Sent):
+    """Who is told of the end of each job."""
+
+    url: HttpsUrl = Field(examples=["https://example.org/albums"])
+
+
+class NewAlbum(Sent):
+    """Photos to group."""
+
+    photos: list[PhotoEntry] = Field(default_factory=list, max_length=MOST_PHOTOS)
+    prefix: S3Url | None = Field(default=None, examples=["s3://wedding/day-1/"])
+    settings: AlbumSettings = Field(default_factory=AlbumSettings)
+    webhook: Webhook | None = None
+
+
+class Progress(BaseModel):
+    """How far a job is; ``total`` is not known beforehand for a prefix in S3."""
+
+    done: int = 0
+    total: int = 0
+    faces: int = 0
+    failed: int = 0
+
+
+class AlbumAnswer(BaseModel):
+    """An album and its job."""
+
+    id: AlbumId = Field(examples=["kT0mC9h4Qm2r7Yp1Zs8vXA"])
+    state: Literal["queued", "running", "done", "failed"]
+    created: datetime
+    changed: datetime
+    progress: Progress
+    counts: dict[str, int] = Field(examples=[{"photos": 120, "failed": 1, "people": 9}])
+    failures: dict[str, int] = Field(examples=[{"the server answered 404": 1}])
+    settings: dict[str, Any]
+    error: str | None = None

@@ -1,0 +1,1 @@
+"""What several processes of the service share: albums, their jobs, and who called."""
