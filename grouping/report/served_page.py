@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from grouping.errors import InputError
 from grouping.report.gallery import as_json
+from grouping.results.album import one_line
 
 _POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
 _DATA = re.compile(r'(<script type="application/json" id="data">)([^<]*)(?=</script>)')
@@ -33,43 +35,55 @@ class ServedPage:
     policy: str
 
 
-def served_page(page: str, *, corrections: str, photos: str) -> ServedPage:
+def served_page(
+    page: str, *, corrections: str | None, photos: str, names: Sequence[str]
+) -> ServedPage:
     """Return a page of this program for browsers that got it from a service.
 
     Args:
         page: as :func:`grouping.report.gallery.gallery_page` made it.
-        corrections: where changes are saved, relative to the page; letters, digits, ``/.-``.
+        corrections: where changes are saved, relative to the page; letters, digits, ``/.-``. None
+            where they may only be downloaded.
         photos: the folder of the originals, relative to the page, in which each photo is called by
             its place among the images.
+        names: of all photos, for those that lie on the server under a name of its own.
 
     Raises:
-        InputError: it is no page of this program.
+        InputError: it is no page of this program, or one of other photos.
     """
     policy, data = _POLICY.search(page), _DATA.search(page)
     if policy is None or data is None or policy.end() > data.start():
-        raise InputError("the page of the album is damaged; group the album again")
-    mark = f'<meta name="corrections" content="{corrections}">'
+        raise _damaged()
+    mark = "" if corrections is None else f'<meta name="corrections" content="{corrections}">'
     text = "".join(
         (
             page[: policy.start()],
             mark,
             page[policy.end() : data.start(2)],
-            _without_paths(data[2], photos),
+            _without_paths(data[2], photos, names),
             page[data.end() :],
         )
     )
     return ServedPage(text, policy[1].replace(" file:", "") + _OF_SERVICE)
 
 
-def _without_paths(data: str, photos: str) -> str:
+def _without_paths(data: str, photos: str, names: Sequence[str]) -> str:
     """The data with originals beside the page, but for those that lie on the web."""
     try:
         album: dict[str, Any] = json.loads(data)
     except ValueError:
-        raise InputError("the page of the album is damaged; group the album again") from None
+        raise _damaged() from None
+    if len(album["photos"]) != len(names):
+        raise _damaged()
     for place, photo in enumerate(album["photos"]):
-        if photo.get("failed"):
-            photo.pop("link", None)
-        elif not photo.get("link", "").startswith(("http://", "https://")):
+        if photo.get("link", "").startswith(("http://", "https://")):
+            continue
+        if photo.pop("link", "").startswith("file:"):
+            photo["name"] = one_line(names[place]) or photo["name"]
+        if not photo.get("failed"):
             photo["link"] = f"{photos}/{place}"
     return as_json(album)
+
+
+def _damaged() -> InputError:
+    return InputError("the page of the album is damaged; group the album again")

@@ -10,6 +10,8 @@ from grouping.report.thumbnails import Thumbnails
 from grouping.results.album import Album
 from tests.helpers.gallery import gallery_album
 
+PHOTOS = 11
+
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
@@ -27,7 +29,8 @@ def data_of(page: str) -> dict:
 
 
 def served(page):
-    return served_page(page, corrections="corrections", photos="photos")
+    names = [f"DSC_{n:04}" for n in range(PHOTOS)]
+    return served_page(page, corrections="corrections", photos="photos", names=names)
 
 
 def test_the_page_says_where_corrections_are_saved(page):
@@ -58,10 +61,28 @@ def test_no_path_of_the_server_is_in_it_and_originals_are_beside_it(page):
     assert "file:" not in json.dumps(links)
 
 
+def test_uploads_are_called_as_their_owner_calls_them(page):
+    before, after = data_of(page)["photos"], data_of(served(page).text)["photos"]
+    assert len(before) == PHOTOS
+    assert (before[0]["name"], after[0]["name"]) == ("0123", "DSC_0000")
+    assert [p["name"] for p in after[1:3]] == [p["name"] for p in before[1:3]]
+
+
+def test_without_a_place_for_corrections_the_page_offers_none(page):
+    answer = served_page(page, corrections=None, photos="photos", names=[""] * PHOTOS)
+    assert 'name="corrections"' not in answer.text.partition("<body>")[0]
+
+
+def test_a_page_of_other_photos_is_refused(page):
+    with pytest.raises(InputError, match="damaged"):
+        served_page(page, corrections=None, photos="photos", names=["one"])
+
+
 def test_all_else_is_as_it_was(page):
     before, after = data_of(page), data_of(served(page).text)
     for photo in (*before["photos"], *after["photos"]):
         photo.pop("link", None)
+        photo.pop("name")
     assert after == before
     assert served(page).text.isascii() == page.isascii()
     assert served(page).text.count("<script") == page.count("<script")
