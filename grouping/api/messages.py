@@ -1,6 +1,5 @@
 """Short messages to servers that strangers named: :func:`post_message`."""
 
-from grouping.sources.http_photo import HttpOptions
 from grouping.sources.http_post import PostAnswer, check_post_address, post_message
 
-__all__ = ["HttpOptions", "PostAnswer", "check_post_address", "post_message"]
+__all__ = ["PostAnswer", "check_post_address", "post_message"]

@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from grouping.api.messages import HttpOptions, check_post_address, post_message
+from grouping.api import HttpOptions
+from grouping.api.messages import check_post_address, post_message
 from grouping.errors import FetchError
 from grouping.service.safety.refusals import RefusedRequestError
 from grouping.service.safety.secret_file import derived_secret
@@ -112,20 +113,27 @@ class WebhookSender:
             SIGNATURE_HEADER: signature(secret, timestamp, body),
         }
         try:
+            check_post_address(url, allow_http=self._allow_http)
+        except FetchError as error:
+            return Delivery(False, None, str(error))
+        try:
             answer = post_message(
                 url, body, headers, options=self._options, allow_http=self._allow_http
             )
         except FetchError as error:
-            return _failed(str(error), tries, final=not error.retryable)
+            # Names, certificates and rules of a network are put right within hours, too.
+            return _failed(str(error), tries)
         if 200 <= answer.status < 300:
             return Delivery(True)
         reason = f"the receiver answered {answer.status}"
-        return _failed(reason, tries, final=answer.status == GONE, wait=answer.retry_after)
+        if answer.status == GONE:
+            return Delivery(False, None, reason)
+        return _failed(reason, tries, answer.retry_after)
 
 
-def _failed(reason: str, tries: int, *, final: bool, wait: float = 0.0) -> Delivery:
+def _failed(reason: str, tries: int, wait: float = 0.0) -> Delivery:
     """Not delivered; again after the pause of this try, unless it was the last."""
-    if final or tries >= len(PAUSES):
+    if tries >= len(PAUSES):
         return Delivery(False, None, reason)
     pause = PAUSES[tries] * random.uniform(0.5, 1.0)
     return Delivery(False, min(LONGEST_PAUSE, max(pause, wait)), reason)

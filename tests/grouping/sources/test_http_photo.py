@@ -24,6 +24,7 @@ from tests.helpers.servers import (
     sends,
     stalls,
 )
+from tests.helpers.tls import tls_server
 
 BODY = bytes(range(256)) * 40
 LOOPBACK = HttpOptions(
@@ -216,7 +217,7 @@ def test_a_signature_is_in_no_text_of_the_photo_or_its_error(server):
 
 def test_names_are_checked_against_the_certificate(tmp_path: Path):
     """The address is pinned, yet SNI and the certificate go by name."""
-    trusted, names = _tls_server(tmp_path, "localhost")
+    trusted, names = tls_server(tmp_path, "localhost")
     with trusted:
         trusted.answers["/photo.jpg"] = sends(BODY)
         options = HttpOptions(allowed=("127.0.0.1",), ca_file=str(tmp_path / "cert.pem"))
@@ -227,39 +228,6 @@ def test_names_are_checked_against_the_certificate(tmp_path: Path):
             fetch(trusted.url("/photo.jpg", scheme="https"), options)
         with pytest.raises(FetchError, match="certificate"):
             fetch(url, HttpOptions(allowed=("127.0.0.1",)))
-
-
-def _tls_server(folder, name):
-    """A server with a fresh certificate for ``name``, and the names that clients ask for."""
-    import datetime
-    import ssl
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(pem))
-    plain, no_password = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (folder / "key.pem").write_bytes(key.private_bytes(pem, plain, no_password))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    names = []
-    context.sni_callback = lambda _socket, asked, _context: names.append(asked)
-    server = FaultyServer()
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    return server, names
 
 
 def raw(answer: bytes):
