@@ -11,13 +11,14 @@ from starlette.concurrency import run_in_threadpool
 from grouping.api import GroupingConfig
 from grouping.errors import OutputError
 from grouping.service.album_folders import AlbumFolders
+from grouping.service.browser_pages import BrowserPages
 from grouping.service.context import Context
 from grouping.service.erasing import Eraser
 from grouping.service.error_envelope import add_error_handlers
 from grouping.service.jobs import JobRunner
 from grouping.service.metrics import Metrics
 from grouping.service.middleware import EveryRequest
-from grouping.service.routes import albums, operations, pages, people, questions
+from grouping.service.routes import albums, guests, operations, pages, people, questions
 from grouping.service.safety.secret_file import load_secret
 from grouping.service.settings import ServiceSettings
 from grouping.service.store.albums import AlbumStore
@@ -49,10 +50,11 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = context
+    app.state.browser_pages = BrowserPages.of(context)
     add_error_handlers(app)
     app.add_middleware(EveryRequest, app_state=app.state)
     app.include_router(operations.router)
-    for routes in (albums, people, questions, pages):
+    for routes in (albums, people, questions, pages, guests):
         app.include_router(routes.router, prefix="/v1")
     return app
 

@@ -93,7 +93,6 @@ class VerifyAnswer(BaseModel):
     b: ComparedPhoto
 
 
-
 class EmbeddedFace(SeenFace):
     """A face and its vector: the one answer of the service that has any."""
 
@@ -116,9 +115,7 @@ class ExtractedFace(SeenFace):
     crop: str | None = Field(
         None, description="PNG of 112 x 112 pixels as the network gets it, base64; if asked for"
     )
-    loose_crop: str | None = Field(
-        None, description="PNG with hair and chin, base64; if asked for"
-    )
+    loose_crop: str | None = Field(None, description="PNG with hair and chin, base64; if asked for")
 
 
 class ExtractAnswer(BaseModel):

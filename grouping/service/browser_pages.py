@@ -1,0 +1,112 @@
+"""What the pages for people share: links, open albums, how often a link may ask, pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.responses import Response
+
+from grouping.api import AlbumIndex
+from grouping.api.opened_albums import OpenedAlbums
+from grouping.errors import FetchError, InputError
+from grouping.service.context import Context
+from grouping.service.error_envelope import not_found
+from grouping.service.safety.guest_links import LinkSigner
+from grouping.service.safety.rate_limits import TokenBuckets
+from grouping.service.safety.refusals import RefusedRequestError, too_many
+
+GUEST, PAGE, PHOTO = "guest", "page", "photo"  # kinds of links
+# Of one link, which a whole party may share: selfies and photos a minute, and how many at once.
+SELFIES = (20.0, 20.0)
+PHOTOS = (600.0, 1200.0)
+JPEG = "image/jpeg"
+# What a picture may do that somebody opens by itself: nothing.
+PICTURE_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
+
+
+@dataclass(frozen=True)
+class BrowserPages:
+    """Parts that the routes of pages share; lie at ``app.state.browser_pages``.
+
+    Attributes:
+        signer: of links.
+        opened: albums that are asked.
+        selfies, photos: what each link may ask for.
+    """
+
+    signer: LinkSigner
+    opened: OpenedAlbums
+    selfies: TokenBuckets
+    photos: TokenBuckets
+
+    @classmethod
+    def of(cls, context: Context) -> BrowserPages:
+        """Make the parts for a service."""
+        signer, opened = LinkSigner(context.secret), OpenedAlbums()
+        return cls(signer, opened, TokenBuckets(*SELFIES), TokenBuckets(*PHOTOS))
+
+    def album(self, context: Context, id: str) -> AlbumIndex:
+        """Return an album that has results.
+
+        Raises:
+            RefusedRequestError: 404: there is no such album; 409: it has no results yet.
+        """
+        if context.albums.get(id) is None:
+            raise not_found()
+        try:
+            return self.opened.get(context.folders.of(id))
+        except InputError:
+            raise RefusedRequestError(
+                409, "conflict", "the album is not grouped yet; ask again in a while"
+            ) from None
+
+
+def browser_pages_of(request: Request) -> BrowserPages:
+    """The parts that pages of the app share that a request came to."""
+    pages = request.app.state.browser_pages
+    assert isinstance(pages, BrowserPages)
+    return pages
+
+
+InPages = Annotated[BrowserPages, Depends(browser_pages_of)]
+
+
+def count(buckets: TokenBuckets, link: str) -> None:
+    """Raise RefusedRequestError, 429, where the link of an id was used too often."""
+    if wait := buckets.take(link):
+        raise too_many("this link was used very often just now; try again in a while", wait)
+
+
+def place_of(context: Context, id: str, photo: int) -> Path | str | None:
+    """Where a photo of an album is, by its place among the images; None where the results say it.
+
+    What the store has is whole; what the results have lacks the signature of an address.
+    """
+    told = context.albums.photo_of(id, photo)
+    if told is None:
+        return None
+    return told.url or context.folders.upload(id, told.file or "")
+
+
+def picture(data: bytes, *, name: str = "", media_type: str = JPEG) -> Response:
+    """The answer with a picture; a browser keeps it for an hour, and nobody on the way does."""
+    headers = {
+        "Cache-Control": "private, max-age=3600",
+        "Content-Security-Policy": PICTURE_POLICY,
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+    if name:
+        headers["Content-Disposition"] = f'inline; filename="{name}"'
+    return Response(data, media_type=media_type, headers=headers)
+
+
+def gone(error: FetchError | InputError) -> RefusedRequestError:
+    """The refusal for a photo that cannot be had any more; says nothing of where it was."""
+    again = isinstance(error, FetchError) and error.retryable
+    message = (
+        "the photo cannot be had now; try again" if again else "the photo is not there any more"
+    )
+    return RefusedRequestError(503 if again else 404, "unavailable" if again else "gone", message)
