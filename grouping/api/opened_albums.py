@@ -76,7 +76,7 @@ class OpenedAlbums:
             if len(index):
                 # What every answer needs, so that the first ones do not compute it side by side.
                 _ = index.people, index.strangers, index.look_ups_of_strangers(FALSE_MATCHES)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again in every thread that waits
             self._forget_failed(folder, opened)
             opened.set_exception(error)
             return

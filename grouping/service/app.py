@@ -15,10 +15,13 @@ from grouping.service.browser_pages import BrowserPages
 from grouping.service.context import Context
 from grouping.service.erasing import Eraser
 from grouping.service.error_envelope import add_error_handlers
+from grouping.service.guards import Guards, question_limits
 from grouping.service.jobs import JobRunner
 from grouping.service.metrics import Metrics
 from grouping.service.middleware import EveryRequest
 from grouping.service.routes import albums, guests, operations, pages, people, questions
+from grouping.service.safety.audited import Audited
+from grouping.service.safety.body_limit import BodyLimit, limit_by_path
 from grouping.service.safety.secret_file import load_secret
 from grouping.service.settings import ServiceSettings
 from grouping.service.store.albums import AlbumStore
@@ -52,6 +55,12 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.state.context = context
     app.state.browser_pages = BrowserPages.of(context)
     add_error_handlers(app)
+    app.add_middleware(
+        BodyLimit,
+        limit_of=limit_by_path(question_limits(settings), settings.request_bytes),
+        seconds=settings.request_seconds,
+    )
+    app.add_middleware(Audited, log=context.guards.audit)
     app.add_middleware(EveryRequest, app_state=app.state)
     app.include_router(operations.router)
     for routes in (albums, people, questions, pages, guests):
@@ -82,8 +91,9 @@ def create_context(settings: ServiceSettings) -> Context:
     eraser = Eraser(kept, folders, settings.keep_days)
     runner = JobRunner(settings, kept, jobs, folders, config, metrics, eraser.after_job)
     keys = ApiKeyStore(store)
+    guards = Guards.of(settings, secret, store)
     return Context(
-        settings, store, kept, jobs, keys, folders, config, metrics, runner, eraser, secret
+        settings, store, kept, jobs, keys, folders, config, metrics, runner, eraser, secret, guards
     )
 
 
@@ -92,9 +102,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     context.eraser.start()
     context.runner.start()
+    context.guards.start()
     try:
         yield
     finally:
+        await run_in_threadpool(context.guards.stop)
         await run_in_threadpool(context.runner.stop)
         await run_in_threadpool(context.eraser.stop)
         context.store.close()

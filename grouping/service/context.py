@@ -13,6 +13,7 @@ from grouping.service.settings import ServiceSettings
 if TYPE_CHECKING:
     from grouping.service.album_folders import AlbumFolders
     from grouping.service.erasing import Eraser
+    from grouping.service.guards import Guards
     from grouping.service.jobs import JobRunner
     from grouping.service.metrics import Metrics
     from grouping.service.store.albums import AlbumStore
@@ -38,6 +39,7 @@ class Context:
         eraser: removes albums from the disk.
         secret: 32 bytes of this service, for signatures; see
             :mod:`grouping.service.safety.secret_file`.
+        guards: how often and how much callers may ask, and what answers questions about faces.
     """
 
     settings: ServiceSettings
@@ -51,6 +53,7 @@ class Context:
     runner: JobRunner
     eraser: Eraser
     secret: bytes
+    guards: Guards
 
 
 def context_of(request: Request) -> Context:

@@ -1,4 +1,4 @@
-"""The threads that look at faces, shared by all requests: bounded at work, and bounded in waiting."""
+"""The threads that look at faces for all requests: bounded at work, and bounded in waiting."""
 
 from __future__ import annotations
 

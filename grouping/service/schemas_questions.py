@@ -1,4 +1,4 @@
-"""What is answered to questions about faces, with examples; the words are those of the Python calls."""
+"""What is answered to questions about faces, in the words of the Python calls."""
 
 from __future__ import annotations
 

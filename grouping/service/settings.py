@@ -31,6 +31,10 @@ class ServiceSettings:
         request_bytes: of the whole body of one request.
         request_seconds: that a body may take to come, and one photo to be looked at.
         requests_a_minute: that one API key may make.
+        question_bytes: of one photo that is asked about, which is held in memory.
+        questions_at_once: photos that are looked at for questions at a time.
+        questions_waiting: questions whose photos are in memory, those at work counted.
+        question_seconds: that one may wait and take.
         keep_days: albums are erased so many days after they last changed; None keeps them.
         lease_seconds: after which a job is taken over from a process that died.
         buckets: the only S3 buckets that callers may name.
@@ -55,6 +59,10 @@ class ServiceSettings:
     request_bytes: int = 500 * 2**20
     request_seconds: float = 120.0
     requests_a_minute: int = 600
+    question_bytes: int = 20 * 2**20
+    questions_at_once: int = 2
+    questions_waiting: int = 32
+    question_seconds: float = 30.0
     keep_days: float | None = None
     lease_seconds: float = 30.0
     buckets: tuple[str, ...] = ()
@@ -66,7 +74,9 @@ class ServiceSettings:
         object.__setattr__(self, "data", Path(self.data))
         for name in ("photos_a_job", "queue_length", "upload_bytes", "request_bytes"):
             _at_least(name, getattr(self, name), 1)
-        for name in ("request_seconds", "requests_a_minute", "lease_seconds"):
+        for name in ("question_bytes", "questions_at_once", "questions_waiting"):
+            _at_least(name, getattr(self, name), 1)
+        for name in ("request_seconds", "question_seconds", "requests_a_minute", "lease_seconds"):
             _at_least(name, getattr(self, name), 1)
         for name in ("jobs_at_once", "workers"):
             _at_least(name, getattr(self, name), 0)

@@ -31,9 +31,9 @@ REALM = 'Bearer realm="photo albums"'
 class Scope(StrEnum):
     """What a key may do; none contains another."""
 
-    READ = "read"  # albums, groups, photos, pages; verify
+    READ = "read"  # albums, groups, photos, pages
     WRITE = "write"  # albums made, changed and deleted; links for guests
-    FIND = "find"  # questions by a face: find, represent, extract
+    FIND = "find"  # questions by a face: verify, represent, extract, find
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,10 @@ from grouping.service.safety.secret_file import derived_secret
 
 log = logging.getLogger(__name__)
 
-ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# Ids that the service made, or in the form of such: nobody's name looks like them.
+KEY_PATTERN = re.compile(r"[A-Za-z0-9_-]{16}")  # of API keys and of links
+ALBUM_PATTERN = re.compile(r"[A-Za-z0-9_-]{22}")
+REQUEST_PATTERN = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
 WORD_PATTERN = re.compile(r"[a-z][a-z_.]{0,39}")
 FILE_PATTERN = re.compile(r"audit-(\d{4}-\d{2}-\d{2})\.jsonl")
 CALLER_LETTERS = 12
@@ -79,8 +82,12 @@ class AuditLog:
         if not all(type(value) is int for value in counts.values()):
             raise ValueError("counts must be whole numbers")
         now = self._now().astimezone(UTC)
-        ids = {"key": key, "album": album, "request": request}
-        known = {name: id for name, id in ids.items() if id and ID_PATTERN.fullmatch(id)}
+        ids = (
+            ("key", key, KEY_PATTERN),
+            ("album", album, ALBUM_PATTERN),
+            ("request", request, REQUEST_PATTERN),
+        )
+        known = {name: id for name, id, form in ids if id and form.fullmatch(id)}
         line = {
             "at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "action": action,

@@ -50,24 +50,34 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        most, started = self._limit_of(scope), False
+        most = self._limit_of(scope)
+        body = _Body(receive, most, self._seconds, self._grace, self._least_rate)
+        started = refused = False
 
-        async def watched_send(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            _check_announced(scope, most)
-            body = _Body(receive, most, self._seconds, self._grace, self._least_rate)
-            await self._app(scope, body.receive, watched_send)
-        except RefusedRequestError as refusal:
-            if started:
-                raise
+        async def refuse(refusal: RefusedRequestError) -> None:
             # What was not read cannot be told from a next request: the connection ends here.
             headers = {**refusal.headers, "Connection": "close"}
             answer = error_answer(refusal.status, refusal.code, refusal.message, headers)
             await answer(scope, receive, send)
+
+        async def watched_send(message: Message) -> None:
+            nonlocal started, refused
+            if body.refusal is not None and not started and not refused:
+                # What read the body may have made something else of it: this is what is said.
+                refused = True
+                await refuse(body.refusal)
+            if not refused:
+                started = True
+                await send(message)
+
+        if (announced := _announced(scope)) is not None and announced > most:
+            await refuse(too_large(most))
+            return
+        try:
+            await self._app(scope, body.receive, watched_send)
+        except RefusedRequestError as refusal:
+            if not started and not refused:
+                await refuse(refusal)
 
 
 class _Body:
@@ -79,6 +89,7 @@ class _Body:
         self._receive, self._most = receive, most
         self._seconds, self._grace, self._least_rate = seconds, grace, least_rate
         self._since, self._count, self._whole = time.monotonic(), 0, False
+        self.refusal: RefusedRequestError | None = None
 
     async def receive(self) -> Message:
         """Return the next message; waits without limit once the body is whole.
@@ -92,11 +103,13 @@ class _Body:
             async with asyncio.timeout(self._left()):
                 message = await self._receive()
         except TimeoutError:
-            raise RefusedRequestError(408, "timeout", SLOW) from None
+            self.refusal = RefusedRequestError(408, "timeout", SLOW)
+            raise self.refusal from None
         self._count += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
         if self._count > self._most:
-            raise too_large(self._most)
+            self.refusal = too_large(self._most)
+            raise self.refusal
         return message
 
     def _left(self) -> float:
@@ -105,10 +118,10 @@ class _Body:
         return max(0.0, self._since + allowed - time.monotonic())
 
 
-def _check_announced(scope: Scope, most: int) -> None:
-    announced = [value for name, value in scope["headers"] if name == b"content-length"]
-    if announced and announced[0].isdigit() and int(announced[0][:20]) > most:
-        raise too_large(most)
+def _announced(scope: Scope) -> int | None:
+    """The bytes that a request says it has; None where it does not say, or says no number."""
+    values = [value for name, value in scope["headers"] if name == b"content-length"]
+    return int(values[0][:20]) if values and values[0].isdigit() else None
 
 
 def limit_by_path(limits: Mapping[str, int], otherwise: int) -> LimitOf:

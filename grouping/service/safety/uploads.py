@@ -6,15 +6,23 @@ so that a body is parsed here, from memory to memory.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pydantic_core import from_json
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
-from starlette.requests import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
 
-from grouping.service.safety.refusals import bad_request, invalid, too_large
+from grouping.service.safety.refusals import (
+    RefusedRequestError,
+    bad_request,
+    invalid,
+    too_large,
+)
 
 MOST_PARTS = 16
 MOST_HEADER_BYTES = 8 * 1024  # of all parts together
@@ -34,23 +42,74 @@ class _Part:
         return options.get(b"name", b"").decode("utf-8", "replace") if kind == b"form-data" else ""
 
 
-def content_type(request: Request) -> str:
-    """Return the kind of body that a request says it has, without its options."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-async def parts_of(request: Request, names: Mapping[str, int], most: int) -> dict[str, list[bytes]]:
-    """Return the parts of a multipart body by name, each with a place for it though it is empty.
+async def photos_of(
+    request: Request, names: Mapping[str, int], most: int
+) -> dict[str, list[bytes]]:
+    """Return the photos of a request by name, at least one of each.
 
     Args:
-        request: whose body is read; what bounds the body as a whole bounds this.
-        names: those that are known, and how many of each there may be.
-        most: bytes of one part.
+        request: multipart/form-data with a part a photo; or JSON with base64 under its name, or a
+            list of it where there may be several. What bounds the body as a whole bounds this.
+        names: of the photos, and how many of each there may be.
+        most: bytes of one photo.
 
     Raises:
-        RefusedRequestError: 400: the body is not whole; 413: a part is too large; 422: a part has
-            another name, or there are too many.
+        RefusedRequestError: 400: the body is damaged; 413: a photo is too large; 415: another kind
+            of body; 422: a photo is missing, or there is something else.
     """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in (MULTIPART, JSON):
+        raise RefusedRequestError(
+            415, "unsupported_media_type", f"send photos as {MULTIPART} or {JSON} with base64"
+        )
+    try:
+        if kind == MULTIPART:
+            found = await _parts_of(request, names, most)
+        else:
+            found = await run_in_threadpool(_from_json, await request.body(), names, most)
+    except ClientDisconnect:
+        raise bad_request("the connection ended before the body") from None
+    for name, photos in found.items():
+        if not photos or not all(photos):
+            raise invalid(f"{name!r} is missing or empty")
+        if len(photos) > names[name]:
+            raise invalid(f"{name!r} may be sent {names[name]} times at most")
+    return found
+
+
+def _from_json(body: bytes, names: Mapping[str, int], most: int) -> dict[str, list[bytes]]:
+    try:
+        values = from_json(body, allow_inf_nan=False, cache_strings=False)
+    except ValueError:
+        raise bad_request("the body is not JSON; send it again") from None
+    if not isinstance(values, dict) or not set(values) <= set(names):
+        raise invalid(f"the body must be an object; its keys are {', '.join(names)}")
+    found: dict[str, list[bytes]] = {}
+    for name, count in names.items():
+        value = values.pop(name, [])
+        texts = value if isinstance(value, list) and count > 1 else [value] if value else []
+        if not all(isinstance(text, str) for text in texts):
+            raise invalid(f"{name!r} must be a photo as base64" + " or a list" * (count > 1))
+        found[name] = [_photo(name, text, most) for text in texts[: count + 1]]
+    return found
+
+
+def _photo(name: str, text: str, most: int) -> bytes:
+    if len(text) > 4 * (most // 3 + 2):
+        raise too_large(most, "a photo")
+    try:
+        data = base64.b64decode(text.encode(), validate=True)
+    except ValueError:
+        raise invalid(f"{name!r} is not base64") from None
+    if len(data) > most:
+        raise too_large(most, "a photo")
+    return data
+
+
+async def _parts_of(
+    request: Request, names: Mapping[str, int], most: int
+) -> dict[str, list[bytes]]:
+    """Return the parts of a multipart body by name."""
     reader = _Reader(_boundary(request), most)
     try:
         async for chunk in request.stream():
@@ -64,8 +123,6 @@ async def parts_of(request: Request, names: Mapping[str, int], most: int) -> dic
             raise invalid(f"unknown part; known are {', '.join(names)}")
         found[part.name].append(bytes(part.data))
         part.data.clear()
-        if len(found[part.name]) > names[part.name]:
-            raise invalid(f"{part.name!r} at most {names[part.name]} times")
     return found
 
 

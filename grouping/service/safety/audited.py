@@ -1,0 +1,56 @@
+"""Every request to the API in the audit log: :class:`Audited`, an ASGI middleware."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from grouping.service.error_envelope import request_id
+from grouping.service.safety.audit import WORD_PATTERN, AuditLog
+
+API = "/v1/"
+
+
+class Audited:
+    """Writes a line for every request to the API, however it ends.
+
+    What a route leaves in ``request.state.key`` (an API key) or ``request.state.link`` says who
+    asked, whole numbers in ``request.state.counts`` what came of it.
+    """
+
+    def __init__(self, app: ASGIApp, log: AuditLog) -> None:
+        self._app, self._log = app, log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http" or not scope["path"].startswith(API):
+            await self._app(scope, receive, send)
+            return
+        status = 500
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            self._write(scope, status)
+
+    def _write(self, scope: Scope, status: int) -> None:
+        state: dict[str, Any] = scope.get("state", {})
+        who = state.get("key") or state.get("link")
+        client = scope.get("client")
+        name = str(getattr(scope.get("route"), "name", "none"))
+        self._log.write(
+            name if WORD_PATTERN.fullmatch(name) else "other",
+            status,
+            key=None if who is None else who.id,
+            album=scope.get("path_params", {}).get("id"),
+            request=request_id.get(),
+            caller=None if client is None else str(client[0]),
+            **state.get("counts", {}),
+        )
