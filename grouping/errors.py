@@ -8,6 +8,7 @@
     │   └── NoFaceError             a photo without the face that it was asked for
     ├── SourceError   (OSError)     photos that cannot be listed: missing folder, bucket, list file
     ├── OutputError   (OSError)     results that cannot be written
+    │   └── FolderInUseError        another run is writing there
     ├── ModelError    (ValueError)  a checkpoint or device that cannot be used
     ├── CacheError    (OSError)     a cache that cannot be opened
     ├── CorrectionsError (ValueError) a corrections file that cannot be applied
@@ -48,6 +49,10 @@ class SourceError(GroupingError, OSError):
 
 class OutputError(GroupingError, OSError):
     """Results that cannot be written."""
+
+
+class FolderInUseError(OutputError):
+    """A folder of results that another run is writing to; it may be free later."""
 
 
 class ModelError(GroupingError, ValueError):

@@ -29,11 +29,16 @@ _COMMANDS = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
 
 class LineFormatter(logging.Formatter):
-    """One line an event: file names and servers may hold what terminals take for commands."""
+    """One line an event, its fields behind it.
+
+    File names and servers may hold what terminals take for commands.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """See :meth:`logging.Formatter.format`."""
-        return terminal_line(super().format(record))
+        fields = getattr(record, "fields", {})
+        shown = "  ".join(f"{name} {value}" for name, value in fields.items())
+        return terminal_line(f"{super().format(record)}  {shown}".rstrip())
 
 
 class JsonFormatter(logging.Formatter):
@@ -72,9 +77,7 @@ def set_up_logging(*, as_json: bool, verbose: bool) -> None:
 
 def note(event: str, level: int = logging.INFO, **fields: Any) -> None:
     """Log one event; with text logging the fields follow the event."""
-    shown = "  ".join(f"{name} {value}" for name, value in fields.items())
-    message = event if logs_json() else f"{event}  {shown}".rstrip()
-    log.log(level, message, extra={"fields": fields})
+    log.log(level, event, extra={"fields": fields})
 
 
 def logs_json() -> bool:

@@ -19,8 +19,10 @@ from grouping.cli.commands import (
     extract,
     find,
     group,
+    keys,
     report,
     represent,
+    serve,
     verify,
 )
 from grouping.cli.interruption import stop_as_ctrl_c
@@ -43,6 +45,8 @@ COMMANDS = (
     represent.COMMAND,
     verify.COMMAND,
     analyze.COMMAND,
+    serve.COMMAND,
+    keys.COMMAND,
     clear_cache.FORGET,
     clear_cache.ERASE,
 )
@@ -59,6 +63,7 @@ examples:
   {program} verify a.jpg b.jpg --picture pair.png
   {program} represent album --out vectors.npz
   {program} analyze photo.jpg --json
+  {program} serve --data service
   {program} forget party/me.jpg --out result
   {program} ./report --out result      a folder that is called like a command
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
+import time
+from collections.abc import Collection
 from pathlib import Path
 
 from grouping.errors import OutputError
@@ -76,6 +78,25 @@ class AlbumFolders:
         except OSError as error:
             raise OutputError(f"an album cannot be erased: {error.strerror}") from error
 
+    def remove_uploads(self, album: str, *, keep: Collection[str], older_than: float) -> None:
+        """Remove uploads that nobody knows of and that are older than so many seconds."""
+        folder = self.of(album) / UPLOADS
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.name not in keep and _age(path) > older_than:
+                path.unlink(missing_ok=True)
+
+    def age(self, album: str) -> float:
+        """Return the seconds since the last upload to an album."""
+        folder = self.of(album)
+        return min(_age(path) for path in (folder, folder / UPLOADS))
+
     def known(self) -> list[str]:
         """Return the albums that have a folder."""
         return [path.name for path in self._root.iterdir() if ALBUM_ID.fullmatch(path.name)]
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return float("inf")

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from grouping.api import GroupingConfig
+from grouping.api.album_document import AlbumDocuments
 from grouping.errors import OutputError
 from grouping.service.album_folders import AlbumFolders
 from grouping.service.browser_pages import BrowserPages
@@ -50,6 +51,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=_lifespan,
+        docs_url=None,  # would load scripts of others beside the pages of albums
         redoc_url=None,
     )
     app.state.context = context
@@ -58,7 +60,6 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.add_middleware(
         BodyLimit,
         limit_of=limit_by_path(question_limits(settings), settings.request_bytes),
-        seconds=settings.request_seconds,
     )
     app.add_middleware(Audited, log=context.guards.audit)
     app.add_middleware(EveryRequest, app_state=app.state)
@@ -85,15 +86,25 @@ def create_context(settings: ServiceSettings) -> Context:
     config = GroupingConfig(
         checkpoint=settings.checkpoint,
         device=settings.device,
-        photo_seconds=settings.request_seconds,
+        photo_seconds=settings.photo_seconds,
     )
     metrics = Metrics(kept.numbers)
     eraser = Eraser(kept, folders, settings.keep_days)
     runner = JobRunner(settings, kept, jobs, folders, config, metrics, eraser.after_job)
-    keys = ApiKeyStore(store)
-    guards = Guards.of(settings, secret, store)
     return Context(
-        settings, store, kept, jobs, keys, folders, config, metrics, runner, eraser, secret, guards
+        settings=settings,
+        store=store,
+        albums=kept,
+        jobs=jobs,
+        keys=ApiKeyStore(store),
+        folders=folders,
+        config=config,
+        metrics=metrics,
+        runner=runner,
+        eraser=eraser,
+        documents=AlbumDocuments(),
+        secret=secret,
+        guards=Guards.of(settings, secret, store),
     )
 
 

@@ -15,7 +15,7 @@ from grouping.errors import CorrectionsError, InputError
 from grouping.service.context import Context
 from grouping.service.safety.refusals import RefusedRequestError
 from grouping.service.safety.uploads import photos_of
-from grouping.service.store.albums import AlbumRecord
+from grouping.service.store.records import AlbumRecord
 
 T = TypeVar("T")
 Photos = dict[str, list[bytes]]

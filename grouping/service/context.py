@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from grouping.api import GroupingConfig
+from grouping.api.album_document import AlbumDocuments
 from grouping.service.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Context:
         config: of the networks that answer questions and look at photos.
         metrics: what is counted.
         runner: groups the albums.
+        documents: results of albums that were read last.
         eraser: removes albums from the disk.
         secret: 32 bytes of this service, for signatures; see
             :mod:`grouping.service.safety.secret_file`.
@@ -52,6 +54,7 @@ class Context:
     metrics: Metrics
     runner: JobRunner
     eraser: Eraser
+    documents: AlbumDocuments
     secret: bytes
     guards: Guards
 

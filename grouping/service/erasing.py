@@ -60,8 +60,13 @@ class Eraser:
         self._albums.erase(album)
 
     def after_job(self, album: str) -> None:
-        """Erase an album that callers deleted while a job was at it."""
-        if album in self._albums.to_erase(None):
+        """Erase an album that callers deleted while a job was at it.
+
+        Where its rows are gone, since the job had lost its lease, the folder must not come back.
+        """
+        if self._albums.uploads(album) is None:
+            self._folders.erase(album)
+        elif album in self._albums.to_erase(None):
             self.erase(album)
 
     def erase_due(self) -> int:
@@ -74,11 +79,22 @@ class Eraser:
                     count += 1
         return count
 
+    def tidy_up(self) -> None:
+        """Remove uploads that no request finished, and let go of keys of old requests."""
+        self._albums.forget_requests(DAY)
+        for album in self._folders.known():
+            used = self._albums.uploads(album)
+            if used is not None:
+                self._folders.remove_uploads(album, keep=used, older_than=DAY)
+            elif self._folders.age(album) > DAY:
+                self._folders.erase(album)
+
     def _work(self) -> None:
         while True:
             try:
                 if count := self.erase_due():
                     log.info("albums erased", extra={"fields": {"albums": count}})
+                self.tidy_up()
             except (SQLAlchemyError, OSError) as error:
                 log.error("albums cannot be erased: %s", type(error).__name__)
             if self._stop.wait(self._seconds):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Mapping
 from contextvars import ContextVar
 
@@ -77,7 +78,8 @@ def add_error_handlers(app: FastAPI) -> None:
 
 def unforeseen(error: Exception) -> JSONResponse:
     """The answer where the service itself is wrong; the log has the rest."""
-    log.error("request failed", exc_info=error)
+    trace = "".join(traceback.format_exception(error))
+    log.error("request failed", extra={"fields": {"request": request_id.get(), "trace": trace}})
     return error_answer(500, "internal", "the service failed; its log has the request id")
 
 

@@ -10,6 +10,7 @@ import json
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from grouping.api import GroupingConfig
 from grouping.api.album_folder import AlbumPhoto, group_into_folder
-from grouping.errors import GroupingError, Interrupted
+from grouping.errors import FolderInUseError, GroupingError, Interrupted
 from grouping.service.album_folders import AlbumFolders
 from grouping.service.job_progress import JobProgress, counts_of, failures_of
 from grouping.service.metrics import Metrics
@@ -29,7 +30,8 @@ from grouping.service.store.jobs import Job, JobStore, Notice
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0  # between looks for jobs that another process was given
-BEATS = 6  # of the heart in the time of a lease
+BEATS = 6  # of the heart in the time of a lease, or more
+PROGRESS_SECONDS = 2.0  # between two of them at most, as callers look how far it is
 PAUSE_SECONDS = 5.0  # after the store could not be reached
 INTERNAL = "the service failed; its log says how"
 
@@ -119,6 +121,10 @@ class JobRunner:
             except Interrupted:
                 self._interrupted(job)
                 return
+            except FolderInUseError:  # of a process that was taken for dead
+                self._interrupted(job)
+                self._stop.wait(PAUSE_SECONDS)
+                return
             except GroupingError as error:
                 log.warning("job failed", extra=_fields(job, reason=type(error).__name__))
                 self._failed(job, str(error))
@@ -169,18 +175,20 @@ class JobRunner:
     def _beat(
         self, job: Job, progress: JobProgress, stop: threading.Event, over: threading.Event
     ) -> None:
-        pause = self._settings.lease_seconds / BEATS
-        missed = 0
-        while not over.wait(pause):
+        lease = self._settings.lease_seconds
+        until = time.monotonic() + lease
+        while True:
+            since = time.monotonic()
             try:
                 ours = self._jobs.beat(job, progress.as_json())
-                missed = 0
+                until = since + lease
             except SQLAlchemyError as error:
-                missed += 1
                 log.warning("no heartbeat: %s", type(error).__name__, extra=_fields(job))
-                ours = missed < BEATS - 1
+                ours = time.monotonic() < until - lease / BEATS
             if not ours:
                 stop.set()
+                return
+            if over.wait(min(PROGRESS_SECONDS, lease / BEATS)):
                 return
 
     def _done(self, job: Job, document: Any, progress: JobProgress) -> None:

@@ -8,6 +8,7 @@ import secrets
 import time
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from grouping.service.error_envelope import request_id, unforeseen
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 HEADER = b"x-request-id"
 NO_ROUTE = "none"
+OPERATIONS = frozenset({"/healthz", "/readyz", "/metrics"})  # asked every few seconds
 # Of every answer: it is not kept by anybody on the way, and not taken for something else.
 HEADERS = (
     (b"cache-control", b"no-store"),
@@ -59,6 +61,8 @@ class EveryRequest:
 
         try:
             await self._app(scope, receive, answer)
+        except ClientDisconnect:
+            status = status or 499
         except Exception as error:  # noqa: BLE001 - the last resort: answered and logged
             response = unforeseen(error)
             if not status:
@@ -72,7 +76,8 @@ class EveryRequest:
         self._state.context.metrics.request(route, status, seconds)
         fields = {"method": scope["method"], "route": route, "status": status}
         fields |= {"milliseconds": round(1000 * seconds), "request": request_id.get()}
-        log.info("request", extra={"fields": fields})
+        level = logging.DEBUG if route in OPERATIONS else logging.INFO
+        log.log(level, "request", extra={"fields": fields})
 
 
 def _id_of(scope: Scope) -> str:

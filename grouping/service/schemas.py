@@ -25,6 +25,12 @@ def _s3(url: str) -> str:
     return url
 
 
+def _place(url: str) -> str:
+    if not url.lower().startswith(("https://", "s3://")):
+        raise ValueError("must be an https:// or s3:// address")
+    return url
+
+
 def _printable(text: str) -> str:
     if not text.isprintable() or not text.strip():
         raise ValueError("must be printable characters on one line")
@@ -33,7 +39,7 @@ def _printable(text: str) -> str:
 
 HttpsUrl = Annotated[str, Field(max_length=LONGEST_URL), AfterValidator(_https)]
 S3Url = Annotated[str, Field(max_length=2048), AfterValidator(_s3)]
-PhotoUrl = Annotated[str, Field(min_length=1, max_length=LONGEST_URL)]
+PhotoUrl = Annotated[str, Field(max_length=LONGEST_URL), AfterValidator(_place)]
 PhotoId = (
     Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_printable)]
     | Annotated[int, Field(strict=True, ge=-(2**53), le=2**53)]
@@ -100,6 +106,13 @@ class NewAlbum(Sent):
     webhook: Webhook | None = None
 
 
+class MorePhotos(Sent):
+    """Photos to add."""
+
+    photos: list[PhotoEntry] = Field(default_factory=list, max_length=MOST_PHOTOS)
+    prefix: S3Url | None = None
+
+
 class Progress(BaseModel):
     """How far a job is; ``total`` is not known beforehand for a prefix in S3."""
 
@@ -120,4 +133,101 @@ class AlbumAnswer(BaseModel):
     counts: dict[str, int] = Field(examples=[{"photos": 120, "failed": 1, "people": 9}])
     failures: dict[str, int] = Field(examples=[{"the server answered 404": 1}])
     settings: dict[str, Any]
+    revision: int = Field(description="counts the results; 0 before the first")
     error: str | None = None
+
+
+class GroupAnswer(BaseModel):
+    """One person."""
+
+    group_id: str = Field(description="stays the same when the album is grouped again")
+    name: str | None
+    image_ids: list[str | int] = Field(description="photos, each once")
+    faces: int
+    representative_face_idx: int
+    cohesion: float = Field(description="average similarity of the faces")
+    purity: float = Field(description="expected share of right faces")
+    portrait: str = Field(description="where the portrait is, image/jpeg")
+
+
+class GroupsPage(BaseModel):
+    """Some people, the largest first."""
+
+    groups: list[GroupAnswer]
+    next_cursor: str | None = Field(description="for the next page; null on the last one")
+
+
+class FaceAnswer(BaseModel):
+    """One face."""
+
+    face_idx: int = Field(description="its number in this result; another one in the next")
+    image_id: str | int
+    box: list[float] = Field(description="x1, y1, x2, y2 in pixels of the upright photo")
+    score: float
+    quality: float
+    group_id: str | None
+    similarity: float | None = Field(description="cosine to the mean of its group")
+    drawn: bool = False
+
+
+class PersonAnswer(GroupAnswer):
+    """One person with all faces, the most typical first."""
+
+    all_faces: list[FaceAnswer]
+
+
+class ImageAnswer(BaseModel):
+    """One photo."""
+
+    id: str | int
+    url: str | None = Field(description="without its query; null for uploads")
+    width: int
+    height: int
+    rotation: int = Field(description="degrees clockwise by which it has to be turned")
+    copy_of: str | int | None
+    group_ids: list[str]
+    faces: list[FaceAnswer]
+    error: str | None = Field(description="why it could not be used")
+    warnings: list[str]
+
+
+class ImagesPage(BaseModel):
+    """Some photos, in the order of the album."""
+
+    images: list[ImageAnswer]
+    next_cursor: str | None
+
+
+GroupId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Faces = Annotated[list[Annotated[int, Field(ge=0, strict=True)]], Field(max_length=1000)]
+PersonName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+
+
+class NameChange(Sent):
+    """What somebody is called."""
+
+    group_id: GroupId
+    name: PersonName = Field(examples=["Grandma"])
+
+
+class PeopleChanges(Sent):
+    """What a person knows better; it holds from the next grouping on, and in all later ones."""
+
+    names: list[NameChange] = Field(default_factory=list, max_length=1000)
+    merges: list[Annotated[list[GroupId], Field(min_length=2, max_length=100)]] = Field(
+        default_factory=list, max_length=1000, description="people who are one"
+    )
+    splits: list[Annotated[Faces, Field(min_length=1)]] = Field(
+        default_factory=list,
+        max_length=1000,
+        description="faces of one person who is not the one they were grouped with",
+    )
+    not_this_person: Faces = Field(
+        default_factory=list, description="faces that are not the person they were grouped with"
+    )
+    ignored: Faces = Field(default_factory=list, description="faces to leave out of every group")
+    revision: int | None = Field(
+        default=None,
+        ge=0,
+        description="of the album, as it was read; needed where faces are named by number",
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from grouping.api import HttpOptions, S3Options, SourceOptions
@@ -29,7 +29,7 @@ class ServiceSettings:
         queue_length: albums that may wait; more are answered 429.
         upload_bytes: of one uploaded photo.
         request_bytes: of the whole body of one request.
-        request_seconds: that a body may take to come, and one photo to be looked at.
+        photo_seconds: that one photo may be looked at.
         requests_a_minute: that one API key may make.
         question_bytes: of one photo that is asked about, which is held in memory.
         questions_at_once: photos that are looked at for questions at a time.
@@ -57,7 +57,7 @@ class ServiceSettings:
     queue_length: int = 100
     upload_bytes: int = 50 * 2**20
     request_bytes: int = 500 * 2**20
-    request_seconds: float = 120.0
+    photo_seconds: float = 120.0
     requests_a_minute: int = 600
     question_bytes: int = 20 * 2**20
     questions_at_once: int = 2
@@ -76,7 +76,7 @@ class ServiceSettings:
             _at_least(name, getattr(self, name), 1)
         for name in ("question_bytes", "questions_at_once", "questions_waiting"):
             _at_least(name, getattr(self, name), 1)
-        for name in ("request_seconds", "question_seconds", "requests_a_minute", "lease_seconds"):
+        for name in ("photo_seconds", "question_seconds", "requests_a_minute", "lease_seconds"):
             _at_least(name, getattr(self, name), 1)
         for name in ("jobs_at_once", "workers"):
             _at_least(name, getattr(self, name), 0)
@@ -95,14 +95,12 @@ class ServiceSettings:
     @property
     def sources(self) -> SourceOptions:
         """How photos that callers name are fetched: by https, from public hosts, named buckets."""
-        http = HttpOptions(allowed=self.allowed_hosts, ca_file=self.ca_file)
+        http = HttpOptions(allowed=self.allowed_hosts, ca_file=self.ca_file, https_only=True)
         return SourceOptions(max_bytes=self.upload_bytes, http=http, s3=self.s3_options)
 
     @property
     def s3_options(self) -> S3Options:
         """How S3 is reached; from no buckets but those that are named."""
-        from dataclasses import replace
-
         return replace(self.s3, buckets=self.buckets)
 
 

@@ -56,6 +56,7 @@ class HttpOptions:
         max_redirects: more end the photo.
         attempts: tries for one photo.
         ca_file: a file of certificates to trust in place of the system's.
+        https_only: refuse ``http://``, after a redirect too.
 
     Raises:
         ConfigError: a limit is not positive or ``allowed`` cannot be understood.
@@ -68,6 +69,7 @@ class HttpOptions:
     max_redirects: int = 5
     attempts: int = 4
     ca_file: str | None = None
+    https_only: bool = False
 
     def __post_init__(self) -> None:
         check_positive(self, "connect_timeout", "read_timeout", "total_timeout", "attempts")
@@ -114,6 +116,8 @@ def _fetch_once(url: str, options: HttpOptions, max_bytes: int, deadline: Deadli
     target = parsed_address(url)
     cookies = CookieJar()  # some servers set one and redirect to themselves
     for _ in range(options.max_redirects + 1):
+        if options.https_only and target.scheme != "https":
+            raise FetchError("refused: only https addresses are followed")
         request = Request(target.url)
         with opened(target, _headers(target, request, cookies), options, deadline) as response:
             if response.status not in REDIRECTS:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from grouping.errors import OutputError
+from grouping.errors import FolderInUseError
 from grouping.storage.atomic_files import file_mode, write_error
 from grouping.storage.locations import file_identity, printable
 from grouping.storage.result_folder import LOCK_FILE
@@ -28,7 +28,8 @@ class FolderLock:
         made: whether there was no such file before.
 
     Raises:
-        OutputError: another run holds it, or the folder cannot be written to.
+        FolderInUseError: another run holds it.
+        OutputError: the folder cannot be written to.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -51,7 +52,7 @@ class FolderLock:
             holder = os.pread(self._handle, 20, 0) if hasattr(os, "pread") else b""
             os.close(self._handle)
             process = f" (process {int(holder)})" if holder.strip().isdigit() else ""
-            raise OutputError(
+            raise FolderInUseError(
                 f"another run{process} is writing to {printable(folder)}; "
                 "wait until it has ended, or choose another output folder"
             ) from None

@@ -2,27 +2,170 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Header, Request, Response
+from starlette.concurrency import run_in_threadpool
 
+from grouping.service.album_intake import Intake, received
+from grouping.service.bodies import documented
 from grouping.service.callers import current_key
-from grouping.service.context import InContext
+from grouping.service.changes import changed, kept, queue_full, taken
+from grouping.service.context import Context, InContext
 from grouping.service.error_envelope import not_found
-from grouping.service.routes.answers import album_answer
+from grouping.service.routes.answers import ERRORS, album_answer
 from grouping.service.safety.api_keys import ApiKey, Scope
-from grouping.service.schemas import AlbumAnswer, AlbumId
+from grouping.service.safety.refusals import RefusedRequestError, invalid
+from grouping.service.schemas import AlbumAnswer, AlbumId, MorePhotos, NewAlbum
+from grouping.service.store.records import (
+    AlbumRecord,
+    NewPhoto,
+    new_id,
+)
 
-router = APIRouter(prefix="/albums", tags=["albums"])
+router = APIRouter(prefix="/albums", tags=["albums"], responses=ERRORS)
 
 Reader = Annotated[ApiKey, Depends(current_key(Scope.READ))]
 Writer = Annotated[ApiKey, Depends(current_key(Scope.WRITE))]
+RepeatKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        max_length=255,
+        description="the same request with the same key is done once, within a day",
+    ),
+]
+
+EXAMPLE = {
+    "photos": [{"id": "IMG_0042", "url": "https://example.org/IMG_0042.jpg"}],
+    "settings": {"min_photos": 2},
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    summary="Group photos",
+    openapi_extra=documented(NewAlbum, EXAMPLE),
+)
+async def create_album(
+    request: Request, response: Response, context: InContext, key: Writer, _: RepeatKey = None
+) -> AlbumAnswer:
+    """Take photos by addresses, by a prefix in S3, or as uploads, and group them by and by.
+
+    The id of an upload is the name of its file.
+    """
+    await run_in_threadpool(_check_queue, context)
+    id = new_id()
+    async with received(request, context, key, NewAlbum, id) as intake:
+        sent = intake.sent
+        if not intake.photos and not intake.prefixes:
+            raise invalid("an album needs photos, a prefix or uploads")
+        _check_ids(intake.photos)
+
+        def add() -> AlbumRecord:
+            return context.albums.add(
+                key.id,
+                intake.photos,
+                id=id,
+                settings=sent.settings.model_dump(exclude_unset=True),
+                prefixes=intake.prefixes,
+                webhook=None if sent.webhook is None else sent.webhook.url,
+                queue_length=context.settings.queue_length,
+                repeat=intake.repeat,
+            )
+
+        album = await run_in_threadpool(kept, add)
+    taken(context, response, album)
+    return album_answer(album)
 
 
 @router.get("/{id}", summary="How far is it, and what came of it?")
 def get_album(id: AlbumId, context: InContext, key: Reader) -> AlbumAnswer:
-    """Return the state of an album."""
+    """Return the state of an album: its job, counts, and why photos failed."""
+    return album_answer(_album(context, id))
+
+
+@router.post(
+    "/{id}/photos",
+    status_code=202,
+    summary="Add photos",
+    openapi_extra=documented(MorePhotos, {"photos": EXAMPLE["photos"]}),
+)
+async def add_photos(
+    id: AlbumId,
+    request: Request,
+    response: Response,
+    context: InContext,
+    key: Writer,
+    _: RepeatKey = None,
+) -> AlbumAnswer:
+    """Add photos, and group the album again; people who are still there keep their ids."""
+    await run_in_threadpool(_album, context, id)
+    async with received(request, context, key, MorePhotos, id) as intake:
+        if not intake.photos and not intake.prefixes:
+            raise invalid("send photos, a prefix or uploads")
+        _check_ids(intake.photos)
+
+        album = await run_in_threadpool(
+            lambda: changed(
+                context,
+                response,
+                id,
+                intake.photos,
+                prefixes=intake.prefixes,
+                repeat=intake.repeat,
+                meanwhile=lambda _: _check_new(context, id, intake),
+            )
+        )
+    return album_answer(album)
+
+
+@router.delete("/{id}", status_code=204, summary="Erase an album")
+def delete_album(id: AlbumId, context: InContext, key: Writer) -> Response:
+    """Erase an album to the byte: uploads, results, vectors, pictures, corrections.
+
+    Answers 204 where all is gone, 202 where a job is at it, which ends with the photos in flight.
+    """
+    free = context.albums.begin_erasing(id)
+    if free is None:
+        raise not_found()
+    folder = context.folders.of(id)
+    context.documents.forget(folder)
+    context.guards.opened.forget(folder)
+    if not free:
+        context.runner.let_go(id)
+        return Response(status_code=202)
+    context.eraser.erase(id)
+    return Response(status_code=204)
+
+
+def _album(context: Context, id: str) -> AlbumRecord:
     album = context.albums.get(id)
     if album is None:
         raise not_found()
-    return album_answer(album)
+    return album
+
+
+def _check_queue(context: Context) -> None:
+    """Refuse before a body of gigabytes is read."""
+    if context.albums.waiting() >= context.settings.queue_length:
+        raise queue_full()
+
+
+def _check_ids(photos: Sequence[NewPhoto]) -> None:
+    """Refuse ids that are there twice: nobody could tell which photo is meant."""
+    seen: set[str | int] = set()
+    for photo in photos:
+        if photo.id in seen:
+            raise invalid(f"two photos have the id {photo.id!r:.80}")
+        seen.add(photo.id)
+
+
+def _check_new(context: Context, id: str, intake: Intake[MorePhotos]) -> None:
+    known = context.albums.known_ids(id, [photo.id for photo in intake.photos])
+    if known:
+        raise RefusedRequestError(
+            409, "conflict", f"the album has a photo {min(map(str, known))!r:.80} already"
+        )

@@ -5,8 +5,27 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from grouping.service.schemas import AlbumAnswer, Progress
-from grouping.service.store.albums import AlbumRecord
+from grouping.service.schemas import AlbumAnswer, ErrorAnswer, Progress
+from grouping.service.store.records import AlbumRecord
+
+# What any route may answer, all in one form.
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorAnswer, "description": text}
+    for status, text in {
+        400: "the body cannot be understood",
+        401: "there is no API key, or an unknown one",
+        403: "the key may not do that",
+        404: "there is no such album, person or page",
+        408: "the body came in too slowly",
+        409: "it does not go with what there is",
+        413: "the body is too large",
+        415: "the body is of another type",
+        422: "the body says what it must not",
+        429: "too many requests, or albums that wait; see Retry-After",
+        500: "the service failed",
+        503: "the service is at its limit for now",
+    }.items()
+}
 
 
 def album_answer(album: AlbumRecord) -> AlbumAnswer:
@@ -20,5 +39,6 @@ def album_answer(album: AlbumRecord) -> AlbumAnswer:
         counts=album.counts,
         failures=album.failures,
         settings=album.settings,
+        revision=album.done,
         error=album.error,
     )

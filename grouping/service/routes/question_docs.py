@@ -12,7 +12,7 @@ from grouping.service.schemas import ErrorAnswer
 MESSAGES = {
     400: "the multipart body is damaged; send it again",
     401: "send an API key as 'Authorization: Bearer fg_...'",
-    403: "this needs a key with the scope 'find'; make one with 'serve keys create'",
+    403: "this needs a key with the scope 'find'; make one with 'keys create'",
     404: "there is no such album; it may have been erased",
     408: "the request came in too slowly; send it again over a better line",
     409: "the album has no results yet; ask again once its state is 'done'",

@@ -27,7 +27,7 @@ from grouping.service.schemas_questions import (
     SameShare,
     VerifyAnswer,
 )
-from grouping.service.store.albums import AlbumRecord
+from grouping.service.store.records import AlbumRecord
 
 router = APIRouter(tags=["questions"])
 

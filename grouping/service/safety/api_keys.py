@@ -140,7 +140,7 @@ def check_scope(key: ApiKey, scope: Scope) -> None:
         raise RefusedRequestError(
             403,
             "forbidden",
-            f"this needs a key with the scope {scope.value!r}; make one with 'serve keys create'",
+            f"this needs a key with the scope {scope.value!r}; make one with 'keys create'",
             {"WWW-Authenticate": f'{REALM}, error="insufficient_scope", scope="{scope.value}"'},
         )
 

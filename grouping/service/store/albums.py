@@ -3,74 +3,33 @@
 from __future__ import annotations
 
 import json
-import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
+from grouping.service.store.records import (
+    DELETING,
+    DONE,
+    FAILED,
+    QUEUED,
+    RUNNING,
+    AlbumRecord,
+    NewPhoto,
+    QueueFullError,
+    Repeat,
+    RepeatError,
+    TooManyPhotosError,
+    new_id,
+    record_of,
+)
 from grouping.service.store.store import Store
 from grouping.service.store.tables import albums, notices, photos, requests
 
-ID_BYTES = 16  # 22 characters
-QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
-DELETING = "deleting"  # gone for callers; files are left until the job has let go
+T = TypeVar("T")
+
 ROWS_AT_ONCE = 1000
-
-
-@dataclass(frozen=True)
-class NewPhoto:
-    """A photo of an album: at an address, or uploaded.
-
-    Attributes:
-        id: the caller's, a string or a whole number.
-        url: its address; None for an upload.
-        file: the name of an upload in the album's folder of uploads; None for an address.
-    """
-
-    id: str | int
-    url: str | None = None
-    file: str | None = None
-
-
-@dataclass(frozen=True)
-class AlbumRecord:
-    """One album.
-
-    Attributes:
-        id: 22 characters that nobody guesses.
-        state: ``queued``, ``running``, ``done``, ``failed``.
-        key_id: the API key that made it.
-        created, changed: seconds since 1970.
-        photos: how many callers named or uploaded; those below prefixes are not counted.
-        settings: what callers chose.
-        prefixes: addresses in S3 whose photos are the album's too.
-        webhook: address that is told of the end of each job.
-        progress: of the job at work or the last one.
-        counts: of the results.
-        failures: how many photos failed, by reason.
-        error: why the last job failed.
-        wanted, done: number of the last change that was asked for, and that the results hold.
-        runs: jobs that were finished.
-    """
-
-    id: str
-    state: str
-    key_id: str
-    created: float
-    changed: float
-    photos: int
-    settings: dict[str, Any]
-    prefixes: list[str]
-    webhook: str | None
-    progress: dict[str, int]
-    counts: dict[str, int]
-    failures: dict[str, int]
-    error: str | None
-    wanted: int
-    done: int
-    runs: int
 
 
 class AlbumStore:
@@ -89,26 +48,46 @@ class AlbumStore:
         prefixes: Sequence[str] = (),
         webhook: str | None = None,
         queue_length: int,
-    ) -> AlbumRecord | None:
-        """Keep a new album and put it into the queue; None where that is full."""
+        repeat: Repeat | None = None,
+    ) -> AlbumRecord:
+        """Keep a new album and put it into the queue.
+
+        Returns:
+            The album; of a request that was answered before, the one of that time.
+
+        Raises:
+            QueueFullError, RepeatError.
+        """
         id = id or new_id()
-        with self._store.writing() as connection:
+
+        def work(connection: Connection) -> AlbumRecord:
+            if (earlier := _album_of(connection, repeat)) is not None:
+                return record_of(connection.execute(_one(earlier)).one())
             if waiting(connection) >= queue_length:
-                return None
+                raise QueueFullError
             now = self._store.now(connection)
             row = {
                 **{"id": id, "state": QUEUED, "key_id": key_id, "webhook": webhook},
                 **{"created": now, "changed": now, "queued": now, "wanted": 1, "done": 0},
-                **{"photos": len(new), "starts": 0, "runs": 0},
-                **{
-                    "settings": json.dumps(dict(settings or {})),
-                    "prefixes": json.dumps([*prefixes]),
-                },
+                **{"photos": len(new), "starts": 0, "runs": 0, "prefixes": json.dumps([*prefixes])},
                 **{"progress": "{}", "counts": "{}", "failures": "{}"},
+                "settings": json.dumps(dict(settings or {})),
             }
             connection.execute(insert(albums).values(row))
             _add_photos(connection, id, 0, new)
+            _keep(connection, repeat, id, now)
             return record_of(connection.execute(_one(id)).one())
+
+        return self._once(work)
+
+    def _once(self, work: Callable[[Connection], T]) -> T:
+        """Work in a transaction, again where another one with the same key was faster."""
+        try:
+            with self._store.writing() as connection:
+                return work(connection)
+        except IntegrityError:
+            with self._store.writing() as connection:
+                return work(connection)
 
     def get(self, id: str) -> AlbumRecord | None:
         """Return an album; None where there is none, or it is being erased."""
@@ -151,33 +130,51 @@ class AlbumStore:
         prefixes: Sequence[str] = (),
         most_photos: int,
         queue_length: int,
-    ) -> AlbumRecord | str | None:
+        repeat: Repeat | None = None,
+        meanwhile: Callable[[AlbumRecord], None] = lambda album: None,
+    ) -> AlbumRecord | None:
         """Add photos to an album, or none, and have it grouped again.
 
+        Args:
+            id: of the album.
+            new: photos.
+            prefixes: addresses in S3.
+            most_photos: that the album may have.
+            queue_length: albums that may wait.
+            repeat: says whether it is the same request again.
+            meanwhile: called while nobody else changes the album; what it raises changes nothing.
+
         Returns:
-            The album; ``"full"`` where the queue is, ``"many"`` where it would have more than
-            ``most_photos``; None where there is no such album.
+            The album; None where there is no such one.
+
+        Raises:
+            QueueFullError, TooManyPhotosError, RepeatError.
         """
-        with self._store.writing() as connection:
+
+        def work(connection: Connection) -> AlbumRecord | None:
             row = connection.execute(_one(id).where(albums.c.state != DELETING)).first()
-            if row is None:
-                return None
-            waits = row.state == QUEUED
-            if not waits and row.state != RUNNING and waiting(connection) >= queue_length:
-                return "full"
+            if row is None or _album_of(connection, repeat) is not None:
+                return None if row is None else record_of(row)
+            idle = row.state not in (QUEUED, RUNNING)
+            if idle and waiting(connection) >= queue_length:
+                raise QueueFullError
             if row.photos + len(new) > most_photos:
-                return "many"
-            _add_photos(connection, id, row.photos, new)
+                raise TooManyPhotosError
+            meanwhile(record_of(row))
             now = self._store.now(connection)
+            _add_photos(connection, id, row.photos, new)
+            _keep(connection, repeat, id, now)
             named = json.loads(row.prefixes)
             values: dict[str, Any] = {
                 **{"wanted": row.wanted + 1, "changed": now, "photos": row.photos + len(new)},
                 "prefixes": json.dumps([*named, *(p for p in prefixes if p not in named)]),
             }
-            if not waits and row.state != RUNNING:
+            if idle:
                 values |= {"state": QUEUED, "queued": now, "error": None, "starts": 0}
             connection.execute(update(albums).where(albums.c.id == id).values(values))
             return record_of(connection.execute(_one(id)).one())
+
+        return self._once(work)
 
     def begin_erasing(self, id: str) -> bool | None:
         """Take an album from callers, and its photos and pending notices from the store.
@@ -218,6 +215,25 @@ class AlbumStore:
             rows = connection.execute(select(albums.c.id).where(free & asked)).all()
         return [row.id for row in rows]
 
+    def waiting(self) -> int:
+        """Return how many albums wait for a job."""
+        with self._store.reading() as connection:
+            return waiting(connection)
+
+    def uploads(self, id: str) -> set[str] | None:
+        """Return the names of an album's uploads; None where there is no such album."""
+        query = select(photos.c.file).where(photos.c.album == id, photos.c.file.is_not(None))
+        with self._store.reading() as connection:
+            if connection.execute(select(albums.c.id).where(albums.c.id == id)).first() is None:
+                return None
+            return {str(row.file) for row in connection.execute(query)}
+
+    def forget_requests(self, seconds: float) -> None:
+        """Let go of keys of requests that are older."""
+        with self._store.writing() as connection:
+            before = self._store.now(connection) - seconds
+            connection.execute(delete(requests).where(requests.c.created < before))
+
     def numbers(self) -> dict[str, int]:
         """Return how many albums there are in each state."""
         query = select(albums.c.state, func.count()).group_by(albums.c.state)
@@ -225,9 +241,28 @@ class AlbumStore:
             return dict(connection.execute(query).tuples().all())
 
 
-def new_id() -> str:
-    """Return the id of a new album."""
-    return secrets.token_urlsafe(ID_BYTES)
+def _album_of(connection: Connection, repeat: Repeat | None) -> str | None:
+    """Return the album of the same request before; None where this is the first.
+
+    Raises:
+        RepeatError: the key was that of another request.
+    """
+    if repeat is None:
+        return None
+    query = select(requests).where(
+        requests.c.key_id == repeat.key_id, requests.c.request_key == repeat.request_key
+    )
+    row = connection.execute(query).first()
+    if row is not None and row.digest != repeat.digest:
+        raise RepeatError
+    return None if row is None else str(row.album)
+
+
+def _keep(connection: Connection, repeat: Repeat | None, album: str, now: float) -> None:
+    if repeat is not None:
+        values = {"key_id": repeat.key_id, "request_key": repeat.request_key}
+        values |= {"digest": repeat.digest, "album": album}
+        connection.execute(insert(requests).values({**values, "created": now}))
 
 
 def waiting(connection: Connection) -> int:
@@ -256,13 +291,3 @@ def _forget_contents(connection: Connection, id: str) -> None:
     connection.execute(delete(photos).where(photos.c.album == id))
     connection.execute(delete(notices).where(notices.c.album == id))
     connection.execute(delete(requests).where(requests.c.album == id))
-
-
-def record_of(row: Row[Any]) -> AlbumRecord:
-    """Return the album of a row."""
-    values = row._mapping
-    names = AlbumRecord.__dataclass_fields__
-    texts = ("settings", "prefixes", "progress", "counts", "failures")
-    return AlbumRecord(
-        **{name: json.loads(values[name]) if name in texts else values[name] for name in names}
-    )

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
-from grouping.service.store.albums import (
+from grouping.service.store.records import (
     DELETING,
     DONE,
     FAILED,

@@ -68,7 +68,7 @@ photos = Table(
     Index("photos_id", "album", "photo_id"),
 )
 
-# Answers to requests with an Idempotency-Key, to be given again.
+# Requests with an Idempotency-Key, so that the same one again changes nothing.
 requests = Table(
     "requests",
     metadata,
@@ -76,9 +76,8 @@ requests = Table(
     Column("request_key", String(64), primary_key=True),  # SHA-256 of what the caller sent
     Column("digest", String(64), nullable=False),  # of the request
     Column("created", Float(53), nullable=False),
-    Column("status", Integer),  # None while the first one is at work
-    Column("album", String(22)),
-    Column("body", Text),
+    Column("album", String(22), nullable=False),
+    Index("requests_created", "created"),
 )
 
 api_keys = Table(

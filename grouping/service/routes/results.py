@@ -1,0 +1,132 @@
+"""Documents as answers: people, photos and faces, page by page."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from grouping.service.context import Context
+from grouping.service.error_envelope import not_found
+from grouping.service.safety.refusals import RefusedRequestError, invalid
+from grouping.service.schemas import FaceAnswer, GroupAnswer, ImageAnswer, PersonAnswer
+
+T = TypeVar("T")
+
+MOST_OFFSET = 2**40
+
+
+def document_of(context: Context, id: str) -> Mapping[str, Any]:
+    """Return the results of an album.
+
+    Raises:
+        RefusedRequestError: 404: there is no such album; 409: it has no results yet.
+    """
+    album = context.albums.get(id)
+    if album is None:
+        raise not_found()
+    document = context.documents.get(context.folders.of(id))
+    if document is None or not album.done:
+        raise RefusedRequestError(
+            409, "not_ready", f"the album has no results yet, it is {album.state}; ask again later"
+        )
+    return document
+
+
+def page_of(
+    items: Sequence[T], document: Mapping[str, Any], cursor: str | None, limit: int
+) -> tuple[Sequence[T], str | None]:
+    """Return some items, and the cursor of those after them.
+
+    Raises:
+        RefusedRequestError: 422: the cursor is none; 409: the album was grouped again meanwhile.
+    """
+    state = str(document["created"])
+    first = 0 if cursor is None else _offset(cursor, state)
+    last = first + limit
+    return items[first:last], None if last >= len(items) else _cursor(last, state)
+
+
+def _cursor(offset: int, state: str) -> str:
+    return base64.urlsafe_b64encode(f"{offset}@{state}".encode()).decode().rstrip("=")
+
+
+def _offset(cursor: str, state: str) -> int:
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (binascii.Error, ValueError):
+        raise invalid("the cursor is none; take the one of the page before") from None
+    offset, _, made_of = text.partition("@")
+    if not (offset.isascii() and offset.isdecimal()) or len(offset) > 12:
+        raise invalid("the cursor is none; take the one of the page before")
+    if made_of != state:
+        raise RefusedRequestError(
+            409, "conflict", "the album was grouped again meanwhile; begin with the first page"
+        )
+    return int(offset)
+
+
+def group_answer(document: Mapping[str, Any], group: Mapping[str, Any], id: str) -> GroupAnswer:
+    """Return one person."""
+    return GroupAnswer(
+        group_id=group["group_id"],
+        name=group["name"],
+        image_ids=group["image_ids"],
+        faces=len(group["face2_idx_list"]),
+        representative_face_idx=group["representative_face_idx"],
+        cohesion=group["cohesion"],
+        purity=group["purity"],
+        portrait=f"/v1/albums/{id}/people/{group['group_id']}/portrait",
+    )
+
+
+def person_answer(document: Mapping[str, Any], group: Mapping[str, Any], id: str) -> PersonAnswer:
+    """Return one person with all faces."""
+    wanted = set(group["face2_idx_list"])
+    photos = dict.fromkeys(group["original_images_idx_list"])
+    faces = [
+        face_answer(document, document["images"][photo], face)
+        for photo in photos
+        for face in document["images"][photo]["faces"]
+        if face["face_idx"] in wanted
+    ]
+    faces.sort(key=lambda face: (-(face.similarity or 0.0), face.face_idx))
+    return PersonAnswer(**group_answer(document, group, id).model_dump(), all_faces=faces)
+
+
+def image_answer(document: Mapping[str, Any], image: Mapping[str, Any], folder: str) -> ImageAnswer:
+    """Return one photo; places of this machine are not told."""
+    groups = document["groups"]
+    url = image.get("url") or ""
+    shown = url if url.startswith(("https://", "s3://")) else None
+    error = image.get("error")
+    return ImageAnswer(
+        id=image["id"],
+        url=shown,
+        width=image["width"],
+        height=image["height"],
+        rotation=image.get("rotation", 0),
+        copy_of=image.get("copy_of"),
+        group_ids=[groups[number]["group_id"] for number in image["group_idx"] if number >= 0],
+        faces=[face_answer(document, image, face) for face in image["faces"]],
+        error=None if error is None else error.replace(folder, "the album"),
+        warnings=[warning.replace(folder, "the album") for warning in image.get("warnings", [])],
+    )
+
+
+def face_answer(
+    document: Mapping[str, Any], image: Mapping[str, Any], face: Mapping[str, Any]
+) -> FaceAnswer:
+    """Return one face."""
+    group = face["group_idx"]
+    return FaceAnswer(
+        face_idx=face["face_idx"],
+        image_id=image["id"],
+        box=face["box"],
+        score=face["score"],
+        quality=face["quality"],
+        group_id=document["groups"][group]["group_id"] if group >= 0 else None,
+        similarity=face["similarity"],
+        drawn=face.get("drawn", False),
+    )
