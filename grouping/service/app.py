@@ -12,7 +12,7 @@ from grouping.api import GroupingConfig
 from grouping.api.album_document import AlbumDocuments
 from grouping.errors import OutputError
 from grouping.service.album_folders import AlbumFolders
-from grouping.service.browser_pages import BrowserPages
+from grouping.service.browser_pages import LinkRates
 from grouping.service.context import Context
 from grouping.service.erasing import Eraser
 from grouping.service.error_envelope import add_error_handlers
@@ -55,7 +55,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = context
-    app.state.browser_pages = BrowserPages.of(context)
+    app.state.link_rates = LinkRates()
     add_error_handlers(app)
     app.add_middleware(
         BodyLimit,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +10,10 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from grouping.api import AlbumIndex
-from grouping.api.opened_albums import OpenedAlbums
-from grouping.errors import FetchError, InputError
+from grouping.errors import CorrectionsError, FetchError, InputError
+from grouping.service.asking import NOT_READY
 from grouping.service.context import Context
 from grouping.service.error_envelope import not_found
-from grouping.service.safety.guest_links import LinkSigner
 from grouping.service.safety.rate_limits import TokenBuckets
 from grouping.service.safety.refusals import RefusedRequestError, too_many
 
@@ -28,50 +27,40 @@ PICTURE_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
 
 @dataclass(frozen=True)
-class BrowserPages:
-    """Parts that the routes of pages share; lie at ``app.state.browser_pages``.
+class LinkRates:
+    """How often links may ask; lies at ``app.state.link_rates``.
 
     Attributes:
-        signer: of links.
-        opened: albums that are asked.
-        selfies, photos: what each link may ask for.
+        selfies: look-ups of each link.
+        photos: pictures of each.
     """
 
-    signer: LinkSigner
-    opened: OpenedAlbums
-    selfies: TokenBuckets
-    photos: TokenBuckets
-
-    @classmethod
-    def of(cls, context: Context) -> BrowserPages:
-        """Make the parts for a service."""
-        signer, opened = LinkSigner(context.secret), OpenedAlbums()
-        return cls(signer, opened, TokenBuckets(*SELFIES), TokenBuckets(*PHOTOS))
-
-    def album(self, context: Context, id: str) -> AlbumIndex:
-        """Return an album that has results.
-
-        Raises:
-            RefusedRequestError: 404: there is no such album; 409: it has no results yet.
-        """
-        if context.albums.get(id) is None:
-            raise not_found()
-        try:
-            return self.opened.get(context.folders.of(id))
-        except InputError:
-            raise RefusedRequestError(
-                409, "conflict", "the album is not grouped yet; ask again in a while"
-            ) from None
+    selfies: TokenBuckets = field(default_factory=lambda: TokenBuckets(*SELFIES))
+    photos: TokenBuckets = field(default_factory=lambda: TokenBuckets(*PHOTOS))
 
 
-def browser_pages_of(request: Request) -> BrowserPages:
-    """The parts that pages of the app share that a request came to."""
-    pages = request.app.state.browser_pages
-    assert isinstance(pages, BrowserPages)
-    return pages
+def link_rates_of(request: Request) -> LinkRates:
+    """The rates of the app that a request came to."""
+    rates = request.app.state.link_rates
+    assert isinstance(rates, LinkRates)
+    return rates
 
 
-InPages = Annotated[BrowserPages, Depends(browser_pages_of)]
+InRates = Annotated[LinkRates, Depends(link_rates_of)]
+
+
+def opened_album(context: Context, id: str) -> AlbumIndex:
+    """Return an album that has results.
+
+    Raises:
+        RefusedRequestError: 404: there is no such album; 409: it has no results yet.
+    """
+    if context.albums.get(id) is None:
+        raise not_found()
+    try:
+        return context.guards.opened.get(context.folders.of(id))
+    except (InputError, CorrectionsError):
+        raise RefusedRequestError(409, "album_not_ready", NOT_READY) from None
 
 
 def count(buckets: TokenBuckets, link: str) -> None:

@@ -1,24 +1,20 @@
-"""A real service on loopback, and an album in it that was really grouped."""
+"""A real service on loopback with an album in it that was really grouped."""
 
 from __future__ import annotations
 
-import shutil
-import socket
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
+import httpx
 
 from grouping.service.app import create_app
-from grouping.service.browser_pages import BrowserPages
+from grouping.service.browser_pages import LinkRates
 from grouping.service.context import Context
-from grouping.service.safety.api_keys import new_key
 from grouping.service.settings import ServiceSettings
-from grouping.service.store.albums import NewPhoto, new_id
+from tests.helpers.serving import client_of, serving
 
 GIVE_UP = 120.0  # seconds
 
@@ -29,24 +25,21 @@ class RunningService:
 
     url: str
     context: Context
-    pages: BrowserPages
+    rates: LinkRates
+    app: object
 
     def key(self, *scopes: str) -> dict[str, str]:
         """The header of a new API key."""
-        text, kept = new_key("test", scopes or ("read", "write", "find"))
-        self.context.keys.add_key(kept)
-        return {"Authorization": f"Bearer {text}"}
+        return {"Authorization": f"Bearer {client_of(self.app, self.url, *scopes).key}"}
 
     def add_album(self, photos: Iterable[Path]) -> str:
-        """An album of uploads, called by their names, once it is grouped."""
-        id, new = new_id(), []
-        for photo in photos:
-            place = self.context.folders.new_upload(id)
-            shutil.copy(photo, place)
-            new.append(NewPhoto(photo.stem, file=place.name))
-        self.context.albums.add(self.context_key, new, id=id, queue_length=10)
-        self.context.runner.wake()
-        return self.grouped(id)
+        """An album of uploads, once it is grouped; each is called as its file."""
+        files = [("photos", (photo.name, photo.read_bytes())) for photo in photos]
+        answer = httpx.post(
+            f"{self.url}/v1/albums", files=files, headers=self.key("write"), timeout=60
+        )
+        assert answer.status_code == 202, answer.text
+        return self.grouped(answer.json()["id"])
 
     def grouped(self, id: str) -> str:
         """Wait for the jobs of an album."""
@@ -60,28 +53,10 @@ class RunningService:
             time.sleep(0.05)
         raise AssertionError("the album is not grouped")
 
-    @property
-    def context_key(self) -> str:
-        """The id of a key that albums are made with."""
-        return "0" * 16
-
 
 @contextmanager
 def running_service(data: Path, **settings: object) -> Iterator[RunningService]:
     """Serve from a data folder while the block lasts."""
     app = create_app(ServiceSettings(data=data, **settings))  # type: ignore[arg-type]
-    taken = socket.socket()
-    taken.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    thread = threading.Thread(target=server.run, args=([taken],), daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.02)
-        port = taken.getsockname()[1]
-        yield RunningService(f"http://127.0.0.1:{port}", app.state.context, app.state.browser_pages)
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        taken.close()
+    with serving(app) as url:
+        yield RunningService(url, app.state.context, app.state.link_rates, app)

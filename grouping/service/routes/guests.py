@@ -10,30 +10,31 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
-from starlette.concurrency import run_in_threadpool
 
-from grouping.api import AlbumIndex, LookUp, find
+from grouping.api import AlbumIndex, LookUp
 from grouping.api.album_files import album_thumbnail_of, photo_for_guests
 from grouping.errors import FetchError, InputError
+from grouping.service.asking import Photos, answer_about, look_up
 from grouping.service.browser_pages import (
     GUEST,
     PHOTO,
-    BrowserPages,
-    InPages,
+    InRates,
     count,
     gone,
+    opened_album,
     picture,
     place_of,
 )
 from grouping.service.callers import current_key
 from grouping.service.context import Context, InContext
 from grouping.service.error_envelope import not_found
+from grouping.service.routes.question_docs import photos_body
 from grouping.service.safety.api_keys import ApiKey, Scope
 from grouping.service.safety.guest_links import Link
 from grouping.service.safety.refusals import RefusedRequestError
-from grouping.service.safety.uploads import parts_of
 from grouping.service.schemas import AlbumId
 from grouping.service.schemas_pages import GuestAnswer, GuestPhoto, LinkAnswer, NewGuestLink
+from grouping.service.schemas_questions import FIND_SHARE
 
 router = APIRouter(prefix="/albums/{id}", tags=["guests"])
 
@@ -54,24 +55,22 @@ Writer = Annotated[ApiKey, Depends(current_key(Scope.WRITE))]
 
 
 @router.post("/guest-links", status_code=201, summary="Make a link for guests")
-def make_guest_link(
-    id: AlbumId, new: NewGuestLink, context: InContext, pages: InPages, key: Writer
-) -> LinkAnswer:
+def make_guest_link(id: AlbumId, new: NewGuestLink, context: InContext, key: Writer) -> LinkAnswer:
     """Return a link under which guests find their own photos by a selfie, until it expires."""
     if context.albums.get(id) is None:
         raise not_found()
-    token, link = pages.signer.sign(GUEST, id, new.expires_in_s)
+    token, link = context.guards.links.sign(GUEST, id, new.expires_in_s)
     url = f"{context.settings.public_url or ''}/v1/albums/{id}/me?t={token}"
     return LinkAnswer(url=url, expires_at=datetime.fromtimestamp(link.expires, UTC))
 
 
 @router.get("/me", summary="The page for guests", response_class=HTMLResponse)
-def guest_page(id: AlbumId, context: InContext, pages: InPages, t: str = "") -> HTMLResponse:
+def guest_page(id: AlbumId, context: InContext, t: str = "") -> HTMLResponse:
     """Return the page; what has ended, it says in words."""
     ended, status = "", 200
     try:
-        pages.signer.check(t, GUEST, id)
-        pages.album(context, id)
+        context.guards.links.check(t, GUEST, id)
+        opened_album(context, id)
     except RefusedRequestError as refusal:
         ended, status = ENDED.get(refusal.code, "gone"), refusal.status
     text = _file("me.html").replace("{{ended}}", ended)
@@ -82,31 +81,25 @@ def guest_page(id: AlbumId, context: InContext, pages: InPages, t: str = "") -> 
 @router.post(
     "/me/find",
     summary="The photos of whoever is in a selfie",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "required": ["selfie"],
-                        "properties": {"selfie": {"type": "string", "format": "binary"}},
-                    }
-                }
-            },
-        }
-    },
+    openapi_extra=photos_body({"selfie": 1}),
 )
 async def guest_find(
-    request: Request, id: AlbumId, context: InContext, pages: InPages, t: str = ""
+    request: Request, id: AlbumId, context: InContext, rates: InRates, t: str = ""
 ) -> GuestAnswer:
     """Compare a selfie with the album, in memory; neither it nor its vector is kept."""
-    link = pages.signer.check(t, GUEST, id)
-    count(pages.selfies, link.id)
-    parts = await parts_of(request, {"selfie": 1}, context.settings.upload_bytes)
-    if not parts["selfie"]:
-        raise RefusedRequestError(422, "invalid", "send the selfie as the part 'selfie'")
-    return await run_in_threadpool(_found, context, pages, link, parts["selfie"][0])
+    link = request.state.link = context.guards.links.check(t, GUEST, id)
+    count(rates.selfies, link.id)
+    album = context.albums.get(id)
+    if album is None:
+        raise not_found()
+
+    def work(photos: Photos) -> GuestAnswer:
+        found = look_up(context, album, photos["selfie"], FIND_SHARE)
+        return _answer(context, link, opened_album(context, id), found)
+
+    answer = await answer_about(request, context, {"selfie": 1}, work)
+    request.state.counts = {"photos": len(answer.photos)}
+    return answer
 
 
 @router.get(
@@ -116,16 +109,17 @@ async def guest_find(
     responses={200: {"content": {"image/jpeg": {}}}},
 )
 def guest_photo(
+    request: Request,
     id: AlbumId,
     signed: str,
     context: InContext,
-    pages: InPages,
+    rates: InRates,
     size: Literal["small", "full"] = "full",
 ) -> Response:
     """Return a photo under the address that a look-up gave; without place, camera and names."""
-    link = pages.signer.check(signed, PHOTO, id)
-    count(pages.photos, link.subject.split(".", 2)[2])
-    index = pages.album(context, id)
+    link = request.state.link = context.guards.links.check(signed, PHOTO, id)
+    count(rates.photos, link.subject.split(".", 2)[2])
+    index = opened_album(context, id)
     photo = _named(index, link.subject)
     try:
         if size == "small":
@@ -152,19 +146,17 @@ def _file(name: str) -> str:
     return (FILES / name).read_text("utf-8")
 
 
-def _found(context: Context, pages: BrowserPages, link: Link, selfie: bytes) -> GuestAnswer:
-    """Look a guest up, and sign the addresses of the photos for an hour."""
-    index = pages.album(context, link.album)
-    answer = find(selfie, index, config=context.config)
-    outcome = _outcome(answer)
-    in_group = {photo.photo: photo.in_group for photo in answer.photos}
+def _answer(context: Context, link: Link, index: AlbumIndex, found: LookUp) -> GuestAnswer:
+    """What a guest is told: each picture once, under an address that is signed for an hour."""
+    outcome = _outcome(found)
+    in_group = {photo.photo: photo.in_group for photo in found.photos}
     sure: dict[int, bool] = {}
     for photo, shown in index.album.shown_for(sorted(in_group)).items():
         sure[shown] = sure.get(shown, False) or in_group[photo]
     return GuestAnswer(
         outcome=outcome,
         photos=[
-            GuestPhoto(address=_address(pages, link, index, photo), sure=sure[photo])
+            GuestPhoto(address=_address(context, link, index, photo), sure=sure[photo])
             for photo in sorted(sure)
         ],
     )
@@ -187,11 +179,11 @@ def _outcome(answer: LookUp) -> Literal["found", "nobody", "unsure"]:
     raise RefusedRequestError(422, "photo_unusable", answer.reason)
 
 
-def _address(pages: BrowserPages, link: Link, index: AlbumIndex, photo: int) -> str:
+def _address(context: Context, link: Link, index: AlbumIndex, photo: int) -> str:
     """Where a photo is had: under a signature of this one and of the guest's link."""
     digest = str(index.album.images[photo]["sha256"])[:DIGEST_LETTERS]
     seconds = max(1, min(PHOTO_SECONDS, link.expires - int(time.time())))
-    token, _ = pages.signer.sign(PHOTO, link.album, seconds, f"{photo}.{digest}.{link.id}")
+    token, _ = context.guards.links.sign(PHOTO, link.album, seconds, f"{photo}.{digest}.{link.id}")
     return f"me/photos/{token}"
 
 

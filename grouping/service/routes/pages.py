@@ -15,18 +15,28 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from grouping.api.album_corrections import add_corrections
 from grouping.api.album_files import album_page, album_thumbnail, original_photo
+from grouping.api.corrections import add_corrections
 from grouping.errors import FetchError, InputError
-from grouping.service.browser_pages import PAGE, InPages, count, gone, picture, place_of
-from grouping.service.callers import current_key
+from grouping.service.browser_pages import (
+    PAGE,
+    InRates,
+    count,
+    gone,
+    opened_album,
+    picture,
+    place_of,
+)
+from grouping.service.callers import check_rate, current_key
+from grouping.service.changes import changed
 from grouping.service.context import Context, InContext, context_of
 from grouping.service.error_envelope import not_found
 from grouping.service.routes.answers import album_answer
 from grouping.service.safety.api_keys import ApiKey, Scope, check_scope, key_of_request
-from grouping.service.safety.refusals import RefusedRequestError, invalid, too_large, too_many
+from grouping.service.safety.refusals import RefusedRequestError, invalid, too_large
 from grouping.service.schemas import AlbumAnswer, AlbumId
 from grouping.service.schemas_pages import JobState, LinkAnswer, NewPageLink
+from grouping.service.store.records import AlbumRecord
 
 router = APIRouter(prefix="/albums/{id}", tags=["pages"])
 
@@ -44,13 +54,13 @@ Writer = Annotated[ApiKey, Depends(current_key(Scope.WRITE))]
 
 
 @router.post("/page-links", status_code=201, summary="Make a link to the album's page")
-def make_page_link(
-    id: AlbumId, new: NewPageLink, context: InContext, pages: InPages, key: Writer
-) -> LinkAnswer:
+def make_page_link(id: AlbumId, new: NewPageLink, context: InContext, key: Writer) -> LinkAnswer:
     """Return a link to the whole album, people and photos, until it expires."""
     if context.albums.get(id) is None:
         raise not_found()
-    token, link = pages.signer.sign(PAGE, id, new.expires_in_s, SAVE if new.may_save else LOOK)
+    token, link = context.guards.links.sign(
+        PAGE, id, new.expires_in_s, SAVE if new.may_save else LOOK
+    )
     url = f"{context.settings.public_url or ''}/v1/albums/{id}/page/?t={token}"
     return LinkAnswer(url=url, expires_at=datetime.fromtimestamp(link.expires, UTC))
 
@@ -64,15 +74,16 @@ def may(request: Request, id: str, scope: Scope) -> str:
     context = context_of(request)
     header, cookie = request.headers.getlist("authorization"), request.cookies.get(COOKIE)
     if header or cookie is None:
-        key = key_of_request(header, context.keys)
+        key = request.state.key = key_of_request(header, context.keys)
         check_scope(key, scope)
+        check_rate(request, key.id)
         return key.id
-    link = request.app.state.browser_pages.signer.check(cookie, PAGE, id)
+    link = request.state.link = context.guards.links.check(cookie, PAGE, id)
     if scope is Scope.WRITE and link.subject != SAVE:
         raise RefusedRequestError(403, "forbidden", "this link is for looking only")
     if request.method not in ("GET", "HEAD"):
         _check_origin(request)
-    return str(link.id)
+    return link.id
 
 
 def reader(request: Request, id: AlbumId) -> str:
@@ -90,12 +101,10 @@ Saver = Annotated[str, Depends(saver)]
 
 
 @router.get("/page/", summary="The gallery", response_class=HTMLResponse)
-def page(
-    request: Request, id: AlbumId, context: InContext, pages: InPages, t: str | None = None
-) -> Response:
+def page(request: Request, id: AlbumId, context: InContext, t: str | None = None) -> Response:
     """Return the page; a link's token becomes a cookie, and leaves the address."""
     if t is not None:
-        return _entered(request, pages.signer.check(t, PAGE, id).expires, t)
+        return _entered(request, context.guards.links.check(t, PAGE, id).expires, t)
     may(request, id, Scope.READ)
     if context.albums.get(id) is None:
         raise not_found()
@@ -115,7 +124,7 @@ def page_by_name(id: AlbumId) -> RedirectResponse:
 
 
 @router.get("/page/thumbs/{name}", summary="A small picture of the gallery")
-def thumbnail(id: AlbumId, name: str, context: InContext, pages: InPages, who: Reader) -> Response:
+def thumbnail(id: AlbumId, name: str, context: InContext, who: Reader) -> Response:
     """Return one of the small pictures that the page shows."""
     if context.albums.get(id) is None:
         raise not_found()
@@ -130,12 +139,12 @@ def original(
     id: AlbumId,
     photo: Annotated[int, Path(ge=0, lt=2**31)],
     context: InContext,
-    pages: InPages,
+    rates: InRates,
     who: Reader,
 ) -> Response:
     """Return a photo of the album as it is, by its place among the images."""
-    count(pages.photos, who)
-    index = pages.album(context, id)
+    count(rates.photos, who)
+    index = opened_album(context, id)
     if photo >= len(index.album.images):
         raise not_found("photo")
     place = place_of(context, id, photo)
@@ -169,37 +178,27 @@ _TOML = {
 
 @router.put("/page/corrections", status_code=202, include_in_schema=False)
 async def save_from_page(
-    request: Request, id: AlbumId, context: InContext, who: Saver
+    request: Request, response: Response, id: AlbumId, context: InContext, who: Saver
 ) -> AlbumAnswer:
     """Save corrections from the page itself, whose cookie goes no further."""
-    return await _saved(request, id, context)
+    return await _saved(request, response, id, context)
 
 
 @router.put("/corrections", status_code=202, summary="Correct the people", openapi_extra=_TOML)
-async def save(request: Request, id: AlbumId, context: InContext, key: Writer) -> AlbumAnswer:
+async def save(
+    request: Request, response: Response, id: AlbumId, context: InContext, key: Writer
+) -> AlbumAnswer:
     """Keep the text of a ``corrections.toml``, and have the album grouped again."""
-    return await _saved(request, id, context)
+    return await _saved(request, response, id, context)
 
 
-async def _saved(request: Request, id: str, context: Context) -> AlbumAnswer:
+async def _saved(request: Request, response: Response, id: str, context: Context) -> AlbumAnswer:
     text = await _text_of(request)
-    return await run_in_threadpool(_corrected, context, id, text)
 
+    def write(_: AlbumRecord) -> None:
+        add_corrections(context.folders.of(id), text)
 
-def _corrected(context: Context, id: str, text: str) -> AlbumAnswer:
-    """Keep corrections, then have the album grouped again: one that is erased gets no new file."""
-    if context.albums.get(id) is None:
-        raise not_found()
-    add_corrections(context.folders.of(id), text)
-    settings = context.settings
-    album = context.albums.change(
-        id, most_photos=settings.photos_a_job, queue_length=settings.queue_length
-    )
-    if album is None:
-        raise not_found()
-    if isinstance(album, str):
-        raise too_many("the corrections are kept, but too many albums wait; save again later", 30)
-    context.runner.wake()
+    album = await run_in_threadpool(lambda: changed(context, response, id, meanwhile=write))
     return album_answer(album)
 
 

@@ -45,7 +45,7 @@ def album(service, photos):
 @pytest.fixture(scope="module")
 def link(service, album):
     """The path of a guest's link."""
-    with httpx.Client(base_url=service.url, headers=service.key("write")) as caller:
+    with httpx.Client(base_url=service.url, headers=service.key("write"), timeout=60) as caller:
         answer = caller.post(f"/v1/albums/{album}/guest-links", json={"expires_in_s": 3600})
     assert answer.status_code == 201, answer.text
     return answer.json()["url"]
@@ -53,7 +53,7 @@ def link(service, album):
 
 @pytest.fixture
 def guest(service, album):
-    with httpx.Client(base_url=f"{service.url}/v1/albums/{album}/") as guest:
+    with httpx.Client(base_url=f"{service.url}/v1/albums/{album}/", timeout=60) as guest:
         yield guest
 
 
@@ -173,7 +173,7 @@ def test_a_signed_address_opens_no_photo_of_another_album(service, guest, link, 
         (jpeg("rocket"), "no_face"),
         (jpeg("two_presidents"), "several_faces"),
         (b"no photo at all", "photo_unusable"),
-        (b"", "photo_unusable"),
+        (b"", "invalid"),
     ],
 )
 def test_what_cannot_be_looked_for_is_said(guest, link, selfie, code):
@@ -219,13 +219,13 @@ def test_a_link_to_an_album_that_is_gone_says_so(service, guest):
 
 
 def test_a_link_that_asks_too_often_has_to_wait(service, guest, link, monkeypatch):
-    app_pages = service.pages
-    monkeypatch.setattr(app_pages.selfies, "_burst", 0.5)
-    app_pages.selfies._buckets.clear()
+    rates = service.rates
+    monkeypatch.setattr(rates.selfies, "_burst", 0.5)
+    rates.selfies._buckets.clear()
     answer = look(guest, link, b"")
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "too_many_requests")
     assert int(answer.headers["retry-after"]) >= 1
-    app_pages.selfies._buckets.clear()
+    rates.selfies._buckets.clear()
 
 
 def test_nothing_of_the_selfie_is_stored(service, guest, link):
@@ -255,7 +255,7 @@ def test_who_opted_out_stays_covered(service, photos):
     document = json.loads(path.read_text())
     document["images"][0]["opted_out"] = 1
     path.write_text(json.dumps(document))
-    with httpx.Client(base_url=f"{service.url}/v1/albums/{album}/") as guest:
+    with httpx.Client(base_url=f"{service.url}/v1/albums/{album}/", timeout=60) as guest:
         token, _ = LinkSigner(service.context.secret).sign(GUEST, album, 60)
         answer = look(guest, f"?t={token}", jpeg("president_obama_1"))
         sizes = [max(p.size) for p in shown(guest, answer).values()]

@@ -24,7 +24,7 @@ def album(service):
 
 
 def client(service, headers=None) -> httpx.Client:
-    return httpx.Client(base_url=service.url, headers=headers)
+    return httpx.Client(base_url=service.url, headers=headers, timeout=60)
 
 
 def page_link(service, album, **body) -> str:
@@ -75,7 +75,7 @@ def test_the_page_is_the_gallery_for_this_album_with_a_policy(visitor, album):
 
 def test_small_pictures_and_originals_are_those_of_the_album(service, visitor, album):
     document = json.loads((service.context.folders.of(album) / "groups.json").read_text())
-    place = [image["id"] for image in document["images"]].index(OBAMA.stem)
+    place = [image["id"] for image in document["images"]].index(OBAMA.name)
     original = visitor.get(f"/v1/albums/{album}/page/photos/{place}")
     assert original.content == OBAMA.read_bytes()
     assert original.headers["content-type"] == "image/jpeg"
@@ -139,7 +139,7 @@ def test_a_link_opens_no_other_album_and_ends(service, album):
 
 def corrections(service, album) -> str:
     document = json.loads((service.context.folders.of(album) / "groups.json").read_text())
-    image = next(i for i in document["images"] if i["id"] == OBAMA.stem)
+    image = next(i for i in document["images"] if i["id"] == OBAMA.name)
     box = [round(v) for v in image["faces"][0]["box"]]
     return (
         'version = 1\n\n[[person]]\nname = "Barack"\noverrides = true\n'
