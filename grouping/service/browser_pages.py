@@ -80,15 +80,13 @@ def place_of(context: Context, id: str, photo: int) -> Path | str | None:
     return told.url or context.folders.upload(id, told.file or "")
 
 
-def picture(data: bytes, *, name: str = "", media_type: str = JPEG) -> Response:
+def picture(data: bytes, media_type: str = JPEG) -> Response:
     """The answer with a picture; a browser keeps it for an hour, and nobody on the way does."""
     headers = {
         "Cache-Control": "private, max-age=3600",
         "Content-Security-Policy": PICTURE_POLICY,
         "Cross-Origin-Resource-Policy": "same-origin",
     }
-    if name:
-        headers["Content-Disposition"] = f'inline; filename="{name}"'
     return Response(data, media_type=media_type, headers=headers)
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from grouping.service.schemas import Sent
+from grouping.service.schemas_questions import Share
 
 DAY = 86_400
 LONGEST_GUEST_LINK = 90 * DAY
@@ -44,6 +45,10 @@ class GuestPhoto(BaseModel):
         examples=["me/photos/MQpwaG90bwo.XyZ"],
     )
     sure: bool = Field(description="false where only this one face is alike")
+    focus: tuple[Share, Share] = Field(
+        description="where the guest's face is, in shares of the photo's sides",
+        examples=[(0.42, 0.3)],
+    )
 
 
 class GuestAnswer(BaseModel):

@@ -99,6 +99,8 @@
   function tile(photo, i) {
     const image = document.createElement("img");
     Object.assign(image, { alt: nameOf(i), loading: "lazy", decoding: "async", src: `${photo.address}?size=small` });
+    // A square shows the part of the photo where the face is.
+    image.style.objectPosition = photo.focus.map((share) => `${100 * share}%`).join(" ");
     const button = document.createElement("button");
     button.type = "button";
     button.append(image);

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
 
-from grouping.api import AlbumIndex, LookUp
+from grouping.api import AlbumIndex, FoundPhoto, LookUp
 from grouping.api.album_files import album_thumbnail_of, photo_for_guests
 from grouping.errors import FetchError, InputError
 from grouping.service.asking import Photos, answer_about, look_up
@@ -129,7 +129,7 @@ def guest_photo(
         )
     except (FetchError, InputError) as error:
         raise gone(error) from None
-    return picture(data, name=f"photo-{photo + 1:05d}.jpg")
+    return picture(data)
 
 
 @router.get("/me/{asset}", include_in_schema=False)
@@ -149,17 +149,29 @@ def _file(name: str) -> str:
 def _answer(context: Context, link: Link, index: AlbumIndex, found: LookUp) -> GuestAnswer:
     """What a guest is told: each picture once, under an address that is signed for an hour."""
     outcome = _outcome(found)
-    in_group = {photo.photo: photo.in_group for photo in found.photos}
-    sure: dict[int, bool] = {}
-    for photo, shown in index.album.shown_for(sorted(in_group)).items():
-        sure[shown] = sure.get(shown, False) or in_group[photo]
+    mine = {photo.photo: photo for photo in found.photos}
+    best: dict[int, FoundPhoto] = {}
+    for photo, shown in index.album.shown_for(sorted(mine)).items():
+        if shown not in best or mine[photo].in_group:
+            best[shown] = mine[photo]
     return GuestAnswer(
         outcome=outcome,
         photos=[
-            GuestPhoto(address=_address(context, link, index, photo), sure=sure[photo])
-            for photo in sorted(sure)
+            GuestPhoto(
+                address=_address(context, link, index, photo),
+                sure=best[photo].in_group,
+                focus=_middle(index, best[photo]),
+            )
+            for photo in sorted(best)
         ],
     )
+
+
+def _middle(index: AlbumIndex, found: FoundPhoto) -> tuple[float, float]:
+    """Where a face is in its photo, in shares of the sides."""
+    image, (x1, y1, x2, y2) = index.album.images[found.photo], found.box
+    x, y = (x1 + x2) / 2 / image["width"], (y1 + y2) / 2 / image["height"]
+    return round(min(1.0, max(0.0, x)), 3), round(min(1.0, max(0.0, y)), 3)
 
 
 def _outcome(answer: LookUp) -> Literal["found", "nobody", "unsure"]:

@@ -153,7 +153,7 @@ def original(
     except (FetchError, InputError) as error:
         raise gone(error) from None
     kind = next((kind for start, kind in KINDS if data.startswith(start)), None)
-    answer = picture(data, media_type=kind or "application/octet-stream")
+    answer = picture(data, kind or "application/octet-stream")
     if kind is None:
         answer.headers["Content-Disposition"] = f'attachment; filename="photo-{photo + 1:05d}"'
     return answer
