@@ -23,7 +23,7 @@ from grouping.service.middleware import EveryRequest
 from grouping.service.routes import albums, guests, operations, pages, people, questions
 from grouping.service.safety.audited import Audited
 from grouping.service.safety.body_limit import BodyLimit, limit_by_path
-from grouping.service.safety.secret_file import load_secret
+from grouping.service.safety.secret_file import derived_secret, load_secret
 from grouping.service.settings import ServiceSettings
 from grouping.service.store.albums import AlbumStore
 from grouping.service.store.jobs import JobStore
@@ -82,6 +82,8 @@ def create_context(settings: ServiceSettings) -> Context:
     secret = load_secret(settings.data)
     folders = AlbumFolders(settings.data)
     store = Store(settings.database_url)
+    mark = derived_secret(secret, "store").hex()[:32]
+    store.belongs_to(mark, has_albums=bool(folders.known()))
     kept, jobs = AlbumStore(store), JobStore(store, settings.lease_seconds)
     config = GroupingConfig(
         checkpoint=settings.checkpoint,
@@ -89,7 +91,7 @@ def create_context(settings: ServiceSettings) -> Context:
         photo_seconds=settings.photo_seconds,
     )
     metrics = Metrics(kept.numbers)
-    eraser = Eraser(kept, folders, settings.keep_days)
+    eraser = Eraser(kept, folders, settings)
     runner = JobRunner(settings, kept, jobs, folders, config, metrics, eraser.after_job)
     return Context(
         settings=settings,

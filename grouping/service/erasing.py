@@ -8,8 +8,10 @@ from contextlib import suppress
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from grouping.api.published import erase_published
 from grouping.errors import OutputError
 from grouping.service.album_folders import AlbumFolders
+from grouping.service.settings import ServiceSettings
 from grouping.service.store.albums import AlbumStore
 
 log = logging.getLogger(__name__)
@@ -24,7 +26,7 @@ class Eraser:
     Args:
         albums: of the store.
         folders: of the albums.
-        keep_days: after the last change; None keeps albums until callers delete them.
+        settings: of the service: how long albums are kept, and where results are besides.
         seconds: between two looks.
     """
 
@@ -32,11 +34,12 @@ class Eraser:
         self,
         albums: AlbumStore,
         folders: AlbumFolders,
-        keep_days: float | None,
+        settings: ServiceSettings,
         seconds: float = SECONDS_BETWEEN,
     ) -> None:
         self._albums, self._folders = albums, folders
-        self._oldest = None if keep_days is None else keep_days * DAY
+        self._settings = settings
+        self._oldest = None if settings.keep_days is None else settings.keep_days * DAY
         self._seconds = seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="eraser", daemon=True)
@@ -56,7 +59,7 @@ class Eraser:
         Raises:
             OutputError: something of it stays; the rows too, so that it is tried again.
         """
-        self._folders.erase(album)
+        self._erase_files(album)
         self._albums.erase(album)
 
     def after_job(self, album: str) -> None:
@@ -65,9 +68,14 @@ class Eraser:
         Where its rows are gone, since the job had lost its lease, the folder must not come back.
         """
         if self._albums.uploads(album) is None:
-            self._folders.erase(album)
+            self._erase_files(album)
         elif album in self._albums.to_erase(None):
             self.erase(album)
+
+    def _erase_files(self, album: str) -> None:
+        self._folders.erase(album)
+        if (place := self._settings.results_of(album)) is not None:
+            erase_published(place, self._settings.s3)
 
     def erase_due(self) -> int:
         """Erase what callers deleted and what is too old, where no job is; return how many."""

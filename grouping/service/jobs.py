@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from grouping.api import GroupingConfig
 from grouping.api.album_folder import AlbumPhoto, group_into_folder
+from grouping.api.published import publish_folder
 from grouping.errors import FolderInUseError, GroupingError, Interrupted
 from grouping.service.album_folders import AlbumFolders
 from grouping.service.job_progress import JobProgress, counts_of, failures_of
@@ -108,6 +109,9 @@ class JobRunner:
             except SQLAlchemyError as error:
                 log.error("the store cannot be reached: %s", type(error).__name__)
                 pause = PAUSE_SECONDS
+            except Exception:
+                log.exception("a job has no end; its lease runs out")
+                pause = PAUSE_SECONDS
             with self._news:
                 if not self._stop.is_set():
                     self._news.wait(pause)
@@ -143,9 +147,10 @@ class JobRunner:
         )
         progress.total = album.photos
         settings = self._settings
-        return group_into_folder(
+        folder = self._folders.of(album.id)
+        document = group_into_folder(
             photos,
-            self._folders.of(album.id),
+            folder,
             prefixes=album.prefixes,
             most_photos=settings.photos_a_job,
             config=self._config.with_settings(workers=settings.workers, **album.settings),
@@ -153,6 +158,9 @@ class JobRunner:
             on_photo=progress.photo,
             stop=stop,
         )
+        if (place := settings.results_of(album.id)) is not None:
+            publish_folder(folder, place, settings.s3)
+        return document
 
     @contextmanager
     def _kept_alive(self, job: Job, progress: JobProgress) -> Iterator[threading.Event]:

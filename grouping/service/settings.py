@@ -10,6 +10,7 @@ from grouping.api import HttpOptions, S3Options, SourceOptions
 from grouping.errors import ConfigError
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+RESULTS = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[\w.=-]+)+/?")
 LOCAL_DATABASE = "service.sqlite"
 
 
@@ -20,6 +21,8 @@ class ServiceSettings:
     Attributes:
         data: folder of everything that is kept: the store, and a folder of results an album.
         database: ``postgresql+psycopg://...`` or ``sqlite:////path``; None for a file in ``data``.
+        results: ``s3://bucket/prefix`` that results are brought to as well; None: they stay in
+            ``data``, from where they are served.
         public_url: how browsers reach the service, for links to guests; None where links are
             relative.
         jobs_at_once: albums that this process groups at a time; 0 leaves them to other processes.
@@ -48,6 +51,7 @@ class ServiceSettings:
 
     data: Path
     database: str | None = field(default=None, repr=False)  # may hold a password
+    results: str | None = None
     public_url: str | None = None
     jobs_at_once: int = 1
     workers: int = 0
@@ -82,6 +86,8 @@ class ServiceSettings:
             _at_least(name, getattr(self, name), 0)
         if self.keep_days is not None and not self.keep_days > 0:
             raise ConfigError(f"keep_days must be more than 0, got {self.keep_days!r}")
+        if self.results is not None and not RESULTS.fullmatch(self.results):
+            raise ConfigError(f"results must be s3://bucket/prefix, got {self.results!r:.80}")
         for bucket in self.buckets:
             if not BUCKET.fullmatch(bucket):
                 raise ConfigError(f"{bucket!r:.80} is not the name of a bucket")
@@ -97,6 +103,10 @@ class ServiceSettings:
         """How photos that callers name are fetched: by https, from public hosts, named buckets."""
         http = HttpOptions(allowed=self.allowed_hosts, ca_file=self.ca_file, https_only=True)
         return SourceOptions(max_bytes=self.upload_bytes, http=http, s3=self.s3_options)
+
+    def results_of(self, album: str) -> str | None:
+        """Return where the results of an album are brought to; None for nowhere."""
+        return None if self.results is None else f"{self.results.rstrip('/')}/{album}"
 
     @property
     def s3_options(self) -> S3Options:

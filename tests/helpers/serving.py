@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPMessage
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -20,7 +21,7 @@ ALL_SCOPES = ("read", "write", "find")
 
 class Answer(NamedTuple):
     status: int
-    headers: Mapping[str, str]
+    headers: HTTPMessage
     body: bytes
 
     @property
@@ -107,3 +108,23 @@ def client_of(app: Any, url: str, *scopes: str) -> Client:
     text, key = new_key("tests", scopes or ALL_SCOPES)
     app.state.context.keys.add_key(key)
     return Client(url, text)
+
+
+def grouped_album(app: Any, photos: Mapping[str, bytes], seconds: float = 120) -> str:
+    """The id of an album that a running service has grouped."""
+    from grouping.service.store.records import NewPhoto, new_id
+
+    context = app.state.context
+    id, new = new_id(), []
+    for name, data in photos.items():
+        path = context.folders.new_upload(id)
+        path.write_bytes(data)
+        new.append(NewPhoto(name, file=path.name))
+    context.albums.add("tests", new, id=id, queue_length=100)
+    context.runner.wake()
+    until = time.monotonic() + seconds
+    while (album := context.albums.get(id)).state in ("queued", "running"):
+        assert time.monotonic() < until, "the album was not grouped in time"
+        time.sleep(0.1)
+    assert album.state == "done", album.error
+    return id

@@ -81,9 +81,8 @@ def run_serve(arguments: argparse.Namespace) -> None:
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
     if first:
         print(terminal_line(f"key        {first}   (shown once; the only one so far)"), flush=True)
-    print(
-        terminal_line(f"serving    http://{host}:{port}   (described in /openapi.json)"), flush=True
-    )
+    place = f"http://{host}:{port}"
+    print(terminal_line(f"serving    {place}   (described in {place}/openapi.json)"), flush=True)
     _warn_of_the_open(arguments.host)
     _serve(app, listening)
 
@@ -187,6 +186,13 @@ def _add_jobs(parser: argparse.ArgumentParser) -> None:
         help="processes that look at the photos of an album (default: the cores, %(default)s)",
     )
     add(
+        "--lease-seconds",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="after which a job is taken over from a process that died (default %(default)g)",
+    )
+    add(
         "--keep-days",
         type=_days,
         metavar="N",
@@ -200,6 +206,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         ("--photos-a-job", 10_000, "photos an album may have"),
         ("--queue-length", 100, "albums that may wait; more are answered 429"),
         ("--requests-a-minute", 600, "that one key may make"),
+        ("--questions-at-once", 2, "photos that are looked at for questions at a time"),
     ):
         add(name, type=int, default=default, metavar="N", help=f"{text} (default %(default)s)")
 
@@ -221,6 +228,11 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME",
         help="bucket that callers may name; repeatable (default: none)",
+    )
+    add(
+        "--results",
+        metavar="URL",
+        help="s3://bucket/prefix that results are brought to as well, a folder an album",
     )
     add("--s3-endpoint-url", metavar="URL", help="of another S3 service, e.g. http://nas:9000")
     add("--s3-region", metavar="NAME", help="region of the buckets")

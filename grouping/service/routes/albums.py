@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from grouping.errors import OutputError
 from grouping.service.album_intake import Intake, received
 from grouping.service.bodies import documented
 from grouping.service.callers import current_key
@@ -23,6 +25,8 @@ from grouping.service.store.records import (
     NewPhoto,
     new_id,
 )
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/albums", tags=["albums"], responses=ERRORS)
 
@@ -126,7 +130,8 @@ async def add_photos(
 def delete_album(id: AlbumId, context: InContext, key: Writer) -> Response:
     """Erase an album to the byte: uploads, results, vectors, pictures, corrections.
 
-    Answers 204 where all is gone, 202 where a job is at it, which ends with the photos in flight.
+    Answers 204 where all is gone, 202 where that takes a while: a job is at it, which ends with the
+    photos in flight, or results in S3 cannot be reached. Callers see nothing of it any more.
     """
     free = context.albums.begin_erasing(id)
     if free is None:
@@ -137,7 +142,11 @@ def delete_album(id: AlbumId, context: InContext, key: Writer) -> Response:
     if not free:
         context.runner.let_go(id)
         return Response(status_code=202)
-    context.eraser.erase(id)
+    try:
+        context.eraser.erase(id)
+    except OutputError:
+        log.error("an album cannot be erased now", extra={"fields": {"album": id}})
+        return Response(status_code=202)
     return Response(status_code=204)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,7 +19,9 @@ from grouping.service.safety.refusals import RefusedRequestError, too_large
 LimitOf = Callable[[Scope], int]
 
 GRACE_SECONDS = 10.0  # before the rate of an upload counts
+LINGER_SECONDS, LINGER_BYTES = 5.0, 256 * 2**20  # of a body that was refused, read and dropped
 LEAST_RATE = 16 * 1024  # bytes a second, on the average since the first
+TOO_SLOW = 408
 SLOW = "the request came in too slowly; send it again over a better line"
 
 
@@ -58,7 +61,8 @@ class BodyLimit:
             # What was not read cannot be told from a next request: the connection ends here.
             headers = {**refusal.headers, "Connection": "close"}
             answer = error_answer(refusal.status, refusal.code, refusal.message, headers)
-            await answer(scope, receive, send)
+            slow = refusal.status == TOO_SLOW  # the rest would come as slowly
+            await answer(scope, receive, send if slow else lingering(scope, receive, send))
 
         async def watched_send(message: Message) -> None:
             nonlocal started, refused
@@ -78,6 +82,37 @@ class BodyLimit:
         except RefusedRequestError as refusal:
             if not started and not refused:
                 await refuse(refusal)
+
+
+def lingering(scope: Scope, receive: Receive, send: Send) -> Send:
+    """Return a ``send`` that sends an answer, and ends it when the rest of the body has come.
+
+    Most clients send all before they read. One whose connection is closed meanwhile gets no answer
+    but a broken pipe. What comes is dropped, up to a bound; who announced ``Expect:
+    100-continue`` waits for the answer anyway.
+    """
+    waits = any(name == b"expect" for name, _ in scope["headers"])
+
+    async def until_sent(message: Message) -> None:
+        if waits or message["type"] != "http.response.body" or message.get("more_body"):
+            await send(message)
+            return
+        await send({**message, "more_body": True})
+        await _drop(receive)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return until_sent
+
+
+async def _drop(receive: Receive) -> None:
+    """Read what still comes, up to a bound, and forget it."""
+    count, more = 0, True
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while more and count < LINGER_BYTES:
+                message = await receive()
+                count += len(message.get("body", b""))
+                more = bool(message.get("more_body", False))
 
 
 class _Body:
@@ -103,7 +138,7 @@ class _Body:
             async with asyncio.timeout(self._left()):
                 message = await self._receive()
         except TimeoutError:
-            self.refusal = RefusedRequestError(408, "timeout", SLOW)
+            self.refusal = RefusedRequestError(TOO_SLOW, "timeout", SLOW)
             raise self.refusal from None
         self._count += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)

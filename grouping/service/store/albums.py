@@ -236,9 +236,10 @@ class AlbumStore:
 
     def numbers(self) -> dict[str, int]:
         """Return how many albums there are in each state."""
-        query = select(albums.c.state, func.count()).group_by(albums.c.state)
+        counted = select(albums.c.state, func.count().label("number"))
         with self._store.reading() as connection:
-            return dict(connection.execute(query).tuples().all())
+            rows = connection.execute(counted.group_by(albums.c.state)).all()
+        return {row.state: row.number for row in rows}
 
 
 def _album_of(connection: Connection, repeat: Repeat | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,21 +80,49 @@ class Store:
         """Close all connections."""
         self.engine.dispose()
 
+    def belongs_to(self, mark: str, *, has_albums: bool) -> None:
+        """Find out whether a data folder goes with this store; the first one does.
+
+        Args:
+            mark: tells the folder from others.
+            has_albums: whether it holds albums, which a new store would know nothing of.
+
+        Raises:
+            ConfigError: it goes with another store.
+        """
+        if has_albums and self._value("data") is None:
+            raise ConfigError(
+                "the data folder holds albums of another store; name that one with --database, or "
+                "an empty folder with --data"
+            )
+        if self._once("data", mark) != mark:
+            raise ConfigError(
+                "the store is of a service with another data folder; services on one store share "
+                "the folder, or its file secret.key"
+            )
+
     def _check_version(self) -> None:
-        row = {"name": "version", "value": VERSION}
-        try:
-            with self.writing() as connection:
-                found = connection.execute(
-                    select(store_info.c.value).where(store_info.c.name == "version")
-                ).scalar()
-                if found is None:
-                    connection.execute(insert(store_info).values(row))
-        except IntegrityError:  # another process was first
-            found = VERSION
-        if found not in (None, VERSION):
+        found = self._once("version", VERSION)
+        if found != VERSION:
             raise OutputError(
                 f"the store is of another version of this program ({found}); name another one"
             )
+
+    def _once(self, name: str, value: str) -> str:
+        """Return what is kept under a name; the value where nothing was."""
+        with suppress(IntegrityError), self.writing() as connection:
+            if connection.execute(_info(name)).first() is None:
+                connection.execute(insert(store_info).values(name=name, value=value))
+        return self._value(name) or value
+
+    def _value(self, name: str) -> str | None:
+        with self.reading() as connection:
+            found: str | None = connection.execute(_info(name)).scalar()
+        return found
+
+
+def _info(name: str) -> Any:
+    return select(store_info.c.value).where(store_info.c.name == name)
 
 
 def _engine(url: str) -> Engine:

@@ -1,0 +1,163 @@
+"""The service as a process: started, stopped, killed, and two of it on one store."""
+
+import io
+import random
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+from grouping import face_recognition
+from tests.helpers.albums import ended, upload
+from tests.helpers.paths import PHOTOS, ROOT
+from tests.helpers.serve_command import ServeCommand
+
+FILES = sorted(PHOTOS.glob("*.jpg"))
+FAST = ("--lease-seconds", "1")
+
+
+def variant(path, number):
+    """The same photo in other bytes, so that no cache knows it."""
+    with Image.open(path) as image:
+        encoded = io.BytesIO()
+        image.convert("RGB").save(encoded, "JPEG", quality=92, comment=b"%d" % number)
+    return path.name, encoded.getvalue()
+
+
+def sizes(client, id):
+    groups = client.get(f"/v1/albums/{id}/groups").json["groups"]
+    return sorted(sorted(group["image_ids"]) for group in groups)
+
+
+def expected(files):
+    names = [name for name, _ in files]
+    groups, _ = face_recognition([data for _, data in files], min_photos=1, crops=False)
+    return sorted(sorted(names[photo] for photo in group["image_ids"]) for group in groups)
+
+
+def killed_again_and_again(tmp_path, albums, kills, draw):
+    data = tmp_path / "data"
+    service = ServeCommand(data, *FAST, "--requests-a-minute", "100000")
+    key = service.client.key
+    try:
+        sent = {}
+        for number in range(albums):
+            files = [variant(path, number) for path in FILES]
+            answer = upload(service.client, files, settings={"min_photos": 1})
+            assert answer.status == 202, answer.body
+            sent[answer.json["id"]] = files
+        for _ in range(kills):
+            time.sleep(draw.uniform(0.3, 2.5))
+            service.kill()
+            service = ServeCommand(data, *FAST, "--requests-a-minute", "100000", key=key)
+        wanted = expected([variant(path, 0) for path in FILES])
+        for id in sent:
+            album = ended(service.client, id, seconds=240)
+            assert (album["state"], album["revision"]) == ("done", 1)
+            assert sizes(service.client, id) == wanted
+        lines = service.client.get("/metrics").body.decode()
+        assert f'grouping_albums{{state="done"}} {albums}.0' in lines
+    finally:
+        service.kill()
+    return data
+
+
+def runs(data):
+    from sqlalchemy import select
+
+    from grouping.service.store.store import Store
+    from grouping.service.store.tables import albums
+
+    with Store(f"sqlite:///{data / 'service.sqlite'}").reading() as connection:
+        return [row.runs for row in connection.execute(select(albums.c.runs))]
+
+
+def test_jobs_of_a_killed_service_are_done_once_by_the_next_one(tmp_path):
+    data = killed_again_and_again(tmp_path, albums=3, kills=2, draw=random.Random(1))
+    assert runs(data) == [1, 1, 1]
+
+
+@pytest.mark.slow
+def test_fifty_albums_and_five_kills(tmp_path):
+    data = killed_again_and_again(tmp_path, albums=50, kills=5, draw=random.Random())
+    assert runs(data) == [1] * 50
+
+
+def test_a_stop_puts_the_job_back_and_the_next_start_goes_on(tmp_path):
+    data = tmp_path / "data"
+    files = [variant(path, number) for number in range(6) for path in FILES]
+    files = [(f"{place}-{name}", content) for place, (name, content) in enumerate(files)]
+    with ServeCommand(data) as service:
+        key = service.client.key
+        id = upload(service.client, files).json["id"]
+        path = f"/v1/albums/{id}"
+        until = time.monotonic() + 60
+        while service.client.get(path).json["state"] != "running":
+            assert time.monotonic() < until
+        time.sleep(0.5)
+        assert service.stop() == 0
+        assert "end put_back" in service.text()
+        assert "Traceback" not in service.text()
+    with ServeCommand(data, key=key) as service:  # at once: the lease was given back
+        album = ended(service.client, id)
+        assert (album["state"], album["counts"]["photos"]) == ("done", len(files))
+        assert album["counts"]["copies"] == 0 or album["counts"]["people"] >= 2
+
+
+def test_two_processes_share_the_jobs_of_one_store(tmp_path):
+    data = tmp_path / "data"
+    with ServeCommand(data, *FAST) as one, ServeCommand(data, *FAST, key=one.client.key) as two:
+        ids = []
+        for number in range(6):
+            client = (one, two)[number % 2].client
+            files = [variant(path, number) for path in FILES[:4]]
+            ids.append(upload(client, files, settings={"min_photos": 1}).json["id"])
+        for number, id in enumerate(ids):
+            assert ended((two, one)[number % 2].client, id)["state"] == "done"
+        done = [service.text().count("end done") for service in (one, two)]
+    assert sum(done) == 6
+    assert all(done)
+    assert runs(data) == [1] * 6
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--port", "99999"], "cannot listen"),
+        (["--host", "192.0.2.1"], "cannot listen"),
+        (["--keep-days", "-1"], "no number of days"),
+        (["--jobs-at-once", "-1"], "jobs_at_once"),
+        (["--s3-bucket", "No Bucket"], "name of a bucket"),
+        (["--allow-host", "a/b"], "not a host"),
+        (["--database", "nonsense"], "no address"),
+    ],
+)
+def test_options_of_no_use_end_in_one_line(tmp_path, options, words):
+    command = [sys.executable, "run_grouping.py", "serve", "--data", str(tmp_path / "d"), *options]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert process.returncode in (1, 2)
+    assert words in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_keys_are_made_listed_and_revoked(tmp_path):
+    def keys(*words):
+        command = [sys.executable, "run_grouping.py", "keys", *words, "--data", str(tmp_path / "d")]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    made = keys("create", "phone app", "--scopes", "find")
+    text, id = (line.split()[1] for line in made.stdout.splitlines())
+    assert text.startswith("fg_")
+    assert keys("list").stdout.split()[0] == id
+    assert text not in keys("list").stdout
+    with ServeCommand(tmp_path / "d", key=text) as service:
+        assert "fg_" not in service.text()  # there is a key already
+        assert service.client.get("/v1/albums/" + "a" * 22).status == 403
+        assert keys("revoke", id).returncode == 0
+        assert service.client.get("/v1/albums/" + "a" * 22).status == 401
+    assert "revoked" in keys("list").stdout
+    assert keys("revoke", "nobody").returncode == 1
+    assert keys("create").returncode == 1
+    assert keys("create", "x", "--scopes", "all").returncode == 1
