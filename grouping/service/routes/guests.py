@@ -28,6 +28,7 @@ from grouping.service.browser_pages import (
 from grouping.service.callers import current_key
 from grouping.service.context import Context, InContext
 from grouping.service.error_envelope import not_found
+from grouping.service.routes.answers import ERRORS
 from grouping.service.routes.question_docs import photos_body
 from grouping.service.safety.api_keys import ApiKey, Scope
 from grouping.service.safety.guest_links import Link
@@ -36,7 +37,7 @@ from grouping.service.schemas import AlbumId
 from grouping.service.schemas_pages import GuestAnswer, GuestPhoto, LinkAnswer, NewGuestLink
 from grouping.service.schemas_questions import FIND_SHARE
 
-router = APIRouter(prefix="/albums/{id}", tags=["guests"])
+router = APIRouter(prefix="/albums/{id}", tags=["guests"], responses=ERRORS)
 
 FILES = Path(__file__).parent.parent / "pages"
 ASSETS = {"me.css": "text/css; charset=utf-8", "me.js": "text/javascript; charset=utf-8"}
@@ -64,7 +65,15 @@ def make_guest_link(id: AlbumId, new: NewGuestLink, context: InContext, key: Wri
     return LinkAnswer(url=url, expires_at=datetime.fromtimestamp(link.expires, UTC))
 
 
-@router.get("/me", summary="The page for guests", response_class=HTMLResponse)
+_SAID = {"description": "the page, which says so in words", "content": {"text/html": {}}}
+
+
+@router.get(
+    "/me",
+    summary="The page for guests",
+    response_class=HTMLResponse,
+    responses={403: _SAID, 404: _SAID, 409: _SAID},
+)
 def guest_page(id: AlbumId, context: InContext, t: str = "") -> HTMLResponse:
     """Return the page; what has ended, it says in words."""
     ended, status = "", 200

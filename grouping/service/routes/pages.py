@@ -31,14 +31,14 @@ from grouping.service.callers import check_rate, current_key
 from grouping.service.changes import changed
 from grouping.service.context import Context, InContext, context_of
 from grouping.service.error_envelope import not_found
-from grouping.service.routes.answers import album_answer
+from grouping.service.routes.answers import ERRORS, album_answer
 from grouping.service.safety.api_keys import ApiKey, Scope, check_scope, key_of_request
 from grouping.service.safety.refusals import RefusedRequestError, invalid, too_large
 from grouping.service.schemas import AlbumAnswer, AlbumId
 from grouping.service.schemas_pages import JobState, LinkAnswer, NewPageLink
 from grouping.service.store.records import AlbumRecord
 
-router = APIRouter(prefix="/albums/{id}", tags=["pages"])
+router = APIRouter(prefix="/albums/{id}", tags=["pages"], responses=ERRORS)
 
 COOKIE = "album_page"
 SAVE, LOOK = "save", "look"  # what a link may be used for
@@ -100,7 +100,12 @@ Reader = Annotated[str, Depends(reader)]
 Saver = Annotated[str, Depends(saver)]
 
 
-@router.get("/page/", summary="The gallery", response_class=HTMLResponse)
+@router.get(
+    "/page/",
+    summary="The gallery",
+    response_class=HTMLResponse,
+    responses={303: {"description": "a link was taken; the page is behind it"}},
+)
 def page(request: Request, id: AlbumId, context: InContext, t: str | None = None) -> Response:
     """Return the page; a link's token becomes a cookie, and leaves the address."""
     if t is not None:
@@ -123,7 +128,12 @@ def page_by_name(id: AlbumId) -> RedirectResponse:
     return RedirectResponse("./", 308)
 
 
-@router.get("/page/thumbs/{name}", summary="A small picture of the gallery")
+@router.get(
+    "/page/thumbs/{name}",
+    summary="A small picture of the gallery",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}},
+)
 def thumbnail(id: AlbumId, name: str, context: InContext, who: Reader) -> Response:
     """Return one of the small pictures that the page shows."""
     if context.albums.get(id) is None:
@@ -134,7 +144,12 @@ def thumbnail(id: AlbumId, name: str, context: InContext, who: Reader) -> Respon
         raise not_found("picture") from None
 
 
-@router.get("/page/photos/{photo}", summary="An original of the gallery")
+@router.get(
+    "/page/photos/{photo}",
+    summary="An original of the gallery",
+    response_class=Response,
+    responses={200: {"content": {"image/*": {}, "application/octet-stream": {}}}},
+)
 def original(
     id: AlbumId,
     photo: Annotated[int, Path(ge=0, lt=2**31)],
