@@ -27,6 +27,9 @@ PhotoFile = Path | bytes
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between two looks at an album
 RETRIES = 5
+# Answers that were lost, as on a connection that lay idle too long, are asked for again: every
+# request may come twice, albums and photos by their Idempotency-Key.
+LOST = 2
 PAGE = 1000  # entries asked for at a time
 
 
@@ -54,7 +57,7 @@ class Client:
         self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
         retries = urllib3.Retry(
             RETRIES,
-            read=0,
+            read=LOST,
             redirect=0,
             status_forcelist=(429, 503),
             allowed_methods=None,
