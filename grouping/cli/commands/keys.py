@@ -21,8 +21,8 @@ SCOPES = "read,write,find"
 def add_keys_options(parser: argparse.ArgumentParser) -> None:
     """Options of ``keys``."""
     add = parser.add_argument
-    add("action", choices=("create", "list", "revoke"), help="what to do")
-    add("name", nargs="?", metavar="NAME", help="create: for people; revoke: the id of the key")
+    add("action", choices=("create", "list", "revoke", "secret"), help="what to do")
+    add("name", nargs="?", metavar="NAME", help="create: for people; others: the id of the key")
     add(
         "--scopes",
         default=SCOPES,
@@ -35,7 +35,7 @@ def add_keys_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_keys(arguments: argparse.Namespace) -> None:
-    """Make, list or revoke API keys.
+    """Make, list or revoke API keys, or show what notices of their albums are signed with.
 
     Raises:
         InputError: there is no such key, or it lacks a name.
@@ -53,6 +53,8 @@ def run_keys(arguments: argparse.Namespace) -> None:
         raise InputError(f"keys {arguments.action} needs a name; see keys --help")
     if arguments.action == "create":
         _create(store, arguments)
+    elif arguments.action == "secret":
+        _show_secret(store, arguments)
     elif not store.revoke_key(arguments.name, datetime.now(UTC)):
         raise InputError("there is no key of that id; 'keys list' shows them")
 
@@ -64,6 +66,17 @@ def _create(store: ApiKeyStore, arguments: argparse.Namespace) -> None:
     store.add_key(key)
     print(terminal_line(f"key        {text}   (shown once)"))
     print(terminal_line(f"id         {key.id}"))
+    _show_secret(store, arguments, key.id)
+
+
+def _show_secret(store: ApiKeyStore, arguments: argparse.Namespace, id: str = "") -> None:
+    from grouping.service.safety.secret_file import load_secret
+    from grouping.service.safety.webhooks import webhook_secret
+
+    if not id and store.key(arguments.name) is None:
+        raise InputError("there is no key of that id; 'keys list' shows them")
+    secret = webhook_secret(load_secret(arguments.data), id or arguments.name)
+    print(terminal_line(f"webhooks   {secret}   (signs notices on its albums)"))
 
 
 def _keys(arguments: argparse.Namespace) -> ApiKeyStore:
@@ -78,9 +91,10 @@ def _keys(arguments: argparse.Namespace) -> ApiKeyStore:
 
 COMMAND = Command(
     "keys",
-    "{create NAME | list | revoke ID} [--data DIR]",
+    "{create NAME | list | revoke ID | secret ID} [--data DIR]",
     "make, list and revoke the API keys of a service",
-    "Make, list and revoke the API keys of a service. A key is shown once; its hash is kept.",
+    "Make, list and revoke the API keys of a service. A key is shown once; its hash is "
+    "kept. 'secret' shows what notices to webhooks are signed with.",
     add_keys_options,
     run_keys,
 )

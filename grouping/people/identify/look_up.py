@@ -22,6 +22,7 @@ import numpy as np
 from grouping.records import FIRST_LIKENESS, FaceSet, Float32, Int64
 from grouping.similarity.group_sums import GroupSums
 from grouping.similarity.impostors import LEAST_COMPARISONS, RIVALS, Impostors
+from grouping.similarity.inner_products import products_with
 
 # The share of look-ups of people who are not in the album that may name a person. Chosen on one
 # half of the people of an album of news photos with the bundled network: 0.01 finds 0.4 % fewer of
@@ -95,13 +96,13 @@ class AlbumPeople:
 
     def similarity_to_groups(self, vector: Float32) -> Float32:
         """Return (K,) float32 of a vector (d,); minus infinity for a group without faces."""
-        similarity = self.directions @ vector
+        similarity = products_with(self.directions, vector)
         similarity[self.empty] = -np.inf
-        return np.asarray(similarity, np.float32)
+        return similarity
 
     def similarity_to_alone(self, vector: Float32) -> Float32:
         """Return (m,) float32 of a vector (d,) to the faces outside of groups."""
-        return np.asarray(self.alone_vectors @ vector, np.float32)
+        return products_with(self.alone_vectors, vector)
 
 
 GONE = -2  # the label of a face that is left out of a look-up

@@ -19,6 +19,7 @@ from grouping.service.error_envelope import not_found
 from grouping.service.routes.answers import ERRORS, album_answer
 from grouping.service.safety.api_keys import ApiKey, Scope
 from grouping.service.safety.refusals import RefusedRequestError, invalid
+from grouping.service.safety.webhooks import check_webhook
 from grouping.service.schemas import AlbumAnswer, AlbumId, MorePhotos, NewAlbum
 from grouping.service.store.records import (
     AlbumRecord,
@@ -67,6 +68,8 @@ async def create_album(
         if not intake.photos and not intake.prefixes:
             raise invalid("an album needs photos, a prefix or uploads")
         _check_ids(intake.photos)
+        if sent.webhook is not None:
+            check_webhook(sent.webhook.url)
 
         def add() -> AlbumRecord:
             return context.albums.add(

@@ -17,7 +17,7 @@ import logging
 import os
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from grouping.service.safety.secret_file import derived_secret
@@ -31,6 +31,7 @@ REQUEST_PATTERN = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
 WORD_PATTERN = re.compile(r"[a-z][a-z_.]{0,39}")
 FILE_PATTERN = re.compile(r"audit-(\d{4}-\d{2}-\d{2})\.jsonl")
 CALLER_LETTERS = 12
+KEEP_DAYS = 90
 
 
 class AuditLog:
@@ -40,6 +41,7 @@ class AuditLog:
         folder: of the files, made where it is not there.
         secret: for the hash of addresses, at least 32 bytes.
         now: the time, with its zone.
+        keep_days: files of earlier days are deleted with the first line of a day.
     """
 
     def __init__(
@@ -47,9 +49,11 @@ class AuditLog:
         folder: Path,
         secret: bytes,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        keep_days: int = KEEP_DAYS,
     ) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder, self._now = folder, now
+        self._folder, self._now, self._keep_days = folder, now, keep_days
+        self._day: date | None = None
         self._secret = derived_secret(secret, "audit")
 
     def write(
@@ -113,6 +117,9 @@ class AuditLog:
         """One write of one line to the end, so that lines of several processes stay whole."""
         path = self._folder / f"audit-{day.isoformat()}.jsonl"
         try:
+            if day != self._day:
+                self._day = day
+                self.forget_before(day - timedelta(days=self._keep_days))
             handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
                 os.write(handle, line.encode())

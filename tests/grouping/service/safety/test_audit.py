@@ -107,6 +107,18 @@ def test_old_days_are_forgotten_and_nothing_else(tmp_path):
     ]
 
 
+def test_the_first_line_of_a_day_deletes_what_is_too_old(tmp_path):
+    now = Now()
+    for day in (1, 10, 11, 12):
+        now.at = datetime(2026, 11, day, tzinfo=UTC)
+        log = AuditLog(tmp_path, SECRET, now, keep_days=2)
+        log.write("find", 200)
+    assert [p.name[-8:-6] for p in sorted(tmp_path.iterdir())] == ["10", "11", "12"]
+    now.at = datetime(2026, 11, 20, tzinfo=UTC)
+    log.write("find", 200)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_folder_that_is_gone_ends_no_request(tmp_path, caplog):
     log = AuditLog(tmp_path / "audit", SECRET)
     (tmp_path / "audit").rmdir()
