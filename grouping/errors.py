@@ -14,6 +14,7 @@
     ├── CorrectionsError (ValueError) a corrections file that cannot be applied
     ├── GraphTooLargeError (RuntimeError) more pairs of vectors are alike than memory is allowed for
     ├── FailureRateError (RuntimeError) too many photos failed; results were saved
+    ├── ServiceError (RuntimeError) a service that was asked refused, or could not be reached
     └── PhotoError                  one photo; never ends a run
         ├── FetchError  (OSError)    its bytes could not be had
         │   └── ThrottledError       the server asks for a pause
@@ -73,6 +74,29 @@ class GraphTooLargeError(GroupingError, RuntimeError):
 
 class FailureRateError(GroupingError, RuntimeError):
     """More photos failed than the run allows; what was done has been saved."""
+
+
+class ServiceError(GroupingError, RuntimeError):
+    """A service that was asked refused, or could not be reached; of its client.
+
+    Attributes:
+        status: of HTTP; None where there was no answer.
+        code: one word for programs, as ``"not_found"``.
+        request_id: what the log of the service has it under.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str = "unreachable",
+        request_id: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
 
 
 class PhotoError(GroupingError):

@@ -20,7 +20,7 @@ from grouping.results.album import Album, Face, one_line
 from grouping.results.schema import NOT_READ, OPTED_OUT, Document, GroupEntry
 
 PAGE_FOLDER = Path(__file__).parent / "gallery_page"
-SCRIPTS = ("model", "corrections", "parts", "views", "draw", "viewer", "map", "main")
+SCRIPTS = (*("model", "corrections", "saving", "parts", "views", "draw", "viewer", "map", "main"),)
 
 
 def gallery_page(album: Album, thumbnails: Thumbnails, *, look_up: bool = False) -> str:
@@ -38,7 +38,7 @@ def gallery_page(album: Album, thumbnails: Thumbnails, *, look_up: bool = False)
         "policy": _policy(script, style),
         "style": style,
         "script": script,
-        "data": _as_json(gallery_data(album, thumbnails, look_up=look_up)),
+        "data": as_json(gallery_data(album, thumbnails, look_up=look_up)),
     }
     for name, text in parts.items():
         head, tail = page.split("{{" + name + "}}")
@@ -87,7 +87,8 @@ def _source_hash(text: str) -> str:
     return f"'sha256-{digest}'"
 
 
-def _as_json(data: dict[str, Any]) -> str:
+def as_json(data: dict[str, Any]) -> str:
+    """Return JSON that may stand in a page: ASCII, without a sign of markup."""
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -13,6 +13,7 @@ from grouping.api.album_document import AlbumDocuments
 from grouping.errors import OutputError
 from grouping.service.album_folders import AlbumFolders
 from grouping.service.asking import load_networks
+from grouping.service.browser_pages import LinkRates
 from grouping.service.context import Context
 from grouping.service.erasing import Eraser
 from grouping.service.error_envelope import add_error_handlers
@@ -20,7 +21,7 @@ from grouping.service.guards import Guards, question_limits
 from grouping.service.jobs import JobRunner
 from grouping.service.metrics import Metrics
 from grouping.service.middleware import EveryRequest
-from grouping.service.routes import albums, operations, pages, people, questions
+from grouping.service.routes import albums, guests, operations, pages, people, questions
 from grouping.service.safety.audited import Audited
 from grouping.service.safety.body_limit import BodyLimit, limit_by_path
 from grouping.service.safety.secret_file import derived_secret, load_secret
@@ -55,6 +56,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = context
+    app.state.link_rates = LinkRates()
     add_error_handlers(app)
     app.add_middleware(
         BodyLimit,
@@ -63,7 +65,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.add_middleware(Audited, log=context.guards.audit)
     app.add_middleware(EveryRequest, app_state=app.state)
     app.include_router(operations.router)
-    for routes in (albums, people, questions, pages):
+    for routes in (albums, people, questions, pages, guests):
         app.include_router(routes.router, prefix="/v1")
     return app
 

@@ -35,14 +35,17 @@ function render() {
   main.replaceChildren(...view(...rest).flat().filter(Boolean));
 }
 
+const dropButton = () => h("button", { type: "button", class: "quiet", onclick: () => { if (confirm("Drop all your changes?")) { edits = noEdits(); saveEdits(); render(); } } }, "Drop");
+
 function showChanges() {
   const n = changeCount();
   const bar = document.getElementById("changes");
-  bar.hidden = n === 0;
-  bar.replaceChildren(h("span", {}, count(n, "change")),
-    h("button", { type: "button", class: "main", id: "download", onclick: downloadCorrections }, "Download corrections"),
-    h("button", { type: "button", class: "quiet", onclick: () => { if (confirm("Drop all your changes?")) { edits = noEdits(); saveEdits(); render(); } } }, "Drop"));
+  bar.hidden = n === 0 && !saving;
+  bar.replaceChildren(...(SERVED ? saveBar(n) : downloadBar(n)).filter(Boolean));
 }
+
+const downloadBar = (n) => [h("span", {}, count(n, "change")),
+  h("button", { type: "button", class: "main", id: "download", onclick: downloadCorrections }, "Download corrections"), dropButton()];
 
 // Arrow keys walk over the tiles of a page as they are laid out.
 function moveFocus(key) {
@@ -85,7 +88,7 @@ function toggleTheme() {
 rebuild();
 document.getElementById("about").textContent = album.about;
 document.getElementById("theme").addEventListener("click", toggleTheme);
-document.addEventListener("edited", showChanges);
+document.addEventListener("edited", () => { if (saving?.failed) say(null); else showChanges(); });
 document.addEventListener("keydown", onKey);
 addEventListener("hashchange", () => { viewer.close(); render(); scrollTo(0, 0); main.focus({ preventScroll: true }); });
 showChanges();

@@ -65,7 +65,7 @@ function foldFaces(some) {
 // pixels, and the name or the group of whom they show.
 const noEdits = () => ({ names: {}, rejected: {}, ignored: {}, merged: [], apart: [], drawn: [] });
 const isOut = (face) => face.idx in edits.rejected || face.idx in edits.ignored;
-const storeKey = `people-edits:${album.created}:${album.faces.length}`;
+const storeKey = `people-edits:${album.created}:${album.faces.length}${location.protocol === "file:" ? "" : location.pathname}`;
 let edits = loadEdits();
 let people = [];
 let rootOf = [];

@@ -102,6 +102,13 @@ class AlbumStore:
             rows = connection.execute(query).all()
         return [NewPhoto(json.loads(row.photo_id), row.url, row.file) for row in rows]
 
+    def photo_of(self, id: str, position: int) -> NewPhoto | None:
+        """Return one of the photos that callers named or uploaded; None past the last one."""
+        query = select(photos).where(photos.c.album == id, photos.c.position == position)
+        with self._store.reading() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else NewPhoto(json.loads(row.photo_id), row.url, row.file)
+
     def known_ids(self, id: str, ids: Iterable[str | int]) -> set[str | int]:
         """Return those of some photo ids that the album has already."""
         texts = [json.dumps(each) for each in ids]
