@@ -17,6 +17,8 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 OF_OTHERS = {"--largest", "--megapixels", "--memory", "--methods", "--parts", "--per-photo"}
 OF_OTHERS |= {
     "--half",
+    "--read-only",  # of podman
+    "--tmpfs",
     "--keep",
     "--package",
     "--photos",
