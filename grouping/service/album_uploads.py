@@ -151,10 +151,10 @@ class _Reader:
         self._digest.update(b"\0".join([b"", str(len(part)).encode(), part, name, b""]))
         if part == ALBUM.encode() and self._uploads.album is None:
             self._uploads.album = b""
-        elif part == PHOTOS.encode():
+        elif part == PHOTOS.encode() and b"filename" in options:
             self._open_photo(name)
         else:
-            raise invalid(f"a part must be {PHOTOS!r}, or once {ALBUM!r}")
+            raise invalid(f"a part must be a file {PHOTOS!r}, or once {ALBUM!r}")
 
     def _open_photo(self, name: bytes) -> None:
         uploads = self._uploads

@@ -12,6 +12,7 @@ from grouping.api import GroupingConfig
 from grouping.api.album_document import AlbumDocuments
 from grouping.errors import OutputError
 from grouping.service.album_folders import AlbumFolders
+from grouping.service.asking import load_networks
 from grouping.service.browser_pages import LinkRates
 from grouping.service.context import Context
 from grouping.service.erasing import Eraser
@@ -116,6 +117,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context.eraser.start()
     context.runner.start()
     context.guards.start()
+    context.guards.pool.begin(lambda: load_networks(context))
     try:
         yield
     finally:

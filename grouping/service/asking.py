@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from fastapi import Request
 
-from grouping.api import GroupingConfig, LookUp, find
+from grouping.api import GroupingConfig, LookUp, find, represent
 from grouping.errors import CorrectionsError, InputError
 from grouping.service.context import Context
 from grouping.service.safety.refusals import RefusedRequestError
@@ -27,6 +27,17 @@ UNUSABLE = "the album was grouped with another network or has no vectors; group 
 def question_config(context: Context) -> GroupingConfig:
     """Return the settings that photos of questions are looked at with."""
     return context.config.with_settings(photo_seconds=context.settings.question_seconds)
+
+
+def load_networks(context: Context) -> None:
+    """Look at a photo of nothing, so that the first question need not wait for the networks.
+
+    Raises:
+        ModelError: the weight file or the device cannot be used.
+    """
+    import numpy as np
+
+    represent(np.zeros((64, 64, 3), np.uint8), config=question_config(context))
 
 
 async def answer_about(

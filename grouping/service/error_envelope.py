@@ -10,7 +10,9 @@ from contextvars import ContextVar
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from grouping.errors import (
     ConfigError,
@@ -88,10 +90,20 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
     return error_answer(error.status, error.code, error.message, error.headers)
 
 
-async def _http_error(_: Request, error: Exception) -> JSONResponse:
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = CODES.get(error.status_code, "error")
-    return error_answer(error.status_code, code, error.detail, error.headers)
+    headers = _allowed(request) if error.status_code == 405 else error.headers
+    return error_answer(error.status_code, code, error.detail, headers)
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """Return all methods of an address, which several routes share."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, APIRoute) and route.matches(request.scope)[0] != Match.NONE:
+            found |= route.methods or set()
+    return {"Allow": ", ".join(sorted(found))}
 
 
 async def _validation_error(_: Request, error: Exception) -> JSONResponse:

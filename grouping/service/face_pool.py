@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from grouping.errors import GroupingError
 from grouping.service.safety.refusals import RefusedRequestError, too_many
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -65,6 +69,17 @@ class FacePool:
             headers = {"Retry-After": str(int(AGAIN_SECONDS))}
             raise RefusedRequestError(503, "unavailable", LATE, headers) from None
 
+    def begin(self, work: Callable[[], object]) -> None:
+        """Have work done before that of the first request; what fails is logged, nobody waits."""
+        self._threads.submit(_logged, work)
+
     def stop(self) -> None:
         """End: what is at work is finished, what waits is dropped."""
         self._threads.shutdown(wait=True, cancel_futures=True)
+
+
+def _logged(work: Callable[[], object]) -> None:
+    try:
+        work()
+    except GroupingError as error:
+        log.error("questions cannot be answered: %s", error)

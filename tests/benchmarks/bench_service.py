@@ -1,7 +1,7 @@
 """Questions to a running service: how long answers take, what is refused, what memory it takes.
 
     python -m tests.benchmarks.bench_service [--clients 4] [--requests 200] [--faces 10000]
-        [--ask find verify] [--at-once N] [--photos FILE...] [--minutes 4]
+        [--ask find verify] [--at-once N] [--photos FILE...] [--side PIXELS] [--minutes 4]
 
 Starts ``serve`` in a process of its own on 127.0.0.1, with an album of so many faces that exists as
 vectors only, and asks it over HTTP from so many clients at a time. Beside it the same photos are
@@ -13,6 +13,7 @@ says so.
 from __future__ import annotations
 
 import argparse
+import io
 import itertools
 import os
 import re
@@ -28,6 +29,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from grouping import represent
 from grouping.service.album_folders import AlbumFolders
@@ -55,9 +57,12 @@ def main() -> int:
     parser.add_argument("--ask", nargs="+", choices=("find", "verify", "extract"), default=["find"])
     parser.add_argument("--at-once", type=int, help="questions_at_once of the service")
     parser.add_argument("--photos", type=Path, nargs="+", default=[PHOTOS / n for n in SELFIES])
+    parser.add_argument("--side", type=int, help="make the photos so large at the long side")
     parser.add_argument("--minutes", type=float, default=4.0)
     options = parser.parse_args()
     photos = [path.read_bytes() for path in options.photos]
+    if options.side:
+        photos = [made_smaller(photo, options.side) for photo in photos]
     with tempfile.TemporaryDirectory() as folder:
         key, album = prepared(Path(folder), options.faces)
         with Service(Path(folder), options.at_once) as service:
@@ -70,6 +75,15 @@ def main() -> int:
     alone = timed(lambda n: represent(photos[n % len(photos)]), options.clients, 40)
     print_times(f"embedded in a process of its own by {options.clients} threads", alone)
     return 0
+
+
+def made_smaller(photo: bytes, side: int) -> bytes:
+    """Return the photo as a JPEG with that long side at most."""
+    with Image.open(io.BytesIO(photo)) as image:
+        image.thumbnail((side, side))
+        file = io.BytesIO()
+        image.convert("RGB").save(file, "JPEG", quality=90)
+    return file.getvalue()
 
 
 class Service:

@@ -49,7 +49,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         sent = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=300)
         try:
             connection.request(method, path, body, {**sent, **(headers or {})})
             reply = connection.getresponse()
