@@ -77,9 +77,12 @@ def link(service, album, kind, **body) -> str:
 
 
 def wait(browser, condition):  # noqa: F811
+    """Wait until it holds; what is replaced meanwhile is looked for again."""
+    from selenium.common.exceptions import StaleElementReferenceException
     from selenium.webdriver.support.ui import WebDriverWait
 
-    return WebDriverWait(browser, PATIENCE, 0.05).until(lambda _: condition())
+    passing = [StaleElementReferenceException]
+    return WebDriverWait(browser, PATIENCE, 0.05, passing).until(lambda _: condition())
 
 
 def one(browser, selector):  # noqa: F811
