@@ -67,8 +67,8 @@ class S3Prefix(Destination):
         """See :meth:`Destination.publish`; what was uploaded is removed again after an error.
 
         The results of hours are not lost with it: they stay on this machine, and the error says
-        where. At the end there is what this run made. What earlier runs made there and this one did not,
-        such as pictures of somebody who is in no group now, is removed.
+        where. At the end there is what this run made. What earlier runs made there and this one did
+        not, such as pictures of somebody who is in no group now, is removed.
         """
         names = _names(self.folder)
         changed = [name for name in names if not self._is_as_recalled(name)]
