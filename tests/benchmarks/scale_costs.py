@@ -35,7 +35,7 @@ from grouping.records import FaceSet, PhotoFaces
 from tests.helpers.paths import PHOTOS, ROOT
 
 ANALYSIS = ("decode", "search", "judge", "embed")
-SIZES = (5_000, 15_000)  # photos of the albums made up
+SIZES = (8_000, 24_000)  # photos of the albums made up; more faces than are compared at once
 FACES = 2  # in each of their photos, where there are any
 SAMPLE = 2_000  # photos timed one by one
 GRAPH_THRESHOLD = 0.38  # of the bundled network
