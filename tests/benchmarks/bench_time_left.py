@@ -60,7 +60,7 @@ def main() -> None:
     options = parser.parse_args()
     print_photos(options.photos)
     print_faces("grouping", group, options.faces // 4, options.faces)
-    print_faces("map of faces", draw_map, 500, 2000)
+    print_faces("map of faces", draw_map, options.faces // 4, options.faces)
     print_pictures(options.pictures)
 
 

@@ -124,7 +124,7 @@ def _group(arguments: argparse.Namespace) -> None:
             known = _known_people(arguments, pipeline.models, options)
             opt_out = read_opt_out(arguments, pipeline, options, known)
             note("start", out=destination.location)
-            left = TimeLeft(_stages(arguments))
+            left = TimeLeft(_stages(arguments), max(1, config.workers))
             stages = StageProgress(left)
             with PhotoProgress(listed, left=left) as progress, stages:
                 result = pipeline.run(
