@@ -2,14 +2,17 @@
 
     python -m tests.benchmarks.scale_costs photos FOLDER [--camera 24]  # seconds a photo by stage
     python -m tests.benchmarks.scale_costs driver                       # what the driver does
+    python -m tests.benchmarks.scale_costs engine                       # an answer of a Ray worker
     python -m tests.benchmarks.scale_costs graph --faces 50000 100000   # a pair of faces
     python -m tests.benchmarks.scale_costs strangers ALBUM [--cache FOLDER]
 
 ``photos`` runs the program with ``--profile`` and one worker on the photos of a folder, and on the
 first of them enlarged to 12 megapixels; the start is left out. ``driver`` makes results of photos
 up, keeps them, reads them again, and runs a whole album from the cache at two sizes, with and
-without faces: the differences are what a photo and a face take. ``graph`` groups drawn faces on one
-core. ``strangers`` counts pairs of different people of a labelled album who are as alike as the
+without faces: the differences are what a photo and a face take. ``engine`` has a Ray worker answer
+with results as often as it can, and counts what the driver computes for each: with as many answers
+on their way as 8 workers have, and as 320. ``graph`` groups drawn faces on one core. ``strangers``
+counts pairs of different people of a labelled album who are as alike as the
 threshold asks.
 """
 
@@ -38,6 +41,7 @@ ANALYSIS = ("decode", "search", "judge", "embed")
 SIZES = (8_000, 24_000)  # photos of the albums made up; more faces than are compared at once
 FACES = 2  # in each of their photos, where there are any
 SAMPLE = 2_000  # photos timed one by one
+ANSWERS = 4_000  # of a worker, to be timed
 GRAPH_THRESHOLD = 0.38  # of the bundled network
 VALUES = 512  # of a vector
 # In so many directions drawn strangers reach the threshold as often as those of photos do, see
@@ -52,6 +56,7 @@ def main() -> int:
     photos.add_argument("folder", type=Path, nargs="?", default=PHOTOS)
     photos.add_argument("--camera", type=int, default=24, help="photos enlarged to 12 megapixels")
     commands.add_parser("driver")
+    commands.add_parser("engine")
     graph = commands.add_parser("graph")
     graph.add_argument("--faces", type=int, nargs=2, default=(50_000, 100_000))
     strangers = commands.add_parser("strangers")
@@ -64,6 +69,7 @@ def main() -> int:
     {
         "photos": print_photos,
         "driver": print_driver,
+        "engine": print_engine,
         "graph": print_graph,
         "strangers": print_strangers,
         "album": print_album,
@@ -294,6 +300,53 @@ def status(field: str) -> float:
     lines = Path("/proc/self/status").read_text().splitlines()
     (line,) = (line for line in lines if line.startswith(field + ":"))
     return int(line.split()[1]) * 1024.0
+
+
+# ---------------------------------------------------------------- the engine
+
+
+class Answering:
+    """An actor that says what it was given to say, after a while."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    async def wait(self, seconds: float) -> Any:
+        import asyncio
+
+        await asyncio.sleep(seconds)
+        return self._answer
+
+
+def print_engine(_: argparse.Namespace) -> None:
+    """Core seconds of the driver for each answer of a worker, for few and many workers."""
+    from grouping.execution.collector import CHUNK
+    from grouping.execution.on_ray.cluster import connected, ray_module
+
+    ray = ray_module()
+    with connected(None, 1, dashboard=False):
+        answer = list(enumerate(made_up(CHUNK, FACES)))
+        actor = ray.remote(Answering).options(max_concurrency=1000).remote(answer)
+        for workers in (8, 320):
+            costs = [engine_cost(ray, actor, 2 * workers) for _ in range(3)]
+            print(f"{workers} workers: {min(costs):.3g} core s an answer", flush=True)
+
+
+def engine_cost(ray: Any, actor: Any, flying: int) -> float:
+    """Core seconds an answer, where the driver asks and waits as the pool of workers does."""
+    calls = [actor.wait.remote(0.01) for _ in range(flying)]
+    ray.get(calls[:])
+    start, answers = time.process_time(), 0
+    while answers < ANSWERS:
+        ray.wait(calls, num_returns=1, timeout=1.0)
+        ready, _ = ray.wait(calls, num_returns=len(calls), timeout=0)
+        done = set(ready)
+        for reference in ready:
+            ray.get(reference)
+        calls = [call for call in calls if call not in done]
+        calls += [actor.wait.remote(0.01) for _ in ready]
+        answers += len(ready)
+    return (time.process_time() - start) / answers
 
 
 # ---------------------------------------------------------------- pairs of faces
