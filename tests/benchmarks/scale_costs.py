@@ -1,19 +1,18 @@
 """What one photo, one face and one pair of faces cost: the inputs of docs/scale.md.
 
-    python -m tests.benchmarks.scale_costs photos FOLDER [--camera 24]  # seconds a photo by stage
+    python -m tests.benchmarks.scale_costs photos FOLDER                # seconds a photo by stage
     python -m tests.benchmarks.scale_costs driver                       # what the driver does
     python -m tests.benchmarks.scale_costs engine                       # an answer of a Ray worker
     python -m tests.benchmarks.scale_costs graph --faces 50000 100000   # a pair of faces
     python -m tests.benchmarks.scale_costs strangers ALBUM [--cache FOLDER]
 
-``photos`` runs the program with ``--profile`` and one worker on the photos of a folder, and on the
-first of them enlarged to 12 megapixels; the start is left out. ``driver`` makes results of photos
-up, keeps them, reads them again, and runs a whole album from the cache at two sizes, with and
-without faces: the differences are what a photo and a face take. ``engine`` has a Ray worker answer
-with results as often as it can, and counts what the driver computes for each: with as many answers
-on their way as 8 workers have, and as 320. ``graph`` groups drawn faces on one core. ``strangers``
-counts pairs of different people of a labelled album who are as alike as the
-threshold asks.
+``photos`` runs the program with ``--profile`` on the first photos of a folder, and on those
+enlarged to 12 megapixels; the start is left out. ``driver`` makes results of photos up, keeps them,
+reads them again, and runs a whole album from the cache at two sizes, with and without faces: the
+differences are what a photo and a face take. ``engine`` has a Ray worker answer with results as
+often as it can, and counts what the driver computes for each: with as many answers on their way as
+8 workers have, and as 320. ``graph`` groups drawn faces on one core. ``strangers`` counts pairs of
+different people of a labelled album who are as alike as the threshold asks.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import os
 import pickle
 import subprocess
 import sys
@@ -34,8 +32,9 @@ from typing import Any
 
 import numpy as np
 
+from grouping.cores import usable_cores
 from grouping.records import FaceSet, PhotoFaces
-from tests.helpers.paths import PHOTOS, ROOT
+from tests.helpers.paths import ROOT
 
 ANALYSIS = ("decode", "search", "judge", "embed")
 SIZES = (8_000, 24_000)  # photos of the albums made up; more faces than are compared at once
@@ -53,8 +52,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     photos = commands.add_parser("photos")
-    photos.add_argument("folder", type=Path, nargs="?", default=PHOTOS)
-    photos.add_argument("--camera", type=int, default=24, help="photos enlarged to 12 megapixels")
+    photos.add_argument("folder", type=Path)
+    photos.add_argument("--web", type=int, default=160, help="photos taken as they are")
+    photos.add_argument("--camera", type=int, default=40, help="photos enlarged to 12 megapixels")
     commands.add_parser("driver")
     commands.add_parser("engine")
     graph = commands.add_parser("graph")
@@ -82,42 +82,38 @@ def main() -> int:
 
 def print_photos(options: argparse.Namespace) -> None:
     """Core seconds a photo by stage, and bytes a photo."""
-    from tests.benchmarks.bench_run import enlarged, photos_in
+    from tests.benchmarks.bench_run import enlarged, linked, photos_in
 
     with tempfile.TemporaryDirectory() as scratch:
-        folders = [options.folder]
-        if options.camera:
-            folders.append(enlarged(options.folder, options.camera, Path(scratch) / "camera"))
+        place = Path(scratch)
+        folders = [linked(options.folder, options.web, place / "web")]
+        folders.append(enlarged(options.folder, options.camera, place / "camera"))
         for folder in folders:
             count = len(photos_in(folder))
             size = sum(path.stat().st_size for path in photos_in(folder)) / count
-            stages = profile(folder, Path(scratch) / f"out-{folder.name}")
-            print(f"{folder.name}: {count} photos, {size / 1e6:.3f} MB a photo")
-            for name, cost in stages.items():
-                print(f"  {name:<8} {cost['cpu_seconds'] / count:.4f} core s a photo", flush=True)
-            whole = sum(stages[name]["cpu_seconds"] for name in ANALYSIS) / count
+            stages, faces = profile(folder, place / f"out-{folder.name}")
             print(
-                f"  analysis {whole:.4f} core s a photo; start {stages['start']['seconds']:.2f} s"
+                f"{folder.name}: {count} photos, {size / 1e6:.3f} MB and {faces / count:.2f} faces"
             )
+            for name in (*ANALYSIS, "read", "keep"):
+                print(f"  {name:<8} {stages[name]['cpu_seconds'] / count:.4f} core s a photo")
+            whole = sum(stages[name]["cpu_seconds"] for name in ANALYSIS) / count
+            print(f"  analysis {whole:.4f} core s a photo", flush=True)
 
 
-def profile(folder: Path, out: Path) -> dict[str, dict[str, float]]:
-    """The stages of a run with one worker of one thread, by name."""
+def profile(folder: Path, out: Path) -> tuple[dict[str, dict[str, float]], int]:
+    """The stages of a run with one worker a core, by name, and how many faces were found."""
     program = [sys.executable, str(ROOT / "run_grouping.py"), str(folder), "--out", str(out)]
-    said = ["--no-plots", "--workers", "1", "--profile", "--log-json"]
-    done = subprocess.run(
-        [*program, *said],
-        check=True,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+    said = ["--no-plots", "--workers", str(usable_cores()), "--profile", "--log-json"]
+    done = subprocess.run([*program, *said], check=True, capture_output=True, text=True)
     events = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
-    return {
+    stages = {
         event["event"].removeprefix("stage "): event
         for event in events
         if event.get("event", "").startswith("stage ")
     }
+    document = json.loads((out / "groups.json").read_text())
+    return stages, sum(len(image["faces"]) for image in document["images"])
 
 
 # ---------------------------------------------------------------- the driver
@@ -180,8 +176,6 @@ def print_driver(_: argparse.Namespace) -> None:
 
 def print_messages() -> None:
     """What travels from a worker to the driver: bytes, and seconds to make and to read it."""
-    from tests.benchmarks.bench_run import photos_in
-
     for faces in (0, FACES):
         results = list(made_up(SAMPLE, faces))
         start = time.perf_counter()
@@ -201,7 +195,7 @@ def print_messages() -> None:
     size = sum(len(pickle.dumps(photo)) for photo in photos) / SAMPLE
     end = time.perf_counter()
     print(f"photo in a bucket: {size:.0f} bytes to send, {(end - made) / SAMPLE:.3g} s to pack,")
-    print(f"  {(made - start) / SAMPLE:.3g} s to make; {len(photos_in(PHOTOS))} sample photos")
+    print(f"  {(made - start) / SAMPLE:.3g} s to make")
 
 
 def print_cache() -> None:
