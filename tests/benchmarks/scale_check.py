@@ -41,12 +41,14 @@ class Run:
         done: at which all were.
         killed: at which a node was ended; None where none was.
         photos: how many came out.
+        cpu: seconds that the driver computed, from start to end.
     """
 
     joined: float = 0.0
     done: float = 0.0
     killed: float | None = None
     photos: int = 0
+    cpu: float = 0.0
 
 
 def main() -> int:
@@ -58,16 +60,16 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         few, many = Path(scratch) / "few", Path(scratch) / "many"
-        filled(options.folder, CHUNK, few), filled(options.folder, options.photos, many)
+        filled(options.folder, CHUNK, few)
+        filled(options.folder, options.photos, many)
         one = real_run(few, Path(scratch) / "out", 1, None)
         start = one.done - one.joined - CHUNK * options.seconds
-        for nodes in options.nodes:
-            print_row(
-                options, real_run(many, Path(scratch) / f"{nodes}", nodes, None), nodes, start
-            )
         half = start + options.photos * options.seconds / options.nodes[-1] / 2
-        run = real_run(many, Path(scratch) / "ended", options.nodes[-1], half)
-        print_row(options, run, options.nodes[-1], start)
+        for nodes, ended in (*((n, None) for n in options.nodes), (options.nodes[-1], half)):
+            run = real_run(many, Path(scratch) / f"{nodes}-{ended}", nodes, ended)
+            print_row(options, run, nodes, start)
+            each = (run.cpu - one.cpu) / (options.photos - CHUNK)
+            print(f"  the driver computed {each:.2g} core s a photo", flush=True)
     return 0
 
 
@@ -128,12 +130,14 @@ def real_run(folder: Path, out: Path, nodes: int, kill: float | None) -> Run:
         watch = threading.Thread(target=follow, args=(process.stderr, run, count))
         watch.start()
         if kill is not None:
-            while process.poll() is None and not run.joined:
+            while watch.is_alive() and not run.joined:
                 time.sleep(0.1)
             time.sleep(kill)
             run.killed = time.monotonic()
             cluster.remove_node(workers[0], allow_graceful=False)
-        process.wait()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        run.cpu = usage.ru_utime + usage.ru_stime
         watch.join()
     if process.returncode:
         raise SystemExit(f"the program ended with {process.returncode}")

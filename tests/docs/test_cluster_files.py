@@ -6,6 +6,7 @@ the launch of instances; schemas of Kubernetes and Ray's own autoscaler read the
 
 import copy
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -355,3 +356,24 @@ def test_mentioned_files_exist(text):
 
 def test_the_folder_holds_what_is_tested():
     assert [Path(path).name for path in FILES] == ["Dockerfile", "aws.yaml", "kuberay.yaml"]
+
+
+def test_its_commands_are_commands_of_the_program(text):
+    from grouping.cli.main import build_parser
+
+    lines = re.sub(r"\n\s+(?=--)", " ", text).splitlines()
+    commands = [line.split("group-faces ", 1)[1] for line in lines if "group-faces s3:" in line]
+    for command in commands:
+        words = re.split(r"['\"]", command)[0].split()
+        arguments = build_parser().parse_args(["group", *words])
+        assert (arguments.backend, arguments.ray_address) == ("ray", "auto")
+        assert arguments.cache is not None
+    assert bool(commands) != ("\nFROM " in text)
+
+
+def test_the_extra_allows_this_ray():
+    from packaging.requirements import Requirement
+
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (ray,) = map(Requirement, extras["optional-dependencies"]["ray"])
+    assert ray.specifier.contains("2.60.0")
