@@ -26,9 +26,11 @@ OF_OTHERS = {
 OF_OTHERS |= {
     "--half",
     "--keep",
+    "--nodes",
     "--package",
     "--photos",
     "--rounds",
+    "--seconds",
     "--speed",
     "--threads",
     "--timed",

@@ -44,14 +44,20 @@ INPUTS: dict[str, Input] = {
     "camera_judge": Input(0.0630, "core s", "aligning and judging them", PHOTOS),
     "camera_embed": Input(0.0152, "core s", "their vectors", PHOTOS),
     "start": Input(3.4, "s", "start of a worker, networks loaded", "`scale_check`"),
+    "driver": Input(
+        1.3e-3,
+        "core s",
+        "driver: all that it does for a photo without faces",
+        "`scale_check TINY --seconds 0.005 --photos 2500 --nodes 2`",
+    ),
     "result": Input(721, "bytes", "result of a photo, as it travels", DRIVER),
     "result_face": Input(2176, "bytes", "each face in it", DRIVER),
     "place": Input(526, "bytes", "where a photo is, as it travels", DRIVER),
-    "list": Input(8.5e-6, "s", "driver: a photo of a listing", DRIVER),
-    "look": Input(5.8e-6, "s", "driver: looking for it in the cache in vain", DRIVER),
-    "remember": Input(3.8e-5, "s", "driver: noting where its bytes were found", DRIVER),
-    "keep": Input(1.49e-4, "s", "driver: keeping its result in the cache", DRIVER),
-    "answer": Input(7.2e-4, "core s", "driver: an answer of one of 320 workers", ENGINE),
+    "list": Input(8.5e-6, "s", "of it: a photo of a listing", DRIVER),
+    "look": Input(5.8e-6, "s", "of it: looking for it in the cache in vain", DRIVER),
+    "remember": Input(3.8e-5, "s", "of it: noting where its bytes were found", DRIVER),
+    "keep": Input(1.49e-4, "s", "of it: keeping its result in the cache", DRIVER),
+    "answer": Input(7.2e-4, "core s", "of it: an answer of one of 320 workers", ENGINE),
     "held_photo": Input(4837, "bytes", "driver: at most, for a photo", DRIVER),
     "held_face": Input(10065, "bytes", "driver: at most, for a face", DRIVER),
     "cache_photo": Input(1196, "bytes", "cache: a photo", DRIVER),
@@ -83,9 +89,16 @@ INPUTS: dict[str, Input] = {
     "replaced": Input(180, "s", "until a lost machine is replaced", ASSUMED + "start and set-up"),
 }
 
-# Of ``scale_check ATHLETES --seconds 0.0995 --photos 160``: nodes, share of the run after which one
-# was ended, seconds.
-CHECKED = ((1, None, 19.5), (2, None, 13.4), (2, 0.5, 19.6))
+# Of ``scale_check ATHLETES --seconds 0.0995 --photos 160``, two rounds: nodes, seconds that workers
+# took to start, share of the photos after which a node was ended, seconds of all.
+CHECKED = (
+    (1, 3.4, None, 19.5),
+    (2, 3.4, None, 13.4),
+    (2, 3.4, 0.5, 19.6),
+    (1, 2.8, None, 16.8),
+    (2, 2.8, None, 11.2),
+    (2, 2.8, 0.5, 15.8),
+)
 CHECKED_PHOTOS, CHECKED_CORES = 160, 2
 
 
@@ -100,6 +113,12 @@ def photo_seconds(kind: str) -> float:
 
 
 def driver_seconds() -> tuple[float, float]:
-    """Seconds of the driver for a task that was read, and for one that is done."""
-    read = figure("answer") + CHUNK * (figure("list") + 2 * figure("look") + figure("remember"))
-    return read, figure("answer") + CHUNK * figure("keep")
+    """Seconds of the driver for a task that was read, and for one that is done: half each."""
+    half = CHUNK * figure("driver") / 2
+    return half, half
+
+
+def driver_parts() -> float:
+    """Seconds of the driver a photo that its parts take, measured alone."""
+    own = figure("list") + 2 * figure("look") + figure("remember") + figure("keep")
+    return own + 2 * figure("answer") / CHUNK

@@ -67,11 +67,11 @@ def test_ray_takes_the_file_for_aws(aws, checked):
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda config: config.update(max_worker=20), "'max_worker' was unexpected"),
+        (lambda config: config.update(max_worker=12), "'max_worker' was unexpected"),
         (lambda config: config.update(head_node_type="heads"), "`head_node_type` must be one of"),
         (lambda config: config["auth"].pop("ssh_proxy_command"), "'ssh_proxy_command' is a requi"),
         (
-            lambda config: config["available_node_types"]["worker"].update(min_workers=21),
+            lambda config: config["available_node_types"]["worker"].update(min_workers=13),
             "is smaller than the sum of `min_workers`",
         ),
     ],
@@ -295,7 +295,7 @@ def test_rays_autoscaler_reads_the_groups(job):
     head, workers = (found["available_node_types"][name] for name in ("headgroup", "workers"))
     assert (head["resources"]["CPU"], head["max_workers"]) == (0, 0)
     assert workers["resources"] == {"CPU": 15, "memory": 28 * 2**30}
-    assert (workers["min_workers"], workers["max_workers"]) == (0, 20)
+    assert (workers["min_workers"], workers["max_workers"]) == (0, 12)
     assert found["idle_timeout_minutes"] == 5
 
 
