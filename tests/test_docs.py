@@ -14,7 +14,15 @@ SOURCE_FILE = re.compile(r"(?:grouping|backbone|tests)/[\w/]+\.py")
 BENCHMARK = re.compile(r"`(bench_\w+)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 # Options of the benchmarks.
-OF_OTHERS = {"--largest", "--megapixels", "--memory", "--methods", "--parts", "--per-photo"}
+OF_OTHERS = {
+    "--faces",
+    "--largest",
+    "--megapixels",
+    "--memory",
+    "--methods",
+    "--parts",
+    "--per-photo",
+}
 OF_OTHERS |= {
     "--ask",
     "--clients",
@@ -23,14 +31,22 @@ OF_OTHERS |= {
     "--tmpfs",
     "--keep",
     "--minutes",
+    "--nodes",
     "--package",
     "--photos",
     "--requests",
     "--rounds",
     "--side",
+    "--seconds",
     "--speed",
+    "--before",
+    "--only",
+    "--web",
+    "--camera",
+    "--networks",
     "--threads",
     "--timed",
+    "--write",
 }
 
 
