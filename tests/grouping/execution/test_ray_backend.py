@@ -324,9 +324,9 @@ def same_documents(*folders):
 
 @pytest.mark.slow
 def test_a_cluster_without_a_node_left_ends_the_run_and_keeps_what_is_done(tmp_path, monkeypatch):
-    from grouping.execution.on_ray import pool
+    from grouping.execution.on_ray import workforce
 
-    monkeypatch.setattr(pool, "WAIT_SECONDS", 5.0)
+    monkeypatch.setattr(workforce, "WAIT_SECONDS", 5.0)
     photos = slow_copies(tmp_path)
     with cluster_of(1, num_cpus=0) as bare, Cache.open(tmp_path / "cache.sqlite") as cache:
         node = bare.add()
