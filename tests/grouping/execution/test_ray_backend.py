@@ -71,7 +71,7 @@ def assert_same(found, expected):
         assert (a.width, a.height, a.sha256, a.failure) == (b.width, b.height, b.sha256, b.failure)
         assert (a.rotation, a.picture_hash, a.warnings) == (b.rotation, b.picture_hash, b.warnings)
     assert np.array_equal(found.grouping.labels, expected.grouping.labels)
-    assert found.copy_of == expected.copy_of
+    assert np.array_equal(found.copy_of, expected.copy_of)
 
 
 @pytest.fixture(scope="module")
