@@ -43,6 +43,17 @@ AWS = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """As a worker has: the last bits of a number depend on how many share a sum."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def cluster():
     with pytest.MonkeyPatch.context() as patch:
