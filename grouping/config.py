@@ -15,6 +15,7 @@ from grouping.errors import ConfigError
 CLUSTER_METHODS = ("agglomerative", "hdbscan")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 BACKENDS = ("local", "ray")
+ELSEWHERE = ("backend", "ray_address")  # of no influence on any result, and nobody else's business
 AUTO = "auto"
 PHOTO_SECONDS = 120.0  # that one photo may take; most take less than one
 
@@ -192,8 +193,9 @@ class GroupingConfig:
         return replace(self, **settings)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the settings as JSON values; paths as strings."""
-        return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+        """Return the settings as JSON values; paths as strings. Where it is done is none."""
+        settings = {k: v for k, v in asdict(self).items() if k not in ELSEWHERE}
+        return {k: str(v) if isinstance(v, Path) else v for k, v in settings.items()}
 
 
 def _choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -140,7 +140,7 @@ def add_detection(parser: argparse.ArgumentParser, *, workers: bool = True) -> N
         "--backend",
         default=BACKENDS[0],
         choices=BACKENDS,
-        help="local: on this machine; ray: on a cluster of many, see docs/scale.md; needs the "
+        help="local: on this machine; ray: on a cluster of many; needs the "
         "extra: pip install '.[ray]' (default %(default)s)",
     )
     add(

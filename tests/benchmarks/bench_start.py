@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from grouping.config import DetectionSettings, EmbeddingSettings
-from grouping.execution.backends import _start_worker, given_up
+from grouping.execution.backends import given_up, start_worker
 from grouping.execution.face_models import FaceModels
 from grouping.execution.photo_work import PhotoWork
 from grouping.execution.process_pool import ProcessPool
@@ -82,7 +82,7 @@ def worker_memory(checkpoint: Path) -> tuple[float, float]:
     models.make_ready()
     budget = models.memory_budget(WORKERS)
     settings = (models.detection, models.embedding, models.weights)
-    start = partial(_start_worker, *settings, budget, 120.0, None)
+    start = partial(start_worker, *settings, budget, 120.0, None)
     photos = [[(i, PhotoWork(PHOTO.read_bytes() + b"%d" % i))] for i in range(6 * WORKERS)]
     with ProcessPool(start, WORKERS, given_up, warm_up=import_networks) as pool:
         for _ in pool.map(photos):

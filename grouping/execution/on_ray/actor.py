@@ -17,12 +17,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import backbone
-import grouping
 from backbone.weights.known_files import file_digest
 from grouping.config import DetectionSettings, EmbeddingSettings
 from grouping.errors import GroupingError, PhotoError, one_line
 from grouping.execution.backends import start_worker
+from grouping.execution.on_ray.cluster import CODE, ray_module
 from grouping.execution.photo_work import PhotoWork
 from grouping.execution.read_ahead import read_ahead
 from grouping.faces.loading import import_networks
@@ -192,10 +191,9 @@ class PhotoActor:
 def code_digest() -> str:
     """Digest of the code of this program, to find out machines that have another version."""
     digest = hashlib.sha256()
-    for package in (backbone, grouping):
-        folder = Path(package.__file__ or "").parent
-        for path in sorted(folder.rglob("*.py")):
-            digest.update(path.relative_to(folder).as_posix().encode())
+    for package in ("backbone", "grouping"):
+        for path in sorted((CODE / package).rglob("*.py")):
+            digest.update(path.relative_to(CODE).as_posix().encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -207,9 +205,7 @@ def _weights_here(order: Order) -> Iterator[tuple[Path, str]]:
     if not order.file or _is_file_of(path, digest):
         yield path, digest
         return
-    import ray
-
-    data = ray.get(order.file[0])
+    data = ray_module().get(order.file[0])
     with tempfile.TemporaryDirectory() as folder:  # which nobody else can read
         copy = Path(folder) / path.name
         copy.write_bytes(data)

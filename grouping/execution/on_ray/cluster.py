@@ -18,18 +18,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import grouping
 from grouping.errors import GroupingError, ModelError, one_line
 
 log = logging.getLogger(__name__)
 
-# Before Ray is imported; what somebody has set on purpose stays, but for the statistics.
-ENVIRONMENT = {
-    "RAY_AUTH_MODE": "token",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else a warning in each process
-}
+STATISTICS = "RAY_USAGE_STATS_ENABLED"
 DASHBOARD_PACKAGES = ("aiohttp", "aiohttp_cors", "opencensus")
-CODE = Path(grouping.__file__).parents[1]  # the folder that workers import this package from
+CODE = Path(__file__).resolve().parents[3]  # the folder that workers import this package from
 
 _lock = threading.RLock()
 _users = 0  # of the connection that this module has made
@@ -95,9 +90,8 @@ def ray_module() -> Any:
     Raises:
         ModelError: the extra is not installed.
     """
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    os.environ[STATISTICS] = "0"
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else each worker warns
     try:
         import ray
     except ImportError:
@@ -134,16 +128,16 @@ def _connect(ray: Any, address: str | None, cpus: int, dashboard: bool) -> None:
         has_dashboard = dashboard and all(find_spec(name) for name in DASHBOARD_PACKAGES)
         started = {"address": "local", "num_cpus": cpus, "include_dashboard": has_dashboard}
         started |= {"dashboard_host": "127.0.0.1"}
+        started |= {"runtime_env": {"env_vars": {"PYTHONPATH": _search_path()}}}
     else:
         started = {"address": address}
     try:
-        with _signals_kept():
+        with _signals_kept(), _quiet():
             context = ray.init(
                 **started,
                 namespace="face-grouping",
                 configure_logging=False,
                 log_to_driver=False,
-                runtime_env={"env_vars": _worker_environment()},
             )
     except Exception as error:
         with suppress(Exception):
@@ -160,19 +154,26 @@ def _connect(ray: Any, address: str | None, cpus: int, dashboard: bool) -> None:
     log.info("Ray's dashboard: %s", where, extra={"fields": {"dashboard": where}})
 
 
-def _worker_environment() -> dict[str, str]:
-    """What workers find set: where the code is, if it lies in the same place there, and no news."""
-    kept = {"FACE_GROUPING_CACHE"} & set(os.environ)
-    return {
-        "PYTHONPATH": f"{CODE}{os.pathsep}${{PYTHONPATH}}",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        **{name: os.environ[name] for name in kept},
-    }
+def _search_path() -> str:
+    """Where the workers of a cluster on this machine find the code, installed or not."""
+    return os.pathsep.join(filter(None, [str(CODE), os.environ.get("PYTHONPATH")]))
 
 
 def _disconnect(ray: Any) -> None:
     with _signals_kept():
         ray.shutdown()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Have Ray say nothing below an error while it starts: what matters is said here."""
+    ray = logging.getLogger("ray")
+    before = ray.level
+    ray.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.setLevel(before)
 
 
 @contextmanager

@@ -13,16 +13,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from grouping.errors import GroupingError, PhotoError, SourceError, one_line
+from grouping.errors import GroupingError, PhotoError, SourceError
 from grouping.execution.backends import OnRead
-from grouping.execution.on_ray.actor import Answer, Order, PhotoActor, Read, code_digest
-from grouping.execution.on_ray.cluster import Node, living_nodes, ray_module
+from grouping.execution.on_ray.actor import Answer, Order, Read
+from grouping.execution.on_ray.cluster import Node, ray_module
 from grouping.execution.on_ray.staff import Staff
 from grouping.execution.on_ray.tally import Tally
 from grouping.execution.on_ray.tasks import MAX_DEATHS, MAX_LOSSES, Task, Tasks
+from grouping.execution.on_ray.workforce import Worker, Workforce
 from grouping.execution.photo_work import PhotoWork
 from grouping.records import Failure, PhotoFaces
 from grouping.sources.photo import LocalPhoto, Photo
@@ -30,29 +31,13 @@ from grouping.sources.photo import LocalPhoto, Photo
 log = logging.getLogger(__name__)
 
 IN_FLIGHT = 2  # tasks a worker
-CALLS = 3  # that a worker answers at once: one reads, one analyses, one forgets
-HIRE_SECONDS = 5.0  # between two looks at what machines there are
-WAIT_SECONDS = 300.0  # for a worker where there is none: machines take minutes to start
+IDLE_SECONDS = 0.5  # between two looks where nobody works
 START_SECONDS = 600.0  # that a worker has to load its networks
 GRACE_SECONDS = 120.0  # see grouping.execution.process_pool
-MOST_OF_REASON = 500  # characters
 CHANGED = Failure("fetch", "it changed while it was worked on; run again", retryable=True)
-MAX_STILLBORN = 3  # workers in a row that end before they are ready
 
 GivenUp = Callable[[str], PhotoFaces]
 Result = tuple[int, PhotoFaces]
-
-
-@dataclass(eq=False)
-class _Worker:
-    """An actor, where it is and what it does."""
-
-    actor: Any
-    node: Node
-    staff: Staff
-    ready: bool = False
-    begun: bool = False  # it has analysed something, so that its networks are loaded
-    tasks: list[Task] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +51,7 @@ class _Call:
         since: seconds of a steady clock.
     """
 
-    worker: _Worker
+    worker: Worker
     task: Task | None
     reading: bool
     since: float
@@ -94,19 +79,12 @@ class RayPool:
         seconds: float,
     ) -> None:
         self._ray = ray_module()
-        self._order = order
-        self._staff = staff
+        self._force = Workforce(order, staff)
         self._on_read = on_read
         self._given_up = given_up
         self._seconds = seconds
-        self._class = self._ray.remote(PhotoActor)
-        self._workers: list[_Worker] = []
         self._calls: dict[Any, _Call] = {}
-        self._names: dict[str, str] = {}  # of machines seen so far, by id
         self._seeing: set[str] = set()  # machines that have read a file of this one
-        self._looked = -HIRE_SECONDS
-        self._served = time.monotonic()  # when there was a worker for the last time
-        self._stillborn = 0
         self.tally = Tally()
 
     def __enter__(self) -> RayPool:
@@ -117,9 +95,8 @@ class RayPool:
 
     def close(self) -> None:
         """End the workers; what is in flight is dropped."""
-        for worker in self._workers:
-            self._kill(worker)
-        self._workers, self._calls = [], {}
+        self._force.close()
+        self._calls = {}
 
     def map(self, tasks: Tasks) -> Iterator[Result]:
         """Work on photos; yield (position, result) as they are done.
@@ -129,73 +106,28 @@ class RayPool:
             SourceError: a machine does not see the files of this one.
         """
         while True:
-            self._hire()
+            for worker, hello in self._force.hire():
+                self._note(worker, None, hello)
             self._feed(tasks)
-            if tasks.over and not any(worker.tasks for worker in self._workers):
+            if tasks.over and not any(worker.tasks for worker in self._force.workers):
                 return
-            self._check_served()
+            self._force.check_served()
             for call, answer in self._answers():
                 yield from self._collect(call, answer, tasks)
-
-    def _hire(self) -> None:
-        """Have workers on every machine, also on those that have joined meanwhile."""
-        if time.monotonic() - self._looked < HIRE_SECONDS:
-            return
-        self._looked = time.monotonic()
-        nodes = living_nodes()
-        for node in nodes:
-            staff = self._staff(node)
-            there = sum(worker.node.id == node.id for worker in self._workers)
-            for _ in range(there, staff.count):
-                self._start(node, staff)
-        self._say_changes({node.id: node.name for node in nodes})
-
-    def _start(self, node: Node, staff: Staff) -> None:
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        actor = self._class.options(
-            num_cpus=staff.cpus,
-            num_gpus=staff.gpus,
-            max_concurrency=CALLS,
-            max_restarts=0,
-            max_task_retries=0,
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
-        ).remote(self._order(staff))
-        worker = _Worker(actor, node, staff)
-        self._workers.append(worker)
-        self._note(worker, None, actor.hello.remote())
-
-    def _say_changes(self, now: dict[str, str]) -> None:
-        for verb, ids in (
-            ("joined", set(now) - set(self._names)),
-            ("lost", set(self._names) - set(now)),
-        ):
-            for name in sorted((now | self._names)[id] for id in ids):
-                log.info("node %s: %s", verb, name, extra={"fields": {"node": name}})
-        self._names = now
 
     def _feed(self, tasks: Tasks) -> None:
         """Give every ready worker a task, then every one a second."""
         for depth in range(IN_FLIGHT):
-            for worker in self._workers:
-                if not worker.ready or len(worker.tasks) != depth or self._has_suspect(worker):
+            for worker in self._force.workers:
+                if not worker.ready or len(worker.tasks) != depth or worker.has_suspect:
                     continue
                 if depth and tasks.suspects:
                     return  # who has one task will be free for a suspect
-                task = tasks.next(idle=not depth, large=self._may_be_large(worker))
-                if task is None:
-                    break
-                self._give(worker, task)
+                task = tasks.next(idle=not depth, large=not self._force.has_large(worker.node))
+                if task is not None:
+                    self._give(worker, task)
 
-    def _has_suspect(self, worker: _Worker) -> bool:
-        return any(task.suspect for task in worker.tasks)
-
-    def _may_be_large(self, worker: _Worker) -> bool:
-        """Whether nobody on its machine works on a large photo."""
-        there = [other for other in self._workers if other.node.id == worker.node.id]
-        return not any(task.alone for other in there for task in other.tasks)
-
-    def _give(self, worker: _Worker, task: Task) -> None:
+    def _give(self, worker: Worker, task: Task) -> None:
         worker.tasks.append(task)
         if task.unread:
             works = [_sent(*found) for found in task.unread]
@@ -203,12 +135,12 @@ class RayPool:
         else:
             self._analyse(worker, task, [])
 
-    def _analyse(self, worker: _Worker, task: Task, known: list[int]) -> None:
+    def _analyse(self, worker: Worker, task: Task, known: list[int]) -> None:
         works = [_sent(*found) for found in task.works]
         self._note(worker, task, worker.actor.analyse.remote(works, known))
 
     def _note(
-        self, worker: _Worker, task: Task | None, reference: Any, *, reading: bool = False
+        self, worker: Worker, task: Task | None, reference: Any, *, reading: bool = False
     ) -> None:
         """Remember a call, to be asked for its answer."""
         self._calls[reference] = _Call(worker, task, reading, time.monotonic())
@@ -216,7 +148,7 @@ class RayPool:
     def _answers(self) -> Iterator[tuple[_Call, Any]]:
         """Wait until something is answered or somebody is lost; yield calls with their answers."""
         if not self._calls:
-            time.sleep(min(1.0, HIRE_SECONDS))
+            time.sleep(IDLE_SECONDS)
             return
         ready, _ = self._ray.wait(list(self._calls), num_returns=1, timeout=1.0)
         if ready:
@@ -231,9 +163,17 @@ class RayPool:
             except self._ray.exceptions.RayError as error:
                 answer = error
             yield call, answer
-        for call in list(self._calls.values()):
-            if time.monotonic() - call.since > self._allowed(call):
-                yield call, TimeoutError("took far too long, and")
+        for call in self._overdue():
+            yield call, TimeoutError("took far too long, and")
+
+    def _overdue(self) -> list[_Call]:
+        """Calls of hung workers; not those that were answered while this process did not look."""
+        now = time.monotonic()
+        late = [r for r, call in self._calls.items() if now - call.since > self._allowed(call)]
+        if not late:
+            return []
+        _, unanswered = self._ray.wait(late, num_returns=len(late), timeout=0)
+        return [self._calls[reference] for reference in unanswered]
 
     def _allowed(self, call: _Call) -> float:
         """Seconds after which a worker is taken for hung; one that waits for a core is not."""
@@ -248,29 +188,9 @@ class RayPool:
         if isinstance(answer, Exception) and not isinstance(answer, GroupingError):
             yield from self._lost(worker, answer, tasks)
         elif task is None:
-            self._welcome(worker, answer)
+            self._force.welcome(worker, answer)
         else:
             yield from self._taken(call, task, answer, tasks)
-
-    def _welcome(self, worker: _Worker, hello: tuple[int, str]) -> None:
-        """Take a worker that has started among those who get work."""
-        _, code = hello
-        if code != code_digest():
-            raise GroupingError(
-                f"node {worker.node.name} has another version of this program; install the same "
-                "on every node"
-            )
-        worker.ready, self._stillborn = True, 0
-
-    def _check_served(self) -> None:
-        """Stop where there has been no worker for too long."""
-        if any(worker.ready for worker in self._workers):
-            self._served = time.monotonic()
-        elif time.monotonic() - self._served > WAIT_SECONDS:
-            raise GroupingError(
-                f"the cluster has had no free core for {WAIT_SECONDS:.0f} seconds; what was done "
-                "is kept in the cache: add nodes (`ray status` lists them), then run again"
-            )
 
     def _taken(self, call: _Call, task: Task, answer: Answer, tasks: Tasks) -> Iterator[Result]:
         """Take the answer to a call about a task."""
@@ -293,7 +213,7 @@ class RayPool:
                 yield from self._after_analysis(worker, single, position, result, tasks)
 
     def _after_read(
-        self, worker: _Worker, task: Task, found: list[Read], tasks: Tasks
+        self, worker: Worker, task: Task, found: list[Read], tasks: Tasks
     ) -> Iterator[Result]:
         """Have photos analysed that were read; yield those that cannot be."""
         works, known = dict(task.works), []
@@ -323,7 +243,7 @@ class RayPool:
             worker.tasks.remove(task)
 
     def _unread(
-        self, worker: _Worker, single: Task, failure: Failure, tasks: Tasks
+        self, worker: Worker, single: Task, failure: Failure, tasks: Tasks
     ) -> Iterator[Result]:
         """Yield a photo that cannot be read, unless its machine is to blame, or its size."""
         ((position, work),) = single.works
@@ -351,7 +271,7 @@ class RayPool:
         )
 
     def _after_analysis(
-        self, worker: _Worker, single: Task, position: int, result: PhotoFaces, tasks: Tasks
+        self, worker: Worker, single: Task, position: int, result: PhotoFaces, tasks: Tasks
     ) -> Iterator[Result]:
         """Yield a result, unless the photo has to be looked at again with more memory."""
         failure = result.failure
@@ -361,33 +281,18 @@ class RayPool:
         self.tally.count(worker.node.name, result)
         yield position, result
 
-    def _lost(self, worker: _Worker, error: Exception, tasks: Tasks) -> Iterator[Result]:
+    def _lost(self, worker: Worker, error: Exception, tasks: Tasks) -> Iterator[Result]:
         """Have what a worker had in flight done again; who has died over what is remembered."""
-        if worker not in self._workers:
+        if worker not in self._force.workers:
             return
-        self._workers.remove(worker)
-        self._kill(worker)
         self._calls = {r: c for r, c in self._calls.items() if c.worker is not worker}
-        self._looked = -HIRE_SECONDS  # somebody is hired in its place at once
-        machine = self._machine_lost(worker.node, error)
-        if not worker.ready and not machine:
-            self._count_stillborn(worker.node, error)
+        machine = self._force.let_go(worker, error)
         for task in worker.tasks:
             if machine:
                 yield from self._moved(task, tasks)
             else:
                 hung = f"{error} " if isinstance(error, TimeoutError) else ""
                 yield from self._retried(task, f"{hung}the process working on it was killed", tasks)
-
-    def _machine_lost(self, node: Node, error: Exception) -> bool:
-        """Whether a whole machine is gone or out of reach, for which no photo is to blame."""
-        if isinstance(error, TimeoutError):
-            return False
-        if isinstance(error, self._ray.exceptions.ActorUnavailableError):
-            return True
-        if getattr(error, "preempted", False):
-            return True
-        return node.id not in {alive.id for alive in living_nodes()}
 
     def _moved(self, task: Task, tasks: Tasks) -> Iterator[Result]:
         """Have a task done on another machine; give it up where that never ends."""
@@ -406,21 +311,6 @@ class RayPool:
                 tasks.put_back(single)
             else:
                 yield single.works[0][0], self._given_up(f"{reason}, {single.deaths} times")
-
-    def _count_stillborn(self, node: Node, error: Exception) -> None:
-        """Stop where no worker ever gets ready, instead of starting them for ever."""
-        self._stillborn += 1
-        if self._stillborn >= MAX_STILLBORN:
-            raise GroupingError(
-                f"workers end before they start on node {node.name}; is this program installed "
-                f"there, with the extra 'ray'? ({one_line(error)[:MOST_OF_REASON]})"
-            )
-
-    def _kill(self, worker: _Worker) -> None:
-        try:
-            self._ray.kill(worker.actor)
-        except Exception as error:  # noqa: BLE001 - the cluster may be gone already
-            log.debug("a worker cannot be ended: %s", one_line(error))
 
 
 def _sent(position: int, work: PhotoWork) -> tuple[int, PhotoWork]:

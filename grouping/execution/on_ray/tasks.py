@@ -14,7 +14,7 @@ MAX_LOSSES = 6  # of machines under one photo, which is not its fault
 MOST_LARGE = 64  # that wait for their turn before others are taken
 
 
-@dataclass
+@dataclass(eq=False)
 class Task:
     """Photos that one worker has at a time.
 
