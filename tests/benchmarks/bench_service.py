@@ -32,13 +32,9 @@ import numpy as np
 from PIL import Image
 
 from grouping import represent
-from grouping.service.album_folders import AlbumFolders
+from grouping.service.app import create_context
 from grouping.service.safety.api_keys import Scope, new_key
 from grouping.service.settings import ServiceSettings
-from grouping.service.store.albums import AlbumStore
-from grouping.service.store.jobs import JobStore
-from grouping.service.store.keys import ApiKeyStore
-from grouping.service.store.store import Store
 from tests.helpers.lookup import write_vectors
 from tests.helpers.paths import PHOTOS, ROOT
 from tests.helpers.serving import multipart
@@ -118,21 +114,19 @@ class Service:
 
 def prepared(data: Path, count: int) -> tuple[str, str]:
     """Fill the folder of a service with an album of so many faces; its key and the album's id."""
-    settings = ServiceSettings(data=data)
-    store = Store(settings.database_url)
+    context = create_context(ServiceSettings(data=data))
     text, key = new_key("bench", list(Scope))
-    ApiKeyStore(store).add_key(key)
-    albums, jobs = AlbumStore(store), JobStore(store, 60)
-    added = albums.add(key.id, [], queue_length=10)
+    context.keys.add_key(key)
+    added = context.albums.add(key.id, [], queue_length=10)
     vectors, person = hard_vectors(count)
     labels = np.where(np.bincount(person)[person] > 1, person, -1)
     labels[labels >= 0] = np.unique(labels[labels >= 0], return_inverse=True)[1]
     faces = face_set(vectors, np.sort(np.arange(count) // 2))
-    write_vectors(AlbumFolders(data).of(added.id), faces, labels)
-    job = jobs.claim()
+    write_vectors(context.folders.of(added.id), faces, labels)
+    job = context.jobs.claim()
     assert job is not None
-    jobs.finish(job, progress={}, counts={}, failures={})
-    store.close()
+    context.jobs.finish(job, progress={}, counts={}, failures={})
+    context.store.close()
     return text, added.id
 
 
