@@ -45,7 +45,7 @@ def test_the_compose_file_is_one_of_the_specification():
     compose_spec = pytest.importorskip("compose_spec")
     compose_spec.PyCompose.from_yaml(COMPOSE.read_text()).validate()
     broken = COMPOSE.read_text().replace("read_only: true", "read_only: perhaps")
-    with pytest.raises(ValueError, match="read_only|bool"):
+    with pytest.raises(ValueError, match=r"read_only|bool"):
         compose_spec.PyCompose.from_yaml(broken).validate()
 
 
