@@ -16,13 +16,18 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 # Options of the benchmarks.
 OF_OTHERS = {"--largest", "--megapixels", "--memory", "--methods", "--parts", "--per-photo"}
 OF_OTHERS |= {
+    "--ask",
+    "--clients",
     "--half",
     "--read-only",  # of podman
     "--tmpfs",
     "--keep",
+    "--minutes",
     "--package",
     "--photos",
+    "--requests",
     "--rounds",
+    "--side",
     "--speed",
     "--threads",
     "--timed",
