@@ -19,6 +19,8 @@ OF_OTHERS |= {
     "--ask",
     "--clients",
     "--half",
+    "--read-only",  # of podman
+    "--tmpfs",
     "--keep",
     "--minutes",
     "--package",

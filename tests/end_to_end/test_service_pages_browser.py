@@ -77,9 +77,12 @@ def link(service, album, kind, **body) -> str:
 
 
 def wait(browser, condition):  # noqa: F811
+    """Wait until it holds; what is replaced meanwhile is looked for again."""
+    from selenium.common.exceptions import StaleElementReferenceException
     from selenium.webdriver.support.ui import WebDriverWait
 
-    return WebDriverWait(browser, PATIENCE, 0.05).until(lambda _: condition())
+    passing = [StaleElementReferenceException]
+    return WebDriverWait(browser, PATIENCE, 0.05, passing).until(lambda _: condition())
 
 
 def one(browser, selector):  # noqa: F811
@@ -373,7 +376,7 @@ def test_a_file_that_is_no_photo_is_said(guest, tmp_path):
 
 def test_too_many_requests_are_said_with_the_wait(guest, service, monkeypatch):
     monkeypatch.setattr(service.rates.selfies, "_burst", 0.0)
-    assert "try again in 3 seconds" in send(guest, PHOTOS / "astronaut.jpg")
+    assert "try again in 2 seconds" in send(guest, PHOTOS / "astronaut.jpg")
 
 
 def test_a_link_that_is_over_says_so_and_offers_nothing(quiet, service, album):
