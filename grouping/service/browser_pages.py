@@ -18,8 +18,9 @@ from grouping.service.safety.rate_limits import TokenBuckets
 from grouping.service.safety.refusals import RefusedRequestError, too_many
 
 GUEST, PAGE, PHOTO = "guest", "page", "photo"  # kinds of links
-# Of one link, which a whole party may share: selfies and photos a minute, and how many at once.
-SELFIES = (20.0, 20.0)
+# A minute, and at once: selfies of one link, which a whole party may share; photos of one look-up,
+# or of one who looks at the gallery.
+SELFIES = (30.0, 30.0)
 PHOTOS = (600.0, 1200.0)
 JPEG = "image/jpeg"
 # What a picture may do that somebody opens by itself: nothing.
@@ -31,8 +32,8 @@ class LinkRates:
     """How often links may ask; lies at ``app.state.link_rates``.
 
     Attributes:
-        selfies: look-ups of each link.
-        photos: pictures of each.
+        selfies: look-ups of each guest link.
+        photos: pictures of each look-up, and of each link to a gallery.
     """
 
     selfies: TokenBuckets = field(default_factory=lambda: TokenBuckets(*SELFIES))
@@ -64,7 +65,7 @@ def opened_album(context: Context, id: str) -> AlbumIndex:
 
 
 def count(buckets: TokenBuckets, link: str) -> None:
-    """Raise RefusedRequestError, 429, where the link of an id was used too often."""
+    """Raise RefusedRequestError, 429, where a link or look-up was used too often."""
     if wait := buckets.take(link):
         raise too_many("this link was used very often just now; try again in a while", wait)
 

@@ -94,7 +94,8 @@ def main() -> int:
         print(f"installed       {size(home) / 1e6:6.0f} MB without bytecode")
         subprocess.run(["sh", ROOT / "docs/container/slim.sh", home], check=True)
         print(f"slim            {size(home) / 1e6:6.0f} MB")
-        run = [home / "bin" / "python", "-I", "-c", WORK, PHOTOS, "--out", f"{folder}/out"]
+        python = str(home / "bin" / "python")
+        run = [python, "-I", "-c", WORK, str(PHOTOS), "--out", f"{folder}/out"]
         subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
         total = size(home)
         print(f"with bytecode   {total / 1e6:6.0f} MB of what a run and the service load")

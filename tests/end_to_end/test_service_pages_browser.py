@@ -376,7 +376,7 @@ def test_a_file_that_is_no_photo_is_said(guest, tmp_path):
 
 def test_too_many_requests_are_said_with_the_wait(guest, service, monkeypatch):
     monkeypatch.setattr(service.rates.selfies, "_burst", 0.0)
-    assert "try again in 3 seconds" in send(guest, PHOTOS / "astronaut.jpg")
+    assert "try again in 2 seconds" in send(guest, PHOTOS / "astronaut.jpg")
 
 
 def test_a_link_that_is_over_says_so_and_offers_nothing(quiet, service, album):

@@ -24,8 +24,10 @@ def run_cells(notebook: dict[str, Any]) -> Iterator[tuple[Cell, list[dict[str, A
 def _outputs(source: str, names: dict[str, Any], count: int) -> list[dict[str, Any]]:
     """What a cell prints, and the value of an expression at its end."""
     tree = ast.parse(source)
-    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1] if isinstance(tree.body[-1], ast.Expr) else None
     printed, value = io.StringIO(), None
+    if last is not None:
+        tree.body.pop()
     with redirect_stdout(printed):
         exec(compile(tree, "<cell>", "exec"), names)
         if last is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from datetime import UTC, datetime
 from functools import cache
@@ -46,6 +47,7 @@ POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 PHOTO_SECONDS = 3600  # that signed addresses of one look-up are of use
+VISIT_BYTES = 9  # of the name of one look-up, whose photos are counted
 DIGEST_LETTERS = 20  # of a photo, in its signed address
 # What a look-up says in its reasons; see grouping.lookup.ask and people.identify.only_face.
 NO_FACE, SEVERAL_FACES, NOBODY_THERE = "no face", "with one", "the album has no faces"
@@ -127,7 +129,7 @@ def guest_photo(
 ) -> Response:
     """Return a photo under the address that a look-up gave; without place, camera and names."""
     link = request.state.link = context.guards.links.check(signed, PHOTO, id)
-    count(rates.photos, link.subject.split(".", 2)[2])
+    count(rates.photos, link.subject.rpartition(".")[2])
     index = opened_album(context, id)
     photo = _named(index, link.subject)
     try:
@@ -157,7 +159,7 @@ def _file(name: str) -> str:
 
 def _answer(context: Context, link: Link, index: AlbumIndex, found: LookUp) -> GuestAnswer:
     """What a guest is told: each picture once, under an address that is signed for an hour."""
-    outcome = _outcome(found)
+    outcome, visit = _outcome(found), secrets.token_urlsafe(VISIT_BYTES)
     mine = {photo.photo: photo for photo in found.photos}
     best: dict[int, FoundPhoto] = {}
     for photo, shown in index.album.shown_for(sorted(mine)).items():
@@ -167,7 +169,7 @@ def _answer(context: Context, link: Link, index: AlbumIndex, found: LookUp) -> G
         outcome=outcome,
         photos=[
             GuestPhoto(
-                address=_address(context, link, index, photo),
+                address=_address(context, link, visit, index, photo),
                 sure=best[photo].in_group,
                 focus=_middle(index, best[photo]),
             )
@@ -200,11 +202,11 @@ def _outcome(answer: LookUp) -> Literal["found", "nobody", "unsure"]:
     raise RefusedRequestError(422, "photo_unusable", answer.reason)
 
 
-def _address(context: Context, link: Link, index: AlbumIndex, photo: int) -> str:
-    """Where a photo is had: under a signature of this one and of the guest's link."""
+def _address(context: Context, link: Link, visit: str, index: AlbumIndex, photo: int) -> str:
+    """Where a photo is had: under a signature of this one and of this look-up."""
     digest = str(index.album.images[photo]["sha256"])[:DIGEST_LETTERS]
     seconds = max(1, min(PHOTO_SECONDS, link.expires - int(time.time())))
-    token, _ = context.guards.links.sign(PHOTO, link.album, seconds, f"{photo}.{digest}.{link.id}")
+    token, _ = context.guards.links.sign(PHOTO, link.album, seconds, f"{photo}.{digest}.{visit}")
     return f"me/photos/{token}"
 
 

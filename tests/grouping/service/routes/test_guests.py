@@ -11,6 +11,7 @@ from grouping.service.browser_pages import GUEST, PHOTO
 from grouping.service.safety.guest_links import LinkSigner
 from tests.helpers.paths import PHOTOS
 from tests.helpers.served_album import running_service
+from tests.helpers.tls import tls_server
 
 IN_ALBUM = [f"president_obama_{n}" for n in (1, 2, 3)] + ["president_biden", "two_presidents"]
 SECRET = "Secret Garden"
@@ -263,3 +264,43 @@ def test_who_opted_out_stays_covered(service, photos):
         answer = look(guest, f"?t={token}", jpeg("president_obama_1"))
         sizes = [max(p.size) for p in shown(guest, answer).values()]
     assert sizes[0] <= 640 < sizes[1]
+
+
+def signed_only(body: bytes):
+    """Answers those alone who have the signature of the address."""
+
+    def answer(handler):
+        if handler.path.endswith("?signature=hush"):
+            handler.answer(body)
+        else:
+            handler.answer(b"", 403)
+
+    return answer
+
+
+def test_photos_from_elsewhere_are_handed_on_as_long_as_they_are_what_they_were(tmp_path):
+    server, _ = tls_server(tmp_path, "localhost")
+    settings = {"allowed_hosts": ("localhost",), "ca_file": str(tmp_path / "cert.pem")}
+    with server, running_service(tmp_path / "data", **settings) as service:
+        photos = []
+        for name in IN_ALBUM[:2]:
+            server.answers[f"/{name}"] = signed_only(jpeg(name))
+            url = server.url(f"/{name}?signature=hush", host="localhost", scheme="https")
+            photos.append({"id": name, "url": url})
+        headers = service.key("write")
+        answer = httpx.post(f"{service.url}/v1/albums", json={"photos": photos}, headers=headers)
+        album = service.grouped(answer.json()["id"])
+        token, _ = LinkSigner(service.context.secret).sign(GUEST, album, 60)
+        base = f"{service.url}/v1/albums/{album}/"
+        with httpx.Client(base_url=base, timeout=60) as guest:
+            answer = look(guest, f"?t={token}", jpeg("president_obama_1"))
+            assert "hush" not in answer.text
+            addresses = [photo["address"] for photo in answer.json()["photos"]]
+            first = Image.open(io.BytesIO(guest.get(addresses[0]).content))
+            assert is_photo(first, IN_ALBUM[0])
+            server.answers[f"/{IN_ALBUM[0]}"] = signed_only(jpeg("astronaut"))
+            changed = guest.get(addresses[0])
+            assert (changed.status_code, changed.json()["error"]["code"]) == (404, "gone")
+            assert guest.get(addresses[0], params={"size": "small"}).status_code == 200
+            httpx.delete(f"{service.url}/v1/albums/{album}", headers=headers, timeout=60)
+            assert [guest.get(address).status_code for address in addresses] == [404, 404]
