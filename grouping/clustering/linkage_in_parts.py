@@ -6,11 +6,17 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from grouping.clustering.average_linkage import Accept, average_linkage
+from grouping.clustering.average_linkage import Accept
+from grouping.clustering.linkage_by_component import (
+    FEW_EDGES,
+    linkage_roots,
+    roots_by_component,
+)
 from grouping.clustering.micro_clusters import MicroClusters
 from grouping.errors import GraphTooLargeError
 from grouping.records import Int64
 from grouping.similarity.cosine_graph import CosineGraph, cosine_graph
+from grouping.similarity.task_runner import task_runner
 
 # Bounds the memory of one graph: about 40 bytes an edge while it is clustered.
 MAX_EDGES = 40_000_000
@@ -98,8 +104,11 @@ def _link(
 ) -> Int64:
     """Return (m,) int64, labels 0..k-1 numbered by the smallest member, made at once."""
     graph = graph_of(clusters, threshold, max_edges)
-    merges = average_linkage(clusters, graph, threshold, accept)
-    roots = merges.roots(len(clusters))
+    runner = task_runner()
+    if runner is None or len(graph) < FEW_EDGES:
+        roots = linkage_roots(clusters, graph, threshold, accept)
+    else:
+        roots = roots_by_component(clusters, graph, threshold, accept, runner)
     return np.unique(roots, return_inverse=True)[1].astype(np.int64)
 
 
