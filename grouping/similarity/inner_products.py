@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -99,6 +100,18 @@ def sampled_products(x: Float32, y: Float32, rows: Rows, cols: Rows) -> Float32:
     found = torch.sparse.sampled_addmm(wanted, torch.from_numpy(x), torch.from_numpy(y).T, beta=0)
     products: Float32 = found.values().numpy()
     return products
+
+
+@cache
+def arithmetic_digest() -> str:
+    """Return a digest of some products: equal where another machine rounds as this one does.
+
+    What differs is the order of sums, which depends on the width of the processor's vectors.
+    """
+    x = np.random.default_rng(0).standard_normal((64, 512), np.float32)
+    every = np.arange(len(x))
+    parts = x @ x.T, gathered_products(x, x, every, every), sampled_products(x, x, every, every)
+    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
 
 @cache
