@@ -4,21 +4,18 @@
     python -m tests.benchmarks.bench_ray_graph --faces 300000 --store 200 --kill
 
 The cluster is one of this machine: raylets of one core each, with object stores of ``--store`` MB.
-As many cores work in this process. Bytes are those that crossed the loopback device meanwhile, whoever
-sent them: pieces of the vectors and results from raylet to raylet, and what Ray itself says. With
-``--kill`` a worker that is at a task is killed on the way.
+As many cores work in this process. Bytes are those that crossed the loopback device meanwhile,
+whoever sent them: pieces of the vectors and results from raylet to raylet, and Ray's own talk.
+With ``--kill`` a worker that is at a task is killed on the way.
 
-The vectors are those of ``large_album.py``: a quarter of the faces are of nobody, people fall off in
-size. They are made before, and no time counts but that of the graph and of the linkage. Both start
-with networks' libraries loaded; the cluster's workers are started by the first tasks, which counts.
+The vectors are those of ``large_album.py``: a quarter of the faces are of nobody, people fall off
+in size. They are made before, and no time counts but that of the graph and of the linkage. The
+cluster's workers are started by the first tasks, which counts.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -49,40 +46,6 @@ def same(one: Any, other: Any) -> bool:
     return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in columns)
 
 
-def kill_one_at_work(after: float) -> None:
-    """Kill, some seconds from now, a worker of Ray that is at a task of the graph."""
-
-    def kill() -> None:
-        time.sleep(after)
-        while not (found := workers_at_work()):
-            time.sleep(0.05)
-        os.kill(found[0], signal.SIGKILL)
-        print(f"killed worker {found[0]}", flush=True)
-
-    threading.Thread(target=kill, daemon=True).start()
-
-
-def workers_at_work() -> list[int]:
-    """Process ids of this cluster's workers that are at a task; Ray writes it into their names."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit() and _is_child(int(folder.name)):
-            name = (folder / "cmdline").read_bytes()
-            if name.startswith(b"ray::_on_one_core"):
-                found.append(int(folder.name))
-    return found
-
-
-def _is_child(pid: int) -> bool:
-    """Whether a process has been started by this one, or by its children."""
-    try:
-        while pid > 1 and pid != os.getpid():
-            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except (OSError, ValueError):
-        return False
-    return pid == os.getpid()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--faces", type=int, default=100_000)
@@ -100,7 +63,7 @@ def main() -> None:
     from grouping.similarity.cosine_graph import cosine_graph
     from grouping.similarity.task_runner import tasks_done_by
     from tests.benchmarks.large_album import large_labels, large_vectors
-    from tests.helpers.ray_nodes import connected_nodes
+    from tests.helpers.ray_nodes import connected_nodes, kill_one_at_work
 
     n = options.faces
     vectors = large_vectors(large_labels(n, n // FACES_A_PERSON))

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from grouping.errors import InputError
 from tests.helpers.paths import ROOT
 
 # Ray's processes read these when they start; nobody else gets at what a test has started.
@@ -50,3 +55,61 @@ def connected_nodes(count: int, store: int) -> Iterator[Any]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def kill_one_at_work(after: float) -> list[int]:
+    """Kill, some seconds from now, a worker that is at a task of the graph.
+
+    Returns:
+        Where its process id will be.
+    """
+    killed: list[int] = []
+
+    def kill() -> None:
+        time.sleep(after)
+        for _ in range(1200):
+            if found := _workers_at_work():
+                os.kill(found[0], signal.SIGKILL)
+                killed.append(found[0])
+                return
+            time.sleep(0.05)
+
+    threading.Thread(target=kill, daemon=True).start()
+    return killed
+
+
+def _workers_at_work() -> list[int]:
+    """Process ids of our workers that are at a task; Ray writes it into their names."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and (folder / "cmdline").read_bytes().startswith(b"ray::_on"):
+                found.append(int(folder.name))
+        except OSError:  # it has ended meanwhile
+            continue
+    return [pid for pid in found if _is_descendant(pid)]
+
+
+def _is_descendant(pid: int) -> bool:
+    """Whether a process has been started by this one, or by one that this one started."""
+    try:
+        while pid > 1 and pid != os.getpid():
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, ValueError):
+        return False
+    return pid == os.getpid()
+
+
+def end_own_process(*_: object) -> None:
+    """A task that no worker survives."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def refuse(*_: object) -> None:
+    """A task that is refused."""
+    raise InputError("refused")
+
+
+def same_number(number: int) -> int:
+    """A task of no time."""
+    return number
