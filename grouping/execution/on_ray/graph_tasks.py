@@ -1,9 +1,9 @@
 """Tasks of the graph and of the linkage, done by the cores of a Ray cluster.
 
-The vectors go into Ray's object store once, in pieces so small that each machine's store holds those
-of all tasks that it is at; what a store has no room for Ray keeps on that machine's disk. A task is
-sent where most of its pieces lie. No more tasks are sent than there are cores for, and as many
-again that wait: results that nobody has taken yet count among them, so memory is bounded.
+The vectors go into Ray's object store once, in pieces so small that each machine's store holds
+those of all tasks that it is at; what a store has no room for Ray keeps on that machine's disk. A
+task is sent where most of its pieces lie. For each core two tasks are sent at most; results that
+nobody has taken yet count among them, so memory is bounded.
 """
 
 from __future__ import annotations
