@@ -14,6 +14,8 @@ from grouping.errors import ConfigError
 
 CLUSTER_METHODS = ("agglomerative", "hdbscan")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+BACKENDS = ("local", "ray")
+ELSEWHERE = ("backend", "ray_address")  # of no influence on any result, and nobody else's business
 AUTO = "auto"
 PHOTO_SECONDS = 120.0  # that one photo may take; most take less than one
 
@@ -87,6 +89,9 @@ class GroupingConfig:
         allow_same_face: unless they are one face seen twice: a mirror, a print on the wall.
         allow_cpu_fallback: go on on the CPU, with a warning, where a device fails.
         workers: processes that look at photos; 0 works in the calling process.
+        backend: ``"local"``, or ``"ray"`` for many machines; needs the extra ``ray``.
+        ray_address: of a running cluster, ``"auto"``, ``"HOST:PORT"`` or ``"ray://HOST:PORT"``;
+            None starts one on this machine, of ``workers`` processes or one a core.
         photo_seconds: after so many seconds of work on it a photo fails, the others go on.
         memory: bytes for reading ahead, decoding and processes together; None for a quarter of
             what the machine has.
@@ -115,6 +120,8 @@ class GroupingConfig:
     allow_same_face: bool = True
     allow_cpu_fallback: bool = EmbeddingSettings.allow_cpu_fallback
     workers: int = 0
+    backend: str = BACKENDS[0]
+    ray_address: str | None = None
     photo_seconds: float = PHOTO_SECONDS
     memory: int | None = None
     attributes: bool = False
@@ -133,6 +140,11 @@ class GroupingConfig:
             raise ConfigError(f"device must be a string, got {self.device!r}")
         _choice("cluster", self.cluster, CLUSTER_METHODS)
         _choice("precision", self.precision, PRECISIONS)
+        _choice("backend", self.backend, BACKENDS)
+        if self.ray_address is not None and self.backend != "ray":
+            raise ConfigError("ray_address (--ray-address) needs the backend 'ray' (--backend ray)")
+        if not isinstance(self.ray_address, str | None) or self.ray_address == "":
+            raise ConfigError(f"ray_address must be HOST:PORT or auto, got {self.ray_address!r}")
         if isinstance(self.threshold, str):
             _choice("threshold", self.threshold, (AUTO,))
         elif self.threshold is not None:
@@ -181,8 +193,9 @@ class GroupingConfig:
         return replace(self, **settings)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the settings as JSON values; paths as strings."""
-        return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+        """Return the settings as JSON values; paths as strings. Where it is done is none."""
+        settings = {k: v for k, v in asdict(self).items() if k not in ELSEWHERE}
+        return {k: str(v) if isinstance(v, Path) else v for k, v in settings.items()}
 
 
 def _choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from grouping.config import AUTO, GroupingConfig
 from grouping.corrections.drawn import Told
+from grouping.execution.backends import backend_of
 from grouping.execution.collector import OnPhoto, OnPictures, PhotoCollector
 from grouping.execution.face_attributes import (
     AttributeReader,
@@ -111,7 +112,7 @@ class GroupingPipeline:
             on_pictures=on_pictures,
         )
         with seconds_a_photo(self.config.photo_seconds):
-            collector.collect(photos, self.config.workers)
+            collector.collect(photos, self.config.workers, backend_of(self.config))
             seen = tuple(collector.photos)
             told, outcomes = self._told(
                 seen, collector.results, corrections, keep_crops, hold_back, on_stage

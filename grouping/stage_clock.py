@@ -47,16 +47,26 @@ class StageClock:
         context = multiprocessing.get_context("spawn")
         self._sums: SynchronizedArray[float] = context.Array("d", COLUMNS * len(STAGES))
 
-    def add(self, stage: str, seconds: float, cpu_seconds: float) -> None:
-        """Count one call of a stage."""
+    def add(self, stage: str, seconds: float, cpu_seconds: float, calls: int = 1) -> None:
+        """Count one call of a stage, or what another clock has counted."""
         first = COLUMNS * STAGES.index(stage)
         with self._sums.get_lock():
-            for offset, value in enumerate((1.0, seconds, cpu_seconds)):
+            for offset, value in enumerate((float(calls), seconds, cpu_seconds)):
                 self._sums[first + offset] += value
 
     def costs(self) -> list[StageCost]:
         """Of the stages that were begun at all, in their order."""
-        sums = self._sums[:]
+        return self._costs(self._sums[:])
+
+    def taken(self) -> tuple[StageCost, ...]:
+        """The same since the last time it was taken."""
+        with self._sums.get_lock():
+            sums = self._sums[:]
+            self._sums[:] = [0.0] * len(sums)
+        return tuple(self._costs(sums))
+
+    @staticmethod
+    def _costs(sums: list[float]) -> list[StageCost]:
         rows = [sums[i : i + COLUMNS] for i in range(0, len(sums), COLUMNS)]
         return [
             StageCost(stage, int(calls), seconds, cpu)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from grouping.cli.outputs import OutputOptions
-from grouping.config import AUTO, PRECISIONS, GroupingConfig
+from grouping.config import AUTO, BACKENDS, PRECISIONS, GroupingConfig
 from grouping.cores import usable_cores
 from grouping.errors import ConfigError
 from grouping.export.export import ExportOptions
@@ -135,6 +135,20 @@ def add_detection(parser: argparse.ArgumentParser, *, workers: bool = True) -> N
         default=usable_cores(),
         metavar="N",
         help="processes that look at photos; 0: none (default: the cores, %(default)s)",
+    )
+    add(
+        "--backend",
+        default=BACKENDS[0],
+        choices=BACKENDS,
+        help="local: on this machine; ray: on a cluster of many, see docs/scale.md; needs the "
+        "extra: pip install '.[ray]' (default %(default)s)",
+    )
+    add(
+        "--ray-address",
+        type=not_empty,
+        metavar="ADDRESS",
+        help="of a running cluster: auto, HOST:PORT or ray://HOST:PORT, whose cores are used "
+        "instead of --workers (default: one is started on this machine)",
     )
 
 

@@ -1,4 +1,4 @@
-"""Where photos are analysed: in this process, or in worker processes.
+"""Where photos are analysed: in this process, in worker processes, or on a cluster of machines.
 
 A backend is a function of the networks and of chunks of work that yields results as they are
 done, in any order; a photo that cannot be analysed becomes a result with its failure, so that
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from backbone.runtime.memory import keep_freed_memory
-from grouping.config import DetectionSettings, EmbeddingSettings
+from grouping.config import DetectionSettings, EmbeddingSettings, GroupingConfig
 from grouping.cores import usable_cores
 from grouping.errors import GroupingError, one_line
 from grouping.execution.large_photos import OneLargeAtATime
@@ -35,6 +36,33 @@ if TYPE_CHECKING:
     from grouping.faces.photo_analyser import PhotoAnalyser
 
 
+OnRead = Callable[[int, PhotoWork, str], PhotoWork | None]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Where photos are analysed, and where they are read.
+
+    Attributes:
+        analyse: see :func:`analyse_photos`; takes a function as well that is called with a
+            position, a photo and the SHA-256 of its bytes once a worker has read it, and gives
+            what is to be done with it, or None where it is known.
+        reads: photos are read where they are analysed; no more than where they are is handed over.
+    """
+
+    analyse: Callable[[FaceModels, Iterable[Chunk], MemoryBudget, OnRead], Results]
+    reads: bool = False
+
+
+def backend_of(config: GroupingConfig) -> Backend:
+    """Return where the settings have photos analysed."""
+    if config.backend == "local":
+        return LOCAL
+    from grouping.execution.ray_backend import analyse_in_ray
+
+    return Backend(partial(analyse_in_ray, address=config.ray_address), reads=True)
+
+
 def analyse_photos(models: FaceModels, chunks: Iterable[Chunk], budget: MemoryBudget) -> Results:
     """Analyse photos and yield (position, result) as they are done.
 
@@ -49,6 +77,9 @@ def analyse_photos(models: FaceModels, chunks: Iterable[Chunk], budget: MemoryBu
     if budget.workers:
         return analyse_in_processes(models, chunks, budget)
     return analyse_here(models, chunks)
+
+
+LOCAL = Backend(lambda models, chunks, budget, _: analyse_photos(models, chunks, budget))
 
 
 def analyse_here(models: FaceModels, chunks: Iterable[Chunk]) -> Results:
@@ -73,7 +104,7 @@ def analyse_in_processes(
 
     settings = (models.detection, models.embedding, models.weights)
     seconds = allowed_seconds()
-    start = partial(_start_worker, *settings, budget, seconds, stage_clock())
+    start = partial(start_worker, *settings, budget, seconds, stage_clock())
     photos = OneLargeAtATime(chain([first], source), budget)
     with ProcessPool(
         start, budget.workers, given_up, item_seconds=seconds, warm_up=import_networks
@@ -87,11 +118,11 @@ def analyse_in_processes(
 def analyse_chunk(analyser: PhotoAnalyser, works: list[PhotoWork]) -> list[PhotoFaces]:
     """Analyse photos, one result each; those whose faces are known are only embedded again."""
     pictures = any(work.pictures for work in works)
-    fresh = iter(analyser([work.photo for work in works if work.known is None], pictures))
+    fresh = iter(analyser([work.content for work in works if work.known is None], pictures))
     return [
         next(fresh)
         if work.known is None
-        else analyser.embed_again(work.photo, work.known, work.pictures)
+        else analyser.embed_again(work.content, work.known, work.pictures)
         for work in works
     ]
 
@@ -127,22 +158,39 @@ def _analyse_within(
         return analyse_chunk(analyser, works)
 
 
-def _start_worker(
+def start_worker(
     detection: DetectionSettings,
     embedding: EmbeddingSettings,
     weights: tuple[Path, str],
     budget: MemoryBudget,
     seconds: float,
     clock: StageClock | None,
+    *,
+    threads: int | None = None,
 ) -> process_pool.Work[PhotoWork, PhotoFaces]:
-    """Load the networks in a worker process, with its share of the cores."""
+    """Load the networks in a worker process, with its share of the cores.
+
+    Args:
+        detection, embedding: the settings.
+        weights: the face network's file and its SHA-256, hex.
+        budget: what it may take.
+        seconds: that one photo may take.
+        clock: counts its stages, or None.
+        threads: cores of this one; None for an equal share of all.
+
+    Returns:
+        A function of photos that gives one result each.
+
+    Raises:
+        ModelError: the checkpoint or device cannot be used.
+    """
     measure_stages(clock)
     with stage("start"):
         import torch
 
         keep_freed_memory()
         warnings.simplefilter("ignore")  # Pillow's remarks on odd files; ours are in the results
-        torch.set_num_threads(max(1, usable_cores() // budget.workers))
+        torch.set_num_threads(threads or max(1, usable_cores() // budget.workers))
         said = logging.getLogger("backbone")  # what there is to say the parent has said
         said.setLevel(logging.ERROR)
         analyser = load_analyser(detection, embedding, weights, announced=True)

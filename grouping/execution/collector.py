@@ -17,7 +17,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from grouping.errors import Interrupted, PhotoError
-from grouping.execution.backends import analyse_photos
+from grouping.execution.backends import LOCAL, Backend
 from grouping.execution.known_results import HoldBack, KnownResults, Lookup
 from grouping.execution.photo_work import Chunk, PhotoWork
 from grouping.execution.read_ahead import read_ahead
@@ -82,18 +82,20 @@ class PhotoCollector:
         self._in_work: dict[int, str] = {}  # position to content of what is being analysed
         self._copies: dict[str, list[int]] = {}  # content to positions that wait for its result
         self._fresh: dict[str, PhotoFaces] = {}  # by content: analysed in this run
+        self._reads = True  # in this process
 
     @property
     def results(self) -> tuple[PhotoFaces, ...]:
         """What each photo gave, in the order of ``photos``; all are done after ``collect``."""
         return tuple(self._results[position] for position in range(len(self.photos)))
 
-    def collect(self, photos: Iterable[Photo], workers: int = 0) -> None:
+    def collect(self, photos: Iterable[Photo], workers: int = 0, backend: Backend = LOCAL) -> None:
         """Find out what each photo gives.
 
         Args:
             photos: asked for one at a time; may be a listing of millions.
             workers: processes to analyse in where the photos are many; 0 analyses in this one.
+            backend: where photos are analysed.
 
         Raises:
             ConfigError: the memory allowed does not hold the networks.
@@ -102,12 +104,13 @@ class PhotoCollector:
         """
         source = iter(photos)
         first, few = _first_few(source)
-        budget = self._models.memory_budget(0 if few else workers)
+        self._reads = not backend.reads
+        budget = self._models.memory_budget(0 if few and self._reads else workers)
         DECODING.set(budget.here, budget.total)
         # Closed at once, also after an error: threads that read and processes that work end here.
         with (
             closing(self._unknown(chain(first, source), budget)) as chunks,
-            closing(analyse_photos(self._models, chunks, budget)) as results,
+            closing(backend.analyse(self._models, chunks, budget, self._on_read)) as results,
         ):
             for position, result in results:
                 self._finish_fresh(position, result)
@@ -147,7 +150,18 @@ class PhotoCollector:
     def _looked_up(self, photo: Photo, most: int) -> Lookup:
         """Look a photo of so many bytes at most up, in a thread that reads."""
         with stage("read"):
-            return self._known.lookup(photo, most)
+            if self._reads:
+                return self._known.lookup(photo, most)
+            return self._known.lookup_place(photo)
+
+    def _on_read(self, position: int, work: PhotoWork, content: str) -> PhotoWork | None:
+        """Say what is to be done with a photo that a worker has read; finish one that is known."""
+        lookup = self._known.lookup_read(work, content)
+        known = self._result_of(lookup)
+        if known is not None:
+            self._finish(position, known)
+            return None
+        return self._work_of(position, lookup)
 
     def _result_of(self, lookup: Lookup) -> PhotoFaces | None:
         """What the photo gave in an earlier run, or a copy of it in this one."""
@@ -163,9 +177,10 @@ class PhotoCollector:
         if lookup.content is not None:
             self._copies[lookup.content] = []
             self._in_work[position] = lookup.content
-        if lookup.work is None or self._on_pictures is None:
-            return lookup.work
-        return replace(lookup.work, pictures=True)
+        if lookup.work is None:
+            return None
+        pictures = self._on_pictures is not None
+        return replace(lookup.work, pictures=pictures, crops=self._keep_crops)
 
     def _finish_fresh(self, position: int, result: PhotoFaces) -> None:
         """Keep what was analysed, for this photo and the copies that wait for it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from grouping.boxes import sides_at_edge, to_squares
@@ -38,7 +38,9 @@ class Lookup:
     @property
     def held_bytes(self) -> int:
         """Memory that the photo takes while it waits to be worked on."""
-        return 0 if self.work is None else self.work.held_bytes
+        if self.work is None or isinstance(self.work.photo, Photo):
+            return 0
+        return self.work.held_bytes
 
 
 class KnownResults:
@@ -82,10 +84,30 @@ class KnownResults:
         data = photo.read()
         check_file(len(data), max_bytes)
         content = hashlib.sha256(data).hexdigest()
-        self._remember(fingerprint, content)
+        return self.lookup_read(PhotoWork(data, fingerprint=fingerprint), content)
+
+    def lookup_place(self, photo: Photo) -> Lookup:
+        """Find the result of an unchanged photo; another is left to be read by who works on it."""
+        if isinstance(photo, MemoryPhoto):
+            return self.lookup(photo)
+        fingerprint = photo.fingerprint() if self._cache else None
+        unchanged = self._content_of(fingerprint)
+        if unchanged and (result := self._result_of(unchanged)) is not None:
+            return Lookup(unchanged, result)
+        expected = photo.expected_bytes or 0
+        return Lookup(None, work=PhotoWork(photo, fingerprint=fingerprint, expected=expected))
+
+    def lookup_read(self, work: PhotoWork, content: str) -> Lookup:
+        """Find the result of a photo that was read, here or elsewhere.
+
+        Args:
+            work: the photo.
+            content: SHA-256 of its bytes, hex.
+        """
+        self._remember(work.fingerprint, content)
         if (result := self._result_of(content)) is not None:
             return Lookup(content, result)
-        return Lookup(content, work=PhotoWork(data, self._detected(content)))
+        return Lookup(content, work=replace(work, known=self._detected(content)))
 
     def store(self, result: PhotoFaces) -> None:
         """Keep a fresh result for later runs; one without bytes cannot be found again."""

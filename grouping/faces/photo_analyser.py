@@ -65,7 +65,13 @@ class PhotoAnalyser:
         With ``pictures``, small ones are made for a report while the photos are decoded.
         One result a photo, in order; a photo that cannot be used has its failure set, one that
         takes too long (:func:`grouping.faces.time_limit.seconds_a_photo`) as well.
+
+        On a CPU each goes through the networks by itself: the last bits of a number depend on what
+        else is in its pass, and results are to be the same whoever works on what with whom. It
+        costs nothing to speak of but with very small photos. A GPU needs large passes.
         """
+        if len(photos) > 1 and self.detector.networks.device.type == "cpu":
+            return [self([photo], pictures)[0] for photo in photos]
         limits = [TimeLimit() for _ in photos]
         together = limits[0] if len(limits) == 1 else TimeLimit()
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +71,10 @@ class Photo(ABC):
         """About how much memory reading takes; None where it cannot be told beforehand."""
         return None
 
+    def for_elsewhere(self) -> Photo:
+        """The same photo for another process or machine: without the caller's id."""
+        return replace(self, id=None)
+
     @abstractmethod
     def _read(self) -> bytes:
         raise NotImplementedError
@@ -99,6 +103,10 @@ class LocalPhoto(Photo):
             return min(os.stat(self.path).st_size, self.max_bytes)
         except (OSError, ValueError):
             return 0  # nothing will be read
+
+    def for_elsewhere(self) -> LocalPhoto:
+        """See :meth:`Photo.for_elsewhere`; nobody else works in the folder of this process."""
+        return replace(self, id=None, path=self.path.absolute())
 
     def _read(self) -> bytes:
         try:

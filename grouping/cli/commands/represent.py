@@ -23,6 +23,7 @@ from grouping.cli.options import (
 )
 from grouping.cli.progress import PhotoProgress, check_failures
 from grouping.errors import InputError
+from grouping.execution.backends import backend_of
 from grouping.execution.collector import PhotoCollector
 from grouping.execution.face_models import shared_models
 from grouping.export.vector_files import check_vector_file
@@ -85,7 +86,7 @@ def _represent(arguments: argparse.Namespace) -> None:
         models.check()
         with PhotoProgress(listed) as progress:
             collector = PhotoCollector(models, cache, stop=stop, on_photo=progress)
-            collector.collect(photos, config.workers)
+            collector.collect(photos, config.workers, backend_of(config))
     if path is not None:
         from grouping.export.vector_files import write_vectors
 

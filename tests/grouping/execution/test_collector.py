@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from grouping.errors import FetchError, Interrupted, ModelError
-from grouping.execution import collector
+from grouping.execution import backends
 from grouping.execution.collector import FEW_PHOTOS, LARGE_BYTES, PhotoCollector
 from grouping.memory.budget import split_memory
 from grouping.records import FaceSet, PhotoFaces, unknown_signs
@@ -212,7 +212,7 @@ def test_processes_are_started_where_there_is_enough_to_do(monkeypatch, count, s
             for position, work in chunk:
                 yield position, photo_faces(work.photo)
 
-    monkeypatch.setattr(collector, "analyse_photos", analyse)
+    monkeypatch.setattr(backends, "analyse_photos", analyse)
     made = PhotoCollector(Models())
     made.collect((Sized(i, f"<{i}>", size) for i in range(count)), workers=2)
     assert len(made.results) == count

@@ -1,0 +1,369 @@
+"""A cluster of two nodes gives what one machine does, whoever dies on the way.
+
+One cluster of real raylets serves the whole file; nodes that are to die are added to it.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from grouping.config import GroupingConfig
+from grouping.errors import ConfigError, GroupingError, ModelError, SourceError
+from grouping.execution import collector as collector_module
+from grouping.pipeline import GroupingPipeline
+from grouping.records import FaceSet
+from grouping.sources.entries import SourceOptions, photos_from_entries
+from grouping.sources.http_photo import HttpOptions
+from grouping.sources.photo import LocalPhoto, MemoryPhoto
+from grouping.sources.s3_photo import photos_in_bucket
+from grouping.storage.cache import Cache
+from grouping.storage.s3.client import S3Options
+from tests.helpers.paths import PHOTOS, ROOT
+from tests.helpers.ray_cluster import KillingPhoto, SlowPhoto, cluster_of, skip_without_ray
+from tests.helpers.servers import FaultyServer, s3_server, sends
+
+skip_without_ray()
+
+FILES = sorted(PHOTOS.glob("*.jpg"))
+AWS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in AWS.items():
+            patch.setenv(name, value)  # of the nodes: nobody sends them credentials
+        with cluster_of(2) as made:
+            yield made
+
+
+def local_photos():
+    return [LocalPhoto.at(path) for path in FILES]
+
+
+def run(photos, cluster=None, cache=None, **options):
+    where = {} if cluster is None else {"backend": "ray", "ray_address": cluster.address}
+    return GroupingPipeline(GroupingConfig(**where), cache=cache).run(photos, **options)
+
+
+def assert_same(found, expected):
+    """To the byte: every number of every face, every photo, every group."""
+    assert len(found.photos) == len(expected.photos)
+    for column in fields(FaceSet):
+        a, b = (getattr(result.faces, column.name) for result in (found, expected))
+        assert a.tobytes() == b.tobytes(), column.name
+    for a, b in zip(found.outcomes, expected.outcomes, strict=True):
+        assert (a.width, a.height, a.sha256, a.failure) == (b.width, b.height, b.sha256, b.failure)
+        assert (a.rotation, a.picture_hash, a.warnings) == (b.rotation, b.picture_hash, b.warnings)
+    assert np.array_equal(found.grouping.labels, expected.grouping.labels)
+    assert np.array_equal(found.copy_of, expected.copy_of)
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return run(local_photos())
+
+
+def test_an_album_in_s3_gives_what_one_machine_does(cluster, bucket, client, tmp_path):
+    copies = [FILES[0], *FILES, FILES[2]]  # of the same bytes, of a photo in work and of one done
+    for number, path in enumerate(copies):
+        client.upload_file(str(path), bucket, f"album/{number}.jpg")
+    client.put_object(Bucket=bucket, Key="album/damaged.jpg", Body=b"no image")
+
+    def photos():
+        return photos_in_bucket(f"s3://{bucket}/album", S3Options(endpoint_url=s3_server()))
+
+    analysed = []
+    with Cache.open(tmp_path / "cache.sqlite") as cache:
+        found = run(photos(), cluster, cache, on_pictures=analysed.append)
+        assert_same(found, run(photos()))
+        assert len([seen for seen in analysed if seen.failure is None]) == len(FILES)
+        assert_same(run(photos(), cluster, cache, on_pictures=analysed.append), found)
+        assert len([seen for seen in analysed if seen.failure is None]) == len(FILES)
+
+
+def test_without_the_extra_the_error_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    pipeline = GroupingPipeline(GroupingConfig(backend="ray"))
+    with pytest.raises(ModelError, match=r"pip install '\.\[ray\]'"):
+        pipeline.run(local_photos())
+
+
+def test_an_address_needs_the_backend():
+    with pytest.raises(ConfigError, match="--backend ray"):
+        GroupingConfig(ray_address="auto")
+    with pytest.raises(ConfigError, match="backend must be one of local, ray"):
+        GroupingConfig(backend="dask")
+
+
+def slow_copies(tmp_path, count=24):
+    """Photos of different bytes that take half a second to read."""
+    photos = []
+    for number in range(count):
+        path = tmp_path / f"{number:02}.jpg"
+        path.write_bytes(FILES[number % len(FILES)].read_bytes() + b"%d" % number)
+        photos.append(SlowPhoto(str(path), str(path), path, trace=tmp_path / "trace"))
+    return photos
+
+
+def plain(photos):
+    return [LocalPhoto.at(photo.path) for photo in photos]
+
+
+def once(act):
+    """Called for each photo; acts once, when five are done."""
+    done = []
+
+    def on_photo(photo, outcome):
+        done.append(photo)
+        if len(done) == 5:
+            act()
+
+    return on_photo
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_costs_nothing(cluster, tmp_path):
+    photos = slow_copies(tmp_path)
+
+    def kill():
+        os.kill(int((tmp_path / "trace").read_text().split()[-1]), signal.SIGKILL)
+
+    assert_same(run(photos, cluster, on_photo=once(kill)), run(plain(photos)))
+    assert len(set((tmp_path / "trace").read_text().split())) >= 3  # one took the place
+
+
+@pytest.mark.slow
+def test_a_node_that_is_killed_costs_nothing(cluster, tmp_path):
+    node, photos = cluster.add(), slow_copies(tmp_path)
+    assert_same(run(photos, cluster, on_photo=once(lambda: cluster.kill(node))), run(plain(photos)))
+
+
+@pytest.mark.slow
+def test_a_node_that_joins_is_used(cluster, tmp_path):
+    photos, added = slow_copies(tmp_path, 60), []
+    try:
+        run(photos, cluster, on_photo=once(lambda: added.append(cluster.add())))
+        assert len(set((tmp_path / "trace").read_text().split())) == 3
+    finally:
+        cluster.kill(added[0])
+
+
+@pytest.mark.slow
+def test_a_photo_that_kills_workers_is_reported_and_left_out(cluster, tmp_path, expected):
+    killer = KillingPhoto("killer", "killer", FILES[0], tmp_path / "deaths")
+    photos = local_photos()
+    photos.insert(2, killer)
+    found = run(photos, cluster)
+    reason = found.outcomes[2].failure.reason
+    assert reason == "the process working on it was killed, 2 times"
+    assert found.outcomes[2].failure.retryable
+    assert len((tmp_path / "deaths").read_text().split()) == 2
+    assert found.faces.embeddings.tobytes() == expected.faces.embeddings.tobytes()
+
+
+@pytest.mark.slow
+def test_a_photo_that_kills_one_worker_is_tried_again(cluster, tmp_path, expected):
+    photos = local_photos()
+    photos[2] = KillingPhoto("killer", "killer", FILES[2], tmp_path / "deaths", times=1)
+    assert_same(run(photos, cluster), expected)
+
+
+@pytest.mark.slow
+def test_a_slow_driver_holds_the_workers_up(cluster, tmp_path):
+    photos = [replace(photo, seconds=0.0) for photo in slow_copies(tmp_path, 80)]
+    trace, ahead, done = tmp_path / "trace", [], []
+
+    def on_photo(photo, outcome):
+        done.append(photo)
+        time.sleep(0.3)
+        ahead.append(len(trace.read_text().split()) - len(done))
+
+    run(photos, cluster, on_photo=on_photo)
+    assert len(done) == 80
+    # Two workers with two chunks each, and what is answered while the driver is busy.
+    assert max(ahead) <= (2 * 2 + 2) * collector_module.CHUNK
+
+
+@dataclass(frozen=True)
+class HerePhoto(LocalPhoto):
+    """A file on a drive that only one process sees."""
+
+    process: int = 0
+
+    def _read(self):
+        if os.getpid() != self.process:
+            return replace(self, path=Path("/nowhere/at/all.jpg"), process=os.getpid())._read()
+        return super()._read()
+
+
+@pytest.mark.slow
+def test_a_folder_that_a_node_does_not_see_ends_the_run_at_its_start(cluster):
+    photos = [HerePhoto(str(p), str(p), p, process=os.getpid()) for p in FILES]
+    with pytest.raises(SourceError, match=r"node .* does not see .*: keep the photos on a drive"):
+        run(photos, cluster)
+
+
+@pytest.mark.slow
+def test_a_file_that_is_gone_everywhere_fails_alone(cluster, tmp_path, expected):
+    photos = [LocalPhoto.at(tmp_path / "gone.jpg"), *local_photos()]
+    found = run(photos, cluster)
+    assert found.outcomes[0].failure.stage == "fetch"
+    assert found.faces.embeddings.tobytes() == expected.faces.embeddings.tobytes()
+
+
+@pytest.mark.slow
+def test_photos_over_http_are_found_again_by_their_content(cluster, tmp_path, expected):
+    options = SourceOptions(http=HttpOptions(allowed=("127.0.0.1",)))
+    with FaultyServer() as server, Cache.open(tmp_path / "cache.sqlite") as cache:
+        for number, path in enumerate(FILES):
+            server.answers[f"/{number}.jpg"] = sends(path.read_bytes())
+        entries = [{"url": server.url(f"/{number}.jpg")} for number in range(len(FILES))]
+        analysed = []
+        for _ in range(2):
+            photos = photos_from_entries(entries, options=options)
+            assert_same(run(photos, cluster, cache, on_pictures=analysed.append), expected)
+        assert len(analysed) == len(FILES)
+
+
+@pytest.mark.slow
+def test_photos_from_memory_travel_with_their_bytes(cluster, expected):
+    photos = [
+        MemoryPhoto(object(), path.name, data=path.read_bytes())  # an id that no process can send
+        for path in FILES
+    ]
+    assert_same(run(photos, cluster), expected)
+
+
+@pytest.mark.slow
+def test_another_network_embeds_the_faces_that_are_known(cluster, tmp_path):
+    with Cache.open(tmp_path / "cache.sqlite") as cache:
+        run(local_photos(), cluster, cache)
+        other = {"flip": True}
+        where = {"backend": "ray", "ray_address": cluster.address}
+        found = GroupingPipeline(GroupingConfig(**where, **other), cache=cache).run(local_photos())
+        assert_same(found, GroupingPipeline(GroupingConfig(**other)).run(local_photos()))
+
+
+@pytest.mark.slow
+def test_crops_come_where_they_are_asked_for(cluster):
+    found, here = (run(local_photos(), at, keep_crops=True) for at in (cluster, None))
+    assert np.array_equal(found.crops, here.crops)
+
+
+COMMAND = [sys.executable, "run_grouping.py", "--no-plots", "--max-failures", "0"]
+
+
+@pytest.mark.slow
+def test_a_driver_that_is_killed_goes_on_from_the_cache(cluster, tmp_path):
+    album = tmp_path / "album"
+    album.mkdir()
+    plain(slow_copies(album, 40))
+    (album / "trace").unlink(missing_ok=True)
+    out, here = tmp_path / "out", tmp_path / "here"
+    ray = [*COMMAND, str(album), "--backend", "ray", "--ray-address", cluster.address]
+    killed = subprocess.Popen([*ray, "--out", str(out)], cwd=ROOT, stderr=subprocess.DEVNULL)
+    stored = wait_for_cache(out / "cache.sqlite", 8)
+    killed.kill()
+    killed.wait()
+    assert stored < 40
+    again = subprocess.run(
+        [*ray, "--out", str(out), "--profile"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    calls = {
+        line.split()[0]: int(line.split()[1])
+        for line in again.stderr.splitlines()
+        if line.startswith("decode")
+    }
+    assert 0 < calls["decode"] <= 40 - stored
+    subprocess.run(
+        [*COMMAND, str(album), "--out", str(here)], cwd=ROOT, capture_output=True, check=True
+    )
+    assert same_documents(out, here)
+
+
+def wait_for_cache(path, count):
+    """How many results a cache has, once it has so many."""
+    import sqlite3
+
+    give_up = time.monotonic() + 120
+    while time.monotonic() < give_up:
+        time.sleep(0.1)
+        if path.exists():
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as store:
+                try:
+                    (stored,) = store.execute("SELECT count(*) FROM photos").fetchone()
+                except sqlite3.OperationalError:
+                    continue
+            if stored >= count:
+                return stored
+    raise AssertionError("nothing is stored")
+
+
+def same_documents(*folders):
+    documents = [json.loads((folder / "groups.json").read_text()) for folder in folders]
+    for document in documents:
+        document.pop("created")
+    return all(document == documents[0] for document in documents)
+
+
+@pytest.mark.slow
+def test_a_cluster_without_a_node_left_ends_the_run_and_keeps_what_is_done(tmp_path, monkeypatch):
+    from grouping.execution.on_ray import workforce
+
+    monkeypatch.setattr(workforce, "WAIT_SECONDS", 5.0)
+    photos = slow_copies(tmp_path)
+    with cluster_of(1, num_cpus=0) as bare, Cache.open(tmp_path / "cache.sqlite") as cache:
+        node = bare.add()
+        with pytest.raises(GroupingError, match=r"no free core for 5 seconds.*run again"):
+            run(photos, bare, cache, on_photo=once(lambda: bare.kill(node)))
+        known = [cache.content_of(photo.fingerprint()) for photo in photos]
+        assert len([content for content in known if content]) >= 5
+
+
+@pytest.mark.slow
+def test_ctrl_c_finishes_what_is_in_flight(cluster, tmp_path):
+    from grouping.errors import Interrupted
+
+    photos, stop, done = slow_copies(tmp_path, 60), threading.Event(), []
+    config = GroupingConfig(backend="ray", ray_address=cluster.address)
+    with Cache.open(tmp_path / "cache.sqlite") as cache:
+        pipeline = GroupingPipeline(config, cache=cache, stop=stop)
+        act = once(stop.set)
+        with pytest.raises(Interrupted):
+            pipeline.run(photos, on_photo=lambda *a: (done.append(a), act(*a)))
+        assert 5 <= len(done) < 40
+        found = [cache.content_of(photo.fingerprint()) for photo in photos]
+        assert len([content for content in found if content]) == len(done)
+
+
+@pytest.mark.slow
+def test_weights_reach_nodes_that_do_not_have_the_file(cluster, tmp_path, monkeypatch, expected):
+    from grouping.execution.on_ray import cluster as module
+
+    checkpoint = tmp_path / "network.pth"
+    shutil.copy(next((ROOT / "checkpoint").glob("*.pth")), checkpoint)
+    share = module.shared
+
+    def shared(data):
+        checkpoint.unlink()
+        return share(data)
+
+    monkeypatch.setattr(module, "shared", shared)
+    config = GroupingConfig(backend="ray", ray_address=cluster.address, checkpoint=checkpoint)
+    assert_same(GroupingPipeline(config).run(local_photos()), expected)
