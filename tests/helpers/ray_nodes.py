@@ -12,7 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from grouping.errors import InputError
+from grouping.records import Int64
 from tests.helpers.paths import ROOT
 
 # Ray's processes read these when they start; nobody else gets at what a test has started.
@@ -113,3 +116,9 @@ def refuse(*_: object) -> None:
 def same_number(number: int) -> int:
     """A task of no time."""
     return number
+
+
+def many_numbers(number: int) -> Int64:
+    """A task of a second whose result is too large to travel but through the object store."""
+    time.sleep(1)
+    return np.full(100_000, number)

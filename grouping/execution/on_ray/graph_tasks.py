@@ -9,23 +9,18 @@ nobody has taken yet count among them, so memory is bounded.
 from __future__ import annotations
 
 import logging
-import platform
-import time
 from collections.abc import Callable, Generator, Iterable
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import ray
-
 from grouping.errors import GroupingError, one_line
+from grouping.execution.on_ray.cluster import ray_module
+from grouping.execution.on_ray.in_flight import Shared, TaskReport, TasksInFlight
 from grouping.memory.sizes import size_text
 from grouping.similarity.inner_products import arithmetic_digest
 
 log = logging.getLogger(__name__)
+ray = ray_module()
 
-# How often a task is begun anew that ended its worker, or whose machine went away.
-RETRIES = 5
 # Tasks sent for each core: the pieces of the next one are fetched while one is done.
 AHEAD = 2
 # A piece is at most so large, and no larger than that a store holds so many for each core of its
@@ -34,8 +29,6 @@ MOST_PIECE = 64 << 20
 PIECES_A_CORE = 2 * AHEAD + 2
 # Smaller ones take more time to move than to work on.
 LEAST_PIECE = 4 << 20
-# Seconds without a result after which that is said.
-QUIET = 60.0
 
 R = TypeVar("R")
 
@@ -67,8 +60,18 @@ class RayTaskRunner:
         return self._piece_bytes
 
     def share(self, value: Any) -> Any:
-        """Return a handle of a value that is in the object store."""
-        return ray.put(value)
+        """Return a handle of a value that is in the object store.
+
+        Raises:
+            GroupingError: there is no room for it, neither in memory nor on disk.
+        """
+        try:
+            return Shared(value, ray.put(value))
+        except ray.exceptions.RayError as error:
+            raise GroupingError(
+                f"the object store of this machine takes no more ({one_line(error)}); start Ray "
+                "here with a larger --object-store-memory, or free its disk"
+            ) from error
 
     def run(
         self, work: Callable[..., R], tasks: Iterable[tuple[Any, ...]]
@@ -76,37 +79,22 @@ class RayTaskRunner:
         """Do tasks, see :meth:`grouping.similarity.task_runner.TaskRunner.run`.
 
         Raises:
-            GroupingError: what ``work`` raises; a task that ended ``RETRIES`` + 1 workers.
+            GroupingError: what ``work`` raises; a task that was sent in vain again and again; no
+                result for far too long.
         """
-        task = ray.remote(num_cpus=1, max_retries=RETRIES)(_on_one_core)
         numbered = enumerate(tasks)
-        sent: dict[Any, int] = {}
+        flight = TasksInFlight(work)
         try:
             while True:
-                while len(sent) < AHEAD * self.workers and (item := next(numbered, None)):
-                    place, arguments = item
-                    sent[task.remote(work, *arguments)] = place
-                if not sent:
+                while len(flight) < AHEAD * self.workers and (item := next(numbered, None)):
+                    flight.send(*item)
+                if not len(flight):
                     return
-                for done in _some_done(list(sent)):
-                    yield sent.pop(done), self._result(done)
+                for place, result, report in flight.done():
+                    self._note(report)
+                    yield place, result
         finally:
-            _cancel(list(sent))
-
-    def _result(self, done: Any) -> Any:
-        """Return what a task gave, and note who did it."""
-        try:
-            result, report = ray.get(done)
-        except ray.exceptions.RayTaskError as error:
-            cause = getattr(error, "cause", None)
-            raise (cause if isinstance(cause, GroupingError) else error) from None
-        except ray.exceptions.RayError as error:
-            raise GroupingError(
-                f"a task of the graph failed {RETRIES + 1} times, each time with its worker or its "
-                f"machine ({one_line(error)}); see `ray status`, and give each core more memory"
-            ) from error
-        self._note(report)
-        return result
+            flight.cancel()
 
     def _note(self, report: TaskReport) -> None:
         if report.node not in self.seconds and report.arithmetic != arithmetic_digest():
@@ -116,55 +104,6 @@ class RayTaskRunner:
                 report.node,
             )
         self.seconds[report.node] = self.seconds.get(report.node, 0.0) + report.seconds
-
-
-@dataclass(frozen=True)
-class TaskReport:
-    """Who did a task.
-
-    Attributes:
-        node: host name and the start of Ray's id.
-        seconds: that it took.
-        arithmetic: see :func:`grouping.similarity.inner_products.arithmetic_digest`.
-    """
-
-    node: str
-    seconds: float
-    arithmetic: str
-
-
-def _on_one_core(work: Callable[..., R], *arguments: Any) -> tuple[R, TaskReport]:
-    """Do a task in a worker, as a thread of a pool does it that works on one core."""
-    import torch
-
-    torch.set_num_threads(1)
-    arithmetic = arithmetic_digest()
-    started = time.perf_counter()
-    result = work(*arguments)
-    seconds = time.perf_counter() - started
-    node = f"{platform.node()} ({ray.get_runtime_context().get_node_id()[:6]})"
-    return result, TaskReport(node, seconds, arithmetic)
-
-
-def _some_done(sent: list[Any]) -> list[Any]:
-    """Wait until one task at least is done, and say so where that takes long."""
-    while True:
-        done, _ = ray.wait(sent, num_returns=1, timeout=QUIET)
-        if done:
-            return list(done)
-        log.info(
-            "no task of the graph is done for %.0f s; the cluster has %s of %s cores free",
-            QUIET,
-            ray.available_resources().get("CPU", 0),
-            ray.cluster_resources().get("CPU", 0),
-        )
-
-
-def _cancel(sent: list[Any]) -> None:
-    """End tasks whose results nobody wants any longer."""
-    for left in sent:
-        with suppress(ray.exceptions.RayError):
-            ray.cancel(left, force=True)
 
 
 def _workplaces() -> list[dict[str, Any]]:
