@@ -19,6 +19,7 @@ from grouping.execution.face_attributes import (
 )
 from grouping.execution.face_models import FaceModels, shared_models
 from grouping.execution.outcomes import crops_of, faces_of
+from grouping.execution.tasks_elsewhere import tasks_for
 from grouping.faces.time_limit import seconds_a_photo
 from grouping.opting_out import clear_cache, may_be_of, without_people
 from grouping.records import FaceSet, Int64, PhotoFaces, Progress
@@ -98,6 +99,7 @@ class GroupingPipeline:
         Raises:
             ModelError: a checkpoint or device cannot be used.
             CacheError: another run uses the cache while somebody has to be taken out of it.
+            GraphTooLargeError: this machine has not the memory to group so many faces.
             CorrectionsError: corrections contradict each other.
             Interrupted: ``stop`` was set.
         """
@@ -167,6 +169,7 @@ class GroupingPipeline:
         opted_out: OptedOut | None = None,
     ) -> GroupingResult:
         """Group the faces of all photos, in the light of what a person corrected."""
+        from grouping.clustering.linkage_in_parts import check_memory
         from grouping.people.copies import faces_of_originals, find_copies, picture_of_faces
         from grouping.people.group_faces import group_faces
 
@@ -177,13 +180,15 @@ class GroupingPipeline:
         picture = picture_of_faces(faces.photo_index, copy_of)
         same_as = faces_of_originals(pictures, copy_of)
         constraints = corrections.constraints if corrections else None
-        with stage("calibrate"):
-            calibration = self._calibration(faces, constraints, picture, same_as)
-        threshold = self._threshold(calibration)
-        rules = self._rules(threshold, calibration is not None)
-        references = None if known is None else known_faces(known, corrections, len(faces))
-        with stage("group"):
-            grouping = group_faces(faces, rules, constraints, picture, same_as, references)
+        check_memory(*faces.embeddings.shape)
+        with tasks_for(self.config, len(faces)):
+            with stage("calibrate"):
+                calibration = self._calibration(faces, constraints, picture, same_as)
+            threshold = self._threshold(calibration)
+            rules = self._rules(threshold, calibration is not None)
+            references = None if known is None else known_faces(known, corrections, len(faces))
+            with stage("group"):
+                grouping = group_faces(faces, rules, constraints, picture, same_as, references)
         return GroupingResult(
             photos=photos,
             outcomes=outcomes,

@@ -45,7 +45,7 @@ from grouping.clustering.edge_levels import EdgesByLevel
 from grouping.clustering.micro_clusters import MicroClusters
 from grouping.records import Float32, Float64, Int64
 from grouping.similarity.cosine_graph import CosineGraph
-from grouping.similarity.inner_products import pair_products
+from grouping.similarity.inner_products import PairProducts, products_among
 from grouping.similarity.pair_sets import (
     Index,
     connected_components,
@@ -86,7 +86,11 @@ class Merges:
 
 
 def average_linkage(
-    vertices: MicroClusters, graph: CosineGraph, threshold: float, accept: Accept | None = None
+    vertices: MicroClusters,
+    graph: CosineGraph,
+    threshold: float,
+    accept: Accept | None = None,
+    products: PairProducts | None = None,
 ) -> Merges:
     """Merge clusters until no allowed pair has a mean similarity of ``threshold``.
 
@@ -101,8 +105,10 @@ def average_linkage(
         threshold: smallest mean similarity of a merge.
         accept: whether clusters that are each other's most similar may merge; a pair refused
             is a cannot-link from then on. By default all may.
+        products: how inner products are made; by default as among so many vertices. They are some
+            of more where the vertices are a part.
     """
-    run = _Run(vertices.sums, vertices.sizes, accept)
+    run = _Run(vertices.sums, vertices.sizes, accept, products or products_among(len(vertices)))
     apart = [ordered_ends(vertices.cannot_link[:, 0], vertices.cannot_link[:, 1])]
     pairs = no_pairs()
     try:
@@ -110,7 +116,7 @@ def average_linkage(
         for number, level in enumerate(by_level.levels):
             cluster_of = run.roots()
             found = by_level.between(number, cluster_of, run.sizes)
-            pairs = _pairs_now(pairs, found, cluster_of, run.take_changed(), run.sums)
+            pairs = _pairs_now(pairs, found, cluster_of, run)
             active, mean = at_or_above(pairs, run.sizes, level)
             run.merge(*_with_cannot_links(active, mean, apart, cluster_of), level)
             apart.append(run.take_refused())
@@ -123,8 +129,7 @@ def _pairs_now(
     before: ClusterPairs,
     found: tuple[ClusterPairs, Int64],
     cluster_of: Int64,
-    changed: npt.NDArray[np.bool_],
-    sums: Float32,
+    run: _Run,
 ) -> ClusterPairs:
     """Return all pairs of clusters with an edge between them, as far down as has been looked.
 
@@ -132,11 +137,11 @@ def _pairs_now(
         before: the pairs at the level before.
         found: what :meth:`EdgesByLevel.between` found at this level.
         cluster_of: (n,) int64, the cluster of each vertex.
-        changed: (n,) bool, whether the cluster has merged since ``before``.
-        sums: (n, d) float32, sum of the vectors of each cluster.
+        run: of those clusters; asked which of them have changed since ``before``.
     """
     n = len(cluster_of)
     singles, keys = found
+    changed = run.take_changed()
     low, high = ordered_ends(cluster_of.take(before.low), cluster_of.take(before.high))
     outdated = changed.take(low) | changed.take(high)
     known = before.take(np.flatnonzero(~outdated))
@@ -144,7 +149,7 @@ def _pairs_now(
     keys = unique_sorted(np.concatenate([keys, again]))
     keys = keys.compress(~is_in_sorted(unique_sorted(known.low * n + known.high), keys))
     low, high = np.divmod(keys, n)
-    total = pair_products(sums, sums, low, high).astype(np.float64)
+    total = run.products(run.sums, run.sums, low, high).astype(np.float64)
     return concatenated([known, singles, ClusterPairs(low, high, total)])
 
 
@@ -188,19 +193,23 @@ class _Run:
     Args:
         sums: (n, d) float32, worked in until :meth:`restore_sums`.
         sizes: (n,) int64, left as they are.
-        accept: see :func:`average_linkage`.
+        accept, products: see :func:`average_linkage`.
 
     Attributes:
         sums: (n, d) float32, sum of the vectors of each cluster.
         sizes: (n,) int64, vectors of each cluster.
         inner: (n,) float64, sum of the similarities of all pairs of vectors of each cluster.
+        products: how inner products are made.
     """
 
-    def __init__(self, sums: Float32, sizes: Int64, accept: Accept | None) -> None:
+    def __init__(
+        self, sums: Float32, sizes: Int64, accept: Accept | None, products: PairProducts
+    ) -> None:
         self.sums, self.sizes, self._accept = sums, sizes.copy(), accept
+        self.products = products
         several = np.flatnonzero(sizes > 1)
         self.inner = np.zeros(len(sizes))
-        self.inner[several] = pair_products(sums, sums, several, several)
+        self.inner[several] = products(sums, sums, several, several)
         self.inner[several] = (self.inner[several] - sizes[several]) / 2
         self._changed = np.zeros(len(sizes), bool)
         self._is_saved = np.zeros(len(sizes), bool)
@@ -234,7 +243,7 @@ class _Run:
             low_place, high_place = pairs.low[best], pairs.high[best]
             low_cluster, high_cluster = cluster_at[low_place], cluster_at[high_place]
             self._unite(low_cluster, high_cluster, pairs.total[best], mean[best])
-            same, new = contract(pairs, low_place, high_place, self.sums, cluster_at)
+            same, new = contract(pairs, low_place, high_place, self.sums, cluster_at, self.products)
             new, new_mean = at_or_above(new, self.sizes[cluster_at], level)
             pairs = concatenated([pairs.take(same), new])
             mean = np.concatenate([mean.take(same), new_mean])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grouping.records import Float32, Float64, Int64
-from grouping.similarity.inner_products import pair_products
+from grouping.similarity.inner_products import PairProducts
 from grouping.similarity.pair_sets import Index, ordered_ends, sorted_order
 
 
@@ -115,7 +115,12 @@ def reciprocal_best(pairs: ClusterPairs, mean: Float64) -> Index:
 
 
 def contract(
-    pairs: ClusterPairs, merged_into: Int64, merged: Int64, sums: Float32, cluster_at: Int64
+    pairs: ClusterPairs,
+    merged_into: Int64,
+    merged: Int64,
+    sums: Float32,
+    cluster_at: Int64,
+    products: PairProducts,
 ) -> tuple[Index, ClusterPairs]:
     """Return what becomes of the pairs when clusters merge.
 
@@ -125,6 +130,7 @@ def contract(
             ``merged_into`` beside it. No place is there twice.
         sums: (n, d) float32, the sums of vectors of each cluster after the merge.
         cluster_at: (q,) int64, for each place the row of ``sums``.
+        products: how inner products are made.
 
     Returns:
         (k,) intp, the numbers of the pairs that stay as they are; and the pairs of the clusters
@@ -146,7 +152,7 @@ def contract(
     whole = (1 + takes_part.take(summed.low)) * (1 + takes_part.take(summed.high))
     ask = np.flatnonzero((count < whole) & (summed.total > -np.inf))
     rows, cols = cluster_at.take(summed.low.take(ask)), cluster_at.take(summed.high.take(ask))
-    summed.total[ask] = pair_products(sums, sums, rows, cols)
+    summed.total[ask] = products(sums, sums, rows, cols)
     return np.flatnonzero(~changes), summed
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from grouping.clustering.cluster_pairs import ClusterPairs, concatenated, no_pairs
 from grouping.cores import usable_cores
 from grouping.records import Int64
-from grouping.similarity.cosine_graph import CosineGraph, Part
+from grouping.similarity.cosine_graph import CosineGraph
+from grouping.similarity.edge_search import Part
 from grouping.similarity.pair_sets import ordered_ends
 
 # Clusters are merged down to these similarities in turn: multiples of LEVEL_STEP from LEVELS_FROM

@@ -6,14 +6,23 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from grouping.clustering.average_linkage import Accept, average_linkage
+from grouping.clustering.average_linkage import Accept
+from grouping.clustering.linkage_by_component import (
+    FEW_EDGES,
+    linkage_roots,
+    roots_by_component,
+)
 from grouping.clustering.micro_clusters import MicroClusters
 from grouping.errors import GraphTooLargeError
+from grouping.memory.machine import machine_memory
+from grouping.memory.sizes import size_text
 from grouping.records import Int64
 from grouping.similarity.cosine_graph import CosineGraph, cosine_graph
+from grouping.similarity.task_runner import task_runner
 
-# Bounds the memory of one graph: about 40 bytes an edge while it is clustered.
+# Bounds the memory of one graph: about EDGE_MEMORY bytes an edge while it is clustered.
 MAX_EDGES = 40_000_000
+EDGE_MEMORY = 40
 # More micro-clusters than this are first merged in parts: the graph takes time of order n squared.
 MAX_AT_ONCE = 300_000
 # How much more alike than the threshold clusters must be to be merged within a part. On 20,000
@@ -69,6 +78,33 @@ def linkage_in_parts(
     return whole[within_halves][within_parts]
 
 
+def check_memory(n: int, dimensions: int) -> None:
+    """Refuse more faces than this machine has memory to group, whoever does tasks of the graph.
+
+    What is here in any case: the vectors, their sums in micro-clusters, the copy in low precision
+    of those that are clustered at once, and one edge for each of these. It may be more: a graph is
+    given up at ``MAX_EDGES`` edges, and clustered in parts.
+
+    Args:
+        n: faces.
+        dimensions: of the vector of each.
+
+    Raises:
+        GraphTooLargeError: that is more than the machine has.
+    """
+    at_once = min(n, MAX_AT_ONCE)
+    vectors, low, edges = 2 * 4 * n * dimensions, at_once * dimensions, EDGE_MEMORY * at_once
+    needed, there = vectors + low + edges, machine_memory()
+    if needed > there:
+        raise GraphTooLargeError(
+            f"grouping {n} faces takes {size_text(needed)} of memory at least (vectors "
+            f"{size_text(vectors)}, a copy in low precision {size_text(low)}, edges "
+            f"{size_text(edges)}), and this machine has {size_text(there)}: run again, with the "
+            "same cache, on one that has more, or group parts of the album; more machines of a "
+            "cluster do not help"
+        )
+
+
 def graph_of(
     clusters: MicroClusters, threshold: float, max_edges: int | None = None
 ) -> CosineGraph:
@@ -98,8 +134,11 @@ def _link(
 ) -> Int64:
     """Return (m,) int64, labels 0..k-1 numbered by the smallest member, made at once."""
     graph = graph_of(clusters, threshold, max_edges)
-    merges = average_linkage(clusters, graph, threshold, accept)
-    roots = merges.roots(len(clusters))
+    runner = task_runner()
+    if runner is None or len(graph) < FEW_EDGES:
+        roots = linkage_roots(clusters, graph, threshold, accept)
+    else:
+        roots = roots_by_component(clusters, graph, threshold, accept, runner)
     return np.unique(roots, return_inverse=True)[1].astype(np.int64)
 
 

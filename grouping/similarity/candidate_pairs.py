@@ -18,8 +18,9 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import copy
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +45,7 @@ Pairs = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 
 class Candidates(Protocol):
-    """A first pass over fixed vectors.
+    """A first pass over fixed vectors; it may be pickled.
 
     Attributes:
         threads: how many may call :meth:`block` at once, each working on one core.
@@ -52,11 +53,16 @@ class Candidates(Protocol):
 
     threads: int
 
-    def block(self, rows: slice, cols: slice) -> Pairs:
+    def part(self, rows: slice) -> Self:
+        """Return the pass over some of the vectors, with the scale and the cut of all."""
+
+    def block(self, rows: slice, cols: slice, other: Self | None = None) -> Pairs:
         """Return the places within the block of every pair that may reach the threshold.
 
         Args:
-            rows, cols: of the vectors; the block is the products of the one with the other.
+            rows: of the vectors.
+            cols: of those of another part; the block is the products of the one with the other.
+            other: that part, by default this one.
 
         Returns:
             Sorted by row, then by column.
@@ -93,18 +99,46 @@ class Float32Candidates:
         """Return (p,) float32 of (r, d), (c, d) and p places, see :class:`Candidates`."""
         return pair_products(x, y, *places)
 
-    def block(self, rows: slice, cols: slice) -> Pairs:
+    def part(self, rows: slice) -> Self:
+        """Return the pass over some of the vectors."""
+        part = copy(self)
+        part._vectors = self._vectors[rows]
+        return part
+
+    def block(self, rows: slice, cols: slice, other: Self | None = None) -> Pairs:
         """Return the pairs of a block that may reach the threshold."""
-        return _where(self._vectors[rows] @ self._vectors[cols].T >= self._cut)
+        of_cols = (self if other is None else other)._vectors[cols]
+        return _where(self._vectors[rows] @ of_cols.T >= self._cut)
 
 
 class TorchCandidates:
-    """What both passes in torch share."""
+    """What both passes in torch share; pickled as arrays, which may be read where they lie."""
+
+    _vectors: Any
 
     def __init__(self) -> None:
         # Here and not in a worker: warnings are silenced for all threads at once.
         self._torch = torch = torch_for_products()
         self.threads = torch.get_num_threads()
+
+    def __getstate__(self) -> dict[str, Any]:
+        vectors, torch = self._vectors, self._torch
+        if vectors.dtype == torch.bfloat16:  # which numpy does not have
+            vectors = vectors.view(torch.int16)
+        return self.__dict__ | {"_torch": None, "_vectors": vectors.numpy()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        torch = torch_for_products()
+        vectors = torch.from_numpy(state["_vectors"])
+        if vectors.dtype == torch.int16:
+            vectors = vectors.view(torch.bfloat16)
+        self.__dict__ |= state | {"_torch": torch, "_vectors": vectors}
+
+    def part(self, rows: slice) -> Self:
+        """Return the pass over some of the vectors, with the scale and the cut of all."""
+        part = copy(self)
+        part._vectors = self._vectors[rows]
+        return part
 
     def products(self, x: Float32, y: Float32, places: Pairs) -> Float32:
         """Return (p,) float32 of (r, d), (c, d) and p places, see :class:`Candidates`.
@@ -128,9 +162,10 @@ class BF16Candidates(TorchCandidates):
         self._vectors = torch.from_numpy(vectors).to(torch.bfloat16)
         self._cut = torch.tensor(threshold - BF16_MARGIN, dtype=torch.bfloat16)
 
-    def block(self, rows: slice, cols: slice) -> Pairs:
+    def block(self, rows: slice, cols: slice, other: Self | None = None) -> Pairs:
         """Return the pairs of a block that may reach the threshold."""
-        product = self._vectors[rows] @ self._vectors[cols].T
+        of_cols = (self if other is None else other)._vectors[cols]
+        product = self._vectors[rows] @ of_cols.T
         if self._cut <= 0:
             return _where((product >= self._cut).numpy())
         # Positive bfloat16 numbers are ordered as the integers of the same bits and negative
@@ -152,7 +187,6 @@ class Int8Candidates(TorchCandidates):
 
     def __init__(self, vectors: Float32, threshold: float) -> None:
         super().__init__()
-        self._multiply: Any = self._torch._int_mm
         largest = max(float(vectors.max(initial=0)), -float(vectors.min(initial=0)))
         scale = (largest or 1) / 127
         rounded = np.empty(vectors.shape, np.int8)
@@ -169,9 +203,10 @@ class Int8Candidates(TorchCandidates):
         self._vectors = self._torch.from_numpy(rounded)
         self._cut = int(np.floor((threshold - self.margin) / scale**2))
 
-    def block(self, rows: slice, cols: slice) -> Pairs:
+    def block(self, rows: slice, cols: slice, other: Self | None = None) -> Pairs:
         """Return the pairs of a block that may reach the threshold."""
-        product = self._multiply(self._vectors[rows], self._vectors[cols].T)
+        of_cols = (self if other is None else other)._vectors[cols]
+        product = self._torch._int_mm(self._vectors[rows], of_cols.T)
         return _where(product.numpy() >= self._cut)
 
 

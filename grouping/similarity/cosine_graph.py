@@ -5,13 +5,19 @@ The pairs are found block by block with a low-precision matrix product that miss
 float32, and what then lies within ``FLOAT32_MARGIN`` of the threshold once more in float64. The
 full n x n matrix never exists: memory is the vectors, a copy in low precision, a block and the
 edges.
+
+Where a :class:`grouping.similarity.task_runner.TaskRunner` does tasks, the vectors are cut into
+pieces, and each pair of pieces, a tile of the matrix, is a task: the same blocks, put together in
+the same order.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -19,23 +25,16 @@ import numpy.typing as npt
 
 from grouping.errors import GraphTooLargeError, InputError
 from grouping.records import Float32, Int32
-from grouping.similarity.candidate_pairs import (
-    FIRST_PASSES,
-    FLOAT32_MARGIN,
-    Candidates,
-    Pairs,
-    first_pass,
-    single_core_threads,
-)
+from grouping.similarity.candidate_pairs import FIRST_PASSES, first_pass, single_core_threads
+from grouping.similarity.edge_search import EdgeSearch, Part, Piece, concatenated_parts
+from grouping.similarity.task_runner import TaskRunner, task_runner
 
 # The product of two blocks stays in the cache of its core: larger ones take twice the time.
 BLOCK_ROWS = 1024
-# Of a block with a larger share of candidates the whole is computed again, which is then
-# faster than pair by pair.
-DENSE_SHARE = 0.01
-
-# Rows (e,) int32, columns (e,) int32 and similarities (e,) float32 of some edges.
-Part = tuple[Int32, Int32, Float32]
+# The graph of fewer vectors is made here, whoever else may do tasks: it takes some seconds.
+FEW_TO_SPREAD = 30_000
+# Tasks for each worker, so that none is left with much when the others are done.
+TASKS_A_WORKER = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,94 +105,76 @@ def cosine_graph(
     check_vectors(vectors)
     if precision not in ("auto", *FIRST_PASSES):
         raise InputError(f"precision must be auto, {', '.join(FIRST_PASSES)}, got {precision!r}")
-    search = _Search(
-        vectors, threshold, first_pass(vectors, threshold, precision), block_rows, max_edges
-    )
+    whole = Piece(0, vectors, first_pass(vectors, threshold, precision))
+    search = EdgeSearch(threshold, block_rows, max_edges)
+    runner = task_runner()
+    if runner is None or len(vectors) < FEW_TO_SPREAD:
+        found = _from_stripes(search, whole)
+    else:
+        found = _from_tiles(search, whole, runner)
+    return CosineGraph(len(vectors), *concatenated_parts(found))
+
+
+def _from_stripes(search: EdgeSearch, whole: Piece) -> list[Part]:
+    """Return the edges, found here from the rows of one block at a time to all later rows."""
     found: list[Part] = []
     count = 0
-    with closing(search.stripes()) as stripes:
+    with closing(_stripes(search, whole)) as stripes:
         for stripe in stripes:
-            count += len(stripe[0])
-            if max_edges is not None and count > max_edges:
-                raise GraphTooLargeError(f"more than {max_edges} pairs reach {threshold}")
+            count = _checked(count + len(stripe[0]), search)
             found.append(stripe)
-    return CosineGraph(len(vectors), *_concatenated(found))
+    return found
 
 
-@dataclass(frozen=True, eq=False)
-class _Search:
-    """The search for the edges of one graph, block by block.
+def _stripes(search: EdgeSearch, whole: Piece) -> Generator[Part, None, None]:
+    """Yield the edges from each block of rows in turn."""
 
-    Attributes:
-        vectors: (n, d) float32, rows no longer than 1.
-        threshold: smallest similarity of an edge.
-        candidates: the first pass over these vectors.
-        block_rows: rows of one block.
-        max_edges: more than the caller takes.
+    def stripe(first: int) -> Part:
+        return search.stripe(whole, whole, first)
+
+    starts = range(0, len(whole), search.block_rows)
+    if whole.candidates.threads == 1:
+        yield from map(stripe, starts)
+        return
+    with single_core_threads(whole.candidates.threads) as pool:
+        yield from pool.map(stripe, starts)
+
+
+def _from_tiles(search: EdgeSearch, whole: Piece, runner: TaskRunner) -> list[Part]:
+    """Return the edges in the order of :func:`_stripes`, found by tasks of one tile each."""
+    step = _rows_of_piece(whole, runner, search.block_rows)
+    starts = range(0, len(whole), step)
+    pieces = [runner.share(whole.part(slice(start, start + step))) for start in starts]
+    tiles = list(combinations_with_replacement(range(len(pieces)), 2))
+    found: dict[tuple[int, int], list[Part]] = {}
+    count = 0
+    tasks = ((search, pieces[a], pieces[b]) for a, b in tiles)
+    with closing(runner.run(EdgeSearch.tile, tasks)) as done:
+        for place, blocks in done:
+            count = _checked(count + sum(len(rows) for rows, _, _ in blocks), search)
+            found[tiles[place]] = blocks
+    return [
+        found[a, b][block]
+        for a in range(len(pieces))
+        for block in range(len(found[a, a]))
+        for b in range(a, len(pieces))
+    ]
+
+
+def _rows_of_piece(whole: Piece, runner: TaskRunner, block_rows: int) -> int:
+    """Return how many rows a piece has: whole blocks, and pieces for tasks enough."""
+    pieces = math.isqrt(2 * TASKS_A_WORKER * runner.workers) + 1  # p of them make p * p / 2 tiles
+    row = 2 * whole.vectors[:1].nbytes  # the copy in low precision is no larger
+    rows = min(-(-len(whole) // pieces), runner.piece_bytes // row)
+    return max(1, rows // block_rows) * block_rows
+
+
+def _checked(count: int, search: EdgeSearch) -> int:
+    """Return the count of edges.
+
+    Raises:
+        GraphTooLargeError: it is more than the caller takes.
     """
-
-    vectors: Float32
-    threshold: float
-    candidates: Candidates
-    block_rows: int
-    max_edges: int | None
-
-    def stripes(self) -> Generator[Part, None, None]:
-        """Yield the edges, from the rows of one block at a time to all later rows."""
-        starts = range(0, len(self.vectors), self.block_rows)
-        if self.candidates.threads == 1:
-            yield from map(self._stripe, starts)
-            return
-        with single_core_threads(self.candidates.threads) as pool:
-            yield from pool.map(self._stripe, starts)
-
-    def _stripe(self, first: int) -> Part:
-        """Return the edges from the rows of the block that begins at ``first``."""
-        found: list[Part] = []
-        count = 0
-        rows = slice(first, first + self.block_rows)
-        for start in range(first, len(self.vectors), self.block_rows):
-            cols = slice(start, start + self.block_rows)
-            places = self.candidates.block(rows, cols)
-            if start == first:
-                upper = places[0] < places[1]
-                places = places[0][upper], places[1][upper]
-            i, j, similarity = self._settled(self.vectors[rows], self.vectors[cols], places)
-            found.append((i + np.int32(first), j + np.int32(start), similarity))
-            count += len(i)
-            if self.max_edges is not None and count > self.max_edges:
-                break  # the caller will see that
-        return _concatenated(found)
-
-    def _settled(self, x: Float32, y: Float32, places: Pairs) -> Part:
-        """Return the candidate pairs of a block that do reach the threshold.
-
-        Args:
-            x: (r, d) float32, the vectors of the block's rows.
-            y: (c, d) float32, those of its columns.
-            places: the candidates.
-
-        Returns:
-            Row and column within the block, and similarity.
-        """
-        rows, cols = places
-        if len(rows) > DENSE_SHARE * len(x) * len(y):
-            similarity = (x @ y.T)[rows, cols]
-        else:
-            similarity = self.candidates.products(x, y, places)
-        near = np.flatnonzero(np.abs(similarity - self.threshold) < FLOAT32_MARGIN)
-        keep = similarity >= self.threshold
-        precise = np.einsum(
-            "ij,ij->i", x[rows[near]].astype(np.float64), y[cols[near]].astype(np.float64)
-        )
-        keep[near] = precise >= self.threshold
-        return rows[keep].astype(np.int32), cols[keep].astype(np.int32), similarity[keep]
-
-
-def _concatenated(parts: list[Part]) -> Part:
-    """Return the edges of all parts, one part after the other."""
-    return (
-        np.concatenate([np.zeros(0, np.int32), *(p[0] for p in parts)]),
-        np.concatenate([np.zeros(0, np.int32), *(p[1] for p in parts)]),
-        np.concatenate([np.zeros(0, np.float32), *(p[2] for p in parts)]),
-    )
+    if search.max_edges is not None and count > search.max_edges:
+        raise GraphTooLargeError(f"more than {search.max_edges} pairs reach {search.threshold}")
+    return count

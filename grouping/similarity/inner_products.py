@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -13,6 +15,8 @@ from grouping.records import Float32
 
 # (p,) integers, rows of an array.
 Rows = npt.NDArray[np.integer]
+# (x, y, rows, cols) -> (p,) float32, the inner products of some pairs; rows ascend.
+PairProducts = Callable[[Float32, Float32, Rows, Rows], Float32]
 
 # Rows that stay in the processor's cache while pairs are gathered.
 PAIR_CHUNK = 256
@@ -23,6 +27,14 @@ FEW_VECTORS = 10_000
 MANY_PAIRS = 512
 # One in so many rows asked for is few: then they are copied, and the others not even counted.
 FEW_ROWS = 4
+
+
+def products_among(n: int) -> PairProducts:
+    """Return how products are made where there are ``n`` vectors in all, to the last bit.
+
+    One function whatever the number of pairs: asked for in other portions, each comes out the same.
+    """
+    return sampled_products if n > FEW_VECTORS else gathered_products
 
 
 def pair_products(x: Float32, y: Float32, rows: Rows, cols: Rows) -> Float32:
@@ -40,6 +52,20 @@ def pair_products(x: Float32, y: Float32, rows: Rows, cols: Rows) -> Float32:
     """
     if len(x) > FEW_VECTORS and len(rows) >= MANY_PAIRS and (rows[1:] >= rows[:-1]).all():
         return sampled_products(x, y, rows, cols)
+    return gathered_products(x, y, rows, cols)
+
+
+def gathered_products(x: Float32, y: Float32, rows: Rows, cols: Rows) -> Float32:
+    """Return what :func:`pair_products` does, through numpy, from copies of some rows at a time.
+
+    Args:
+        x: (n, d) float32.
+        y: (m, d) float32.
+        rows, cols: (p,) integers, rows of ``x`` and of ``y``.
+
+    Returns:
+        (p,) float32.
+    """
     products = np.empty(len(rows), np.float32)
     for start in range(0, len(rows), PAIR_CHUNK):
         part = slice(start, start + PAIR_CHUNK)
@@ -93,12 +119,28 @@ def sampled_products(x: Float32, y: Float32, rows: Rows, cols: Rows) -> Float32:
 
 
 @cache
+def arithmetic_digest() -> str:
+    """Return a digest of some products: equal where another machine rounds as this one does.
+
+    What differs is the order of sums, which depends on the width of the processor's vectors.
+    """
+    x = np.random.default_rng(0).standard_normal((64, 512), np.float32)
+    every = np.arange(len(x))
+    parts = x @ x.T, gathered_products(x, x, every, every), sampled_products(x, x, every, every)
+    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
+
+
+@cache
 def torch_for_products() -> Any:
-    """Return torch, past its remark on sparse tensors; call it before threads make products."""
+    """Return torch, past its remarks; call it before threads make products."""
     import torch
 
+    read_only = np.zeros(1, np.float32)
+    read_only.setflags(write=False)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "sparse tensors are in beta", said once
+        # Each said once: "sparse tensors are in beta", "the array is not writable".
+        warnings.simplefilter("ignore")
+        torch.from_numpy(read_only)
         empty = torch.zeros(2, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)
         torch.sparse_csr_tensor(*empty, torch.zeros(0), (1, 1), check_invariants=False)
     return torch

@@ -12,6 +12,7 @@ from grouping.clustering.cluster_pairs import (
     contract,
     reciprocal_best,
 )
+from grouping.similarity.inner_products import gathered_products
 from tests.helpers.vectors import unit
 
 
@@ -44,7 +45,7 @@ def test_contracted_pairs_hold_the_products_of_the_merged(seed: int) -> None:
             if total == -np.inf:
                 forbidden.add(pair)
     expected |= dict.fromkeys(forbidden, -np.inf)
-    same, changed = contract(pairs, kept, gone, after, np.arange(30))
+    same, changed = contract(pairs, kept, gone, after, np.arange(30), gathered_products)
     both = [pairs.take(same), changed]
     found = {
         (int(low), int(high)): float(total)

@@ -108,6 +108,27 @@ def test_an_album_in_s3_gives_what_one_machine_does(cluster, bucket, client, tmp
         assert len([seen for seen in analysed if seen.failure is None]) == len(FILES)
 
 
+def test_people_are_found_by_the_nodes_where_faces_are_many(cluster, tmp_path, monkeypatch):
+    from grouping.execution.on_ray import graph_tasks
+
+    done, run_tasks = [], graph_tasks.RayTaskRunner.run
+
+    def counted(runner, work, tasks):
+        for found in run_tasks(runner, work, tasks):
+            done.append(work.__name__)
+            yield found
+
+    monkeypatch.setattr(graph_tasks.RayTaskRunner, "run", counted)
+    monkeypatch.setattr(graph_tasks, "LEAST_PIECE", 1 << 20)
+    with Cache.open(tmp_path / "cache.sqlite") as cache:
+        here = run(local_photos(), None, cache)
+        assert_same(run(local_photos(), cluster, cache), here)
+        assert not done  # few: nobody was waited for
+        monkeypatch.setattr("grouping.similarity.cosine_graph.FEW_TO_SPREAD", 2)
+        assert_same(run(local_photos(), cluster, cache), here)
+    assert "tile" in done
+
+
 def test_without_the_extra_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     pipeline = GroupingPipeline(GroupingConfig(backend="ray"))

@@ -55,7 +55,7 @@ def test_dense_and_sparse_blocks_are_settled_alike(monkeypatch: pytest.MonkeyPat
     vectors, _ = hard_vectors(400, seed=6)
     found = []
     for share in (0.0, 1.0):
-        monkeypatch.setattr("grouping.similarity.cosine_graph.DENSE_SHARE", share)
+        monkeypatch.setattr("grouping.similarity.edge_search.DENSE_SHARE", share)
         found.append(cosine_graph(vectors, 0.1))
     assert edges(found[0]) == edges(found[1])
     assert np.allclose(found[0].similarity, found[1].similarity, atol=1e-6)
