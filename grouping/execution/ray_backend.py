@@ -60,9 +60,9 @@ def analyse_in_ray(
     local = budget if address is None else None
     seconds = allowed_seconds()
     with connected(address, max(1, budget.workers)):
-        order = _order(models, seconds, local)
+        staff, order = _staff(models, local), _order(models, seconds, local)
         tasks = Tasks(chain([first], source), budget.chunk)
-        with RayPool(order, _staff(models, local), on_read, given_up, seconds) as pool:
+        with RayPool(order, staff, on_read, given_up, seconds) as pool:
             yield from pool.map(tasks)
             pool.tally.say_all()
 

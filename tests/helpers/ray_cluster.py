@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -110,4 +110,16 @@ class SlowPhoto(LocalPhoto):
         with self.trace.open("a") as file:
             file.write(f"{os.getpid()}\n")
         time.sleep(self.seconds)
+        return super()._read()
+
+
+@dataclass(frozen=True)
+class HerePhoto(LocalPhoto):
+    """A file on a drive that only one process sees."""
+
+    process: int = 0
+
+    def _read(self):
+        if os.getpid() != self.process:
+            return replace(self, path=Path("/nowhere/at/all.jpg"), process=os.getpid())._read()
         return super()._read()

@@ -11,8 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -29,7 +28,13 @@ from grouping.sources.s3_photo import photos_in_bucket
 from grouping.storage.cache import Cache
 from grouping.storage.s3.client import S3Options
 from tests.helpers.paths import PHOTOS, ROOT
-from tests.helpers.ray_cluster import KillingPhoto, SlowPhoto, cluster_of, skip_without_ray
+from tests.helpers.ray_cluster import (
+    HerePhoto,
+    KillingPhoto,
+    SlowPhoto,
+    cluster_of,
+    skip_without_ray,
+)
 from tests.helpers.servers import FaultyServer, s3_server, sends
 
 skip_without_ray()
@@ -232,18 +237,6 @@ def test_a_slow_driver_holds_the_workers_up(cluster, tmp_path):
     assert max(ahead) <= (2 * 2 + 2) * collector_module.CHUNK
 
 
-@dataclass(frozen=True)
-class HerePhoto(LocalPhoto):
-    """A file on a drive that only one process sees."""
-
-    process: int = 0
-
-    def _read(self):
-        if os.getpid() != self.process:
-            return replace(self, path=Path("/nowhere/at/all.jpg"), process=os.getpid())._read()
-        return super()._read()
-
-
 @pytest.mark.slow
 def test_a_folder_that_a_node_does_not_see_ends_the_run_at_its_start(cluster):
     photos = [HerePhoto(str(p), str(p), p, process=os.getpid()) for p in FILES]
@@ -265,7 +258,9 @@ def test_photos_over_http_are_found_again_by_their_content(cluster, tmp_path, ex
     with FaultyServer() as server, Cache.open(tmp_path / "cache.sqlite") as cache:
         for number, path in enumerate(FILES):
             server.answers[f"/{number}.jpg"] = sends(path.read_bytes())
-        entries = [{"url": server.url(f"/{number}.jpg")} for number in range(len(FILES))]
+        entries = [
+            {"id": number, "url": server.url(f"/{number}.jpg")} for number in range(len(FILES))
+        ]
         analysed = []
         for _ in range(2):
             photos = photos_from_entries(entries, options=options)
@@ -339,7 +334,7 @@ def wait_for_cache(path, count):
         if path.exists():
             with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as store:
                 try:
-                    (stored,) = store.execute("SELECT count(*) FROM photos").fetchone()
+                    (stored,) = store.execute("SELECT count(*) FROM detections").fetchone()
                 except sqlite3.OperationalError:
                     continue
             if stored >= count:
