@@ -18,14 +18,18 @@ LONGEST_PAGE_LINK = 7 * DAY
 class NewGuestLink(Sent):
     """A link for the guests of an event."""
 
-    expires_in_s: int = Field(7 * DAY, ge=60, le=LONGEST_GUEST_LINK, examples=[7 * DAY])
+    expires_in_s: int = Field(
+        7 * DAY, strict=True, ge=60, le=LONGEST_GUEST_LINK, examples=[7 * DAY]
+    )
 
 
 class NewPageLink(Sent):
     """A link for those who look after an album."""
 
-    expires_in_s: int = Field(DAY, ge=60, le=LONGEST_PAGE_LINK, examples=[DAY])
-    may_save: bool = Field(True, description="whether corrections may be saved through it")
+    expires_in_s: int = Field(DAY, strict=True, ge=60, le=LONGEST_PAGE_LINK, examples=[DAY])
+    may_save: bool = Field(
+        True, strict=True, description="whether corrections may be saved through it"
+    )
 
 
 class LinkAnswer(BaseModel):

@@ -41,7 +41,6 @@ from grouping.service.schemas_questions import FIND_SHARE
 router = APIRouter(prefix="/albums/{id}", tags=["guests"], responses=ERRORS)
 
 FILES = Path(__file__).parent.parent / "pages"
-ASSETS = {"me.css": "text/css; charset=utf-8", "me.js": "text/javascript; charset=utf-8"}
 POLICY = (
     "default-src 'none'; img-src 'self' data:; script-src 'self'; style-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -73,8 +72,8 @@ _SAID = {"description": "the page, which says so in words", "content": {"text/ht
 @router.get(
     "/me",
     summary="The page for guests",
-    response_class=HTMLResponse,
-    responses={403: _SAID, 404: _SAID, 409: _SAID},
+    response_class=Response,
+    responses={200: {"content": {"text/html": {}}}, 403: _SAID, 404: _SAID, 409: _SAID},
 )
 def guest_page(id: AlbumId, context: InContext, t: str = "") -> HTMLResponse:
     """Return the page; what has ended, it says in words."""
@@ -143,13 +142,21 @@ def guest_photo(
     return picture(data)
 
 
-@router.get("/me/{asset}", include_in_schema=False)
-def guest_asset(id: AlbumId, asset: str) -> Response:
-    """Return a file of the page, which is the same for all albums."""
-    if asset not in ASSETS:
-        raise not_found("file")
+@router.get("/me/me.css", include_in_schema=False)
+def guest_style(id: AlbumId) -> Response:
+    """Return the style of the page, which is the same for all albums."""
+    return _asset("me.css", "text/css; charset=utf-8")
+
+
+@router.get("/me/me.js", include_in_schema=False)
+def guest_script(id: AlbumId) -> Response:
+    """Return the script of the page, which is the same for all albums."""
+    return _asset("me.js", "text/javascript; charset=utf-8")
+
+
+def _asset(name: str, media_type: str) -> Response:
     headers = {"Cache-Control": "private, max-age=300"}
-    return Response(_file(asset), media_type=ASSETS[asset], headers=headers)
+    return Response(_file(name), media_type=media_type, headers=headers)
 
 
 @cache

@@ -103,8 +103,11 @@ Saver = Annotated[str, Depends(saver)]
 @router.get(
     "/page/",
     summary="The gallery",
-    response_class=HTMLResponse,
-    responses={303: {"description": "a link was taken; the page is behind it"}},
+    response_class=Response,
+    responses={
+        200: {"content": {"text/html": {}}},
+        303: {"description": "a link was taken; the page is behind it"},
+    },
 )
 def page(request: Request, id: AlbumId, context: InContext, t: str | None = None) -> Response:
     """Return the page; a link's token becomes a cookie, and leaves the address."""
@@ -186,7 +189,7 @@ def state(id: AlbumId, context: InContext, who: Reader) -> JobState:
 _TOML = {
     "requestBody": {
         "required": True,
-        "content": {"application/toml": {"schema": {"type": "string"}}},
+        "content": {"text/plain": {"schema": {"type": "string", "minLength": 1}}},
     }
 }
 
@@ -221,7 +224,7 @@ async def _text_of(request: Request) -> str:
     """The body as text.
 
     Raises:
-        RefusedRequestError: 413: it is too large; 422: it is no text.
+        RefusedRequestError: 413: it is too large; 422: it is no text, or none.
     """
     body = bytearray()
     async for part in request.stream():
@@ -229,9 +232,12 @@ async def _text_of(request: Request) -> str:
         if len(body) > MOST_CORRECTIONS:
             raise too_large(MOST_CORRECTIONS, "the file of corrections")
     try:
-        return body.decode("utf-8-sig")
+        text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise invalid("the corrections must be UTF-8 text") from None
+    if not text.strip():
+        raise invalid("send the text of a corrections.toml")
+    return text
 
 
 def _entered(request: Request, expires: int, token: str) -> Response:
