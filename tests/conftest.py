@@ -4,6 +4,7 @@ import atexit
 import functools
 import os
 import random
+import secrets
 import shutil
 import signal
 import tempfile
@@ -21,6 +22,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # What tests make of networks stays out of the user's cache folder; programs inherit it too.
 os.environ["FACE_GROUPING_CACHE"] = tempfile.mkdtemp(prefix="face-grouping-tests-")
 atexit.register(shutil.rmtree, os.environ["FACE_GROUPING_CACHE"], ignore_errors=True)
+
+# Read by Ray when a process imports it, whichever test does so first; nobody else gets at what tests
+# start, and nothing is sent to its makers.
+os.environ.setdefault("RAY_AUTH_MODE", "token")
+os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 # A shell that runs the tests in the background has them, and all they start, ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

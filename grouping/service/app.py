@@ -114,6 +114,7 @@ def create_context(settings: ServiceSettings) -> Context:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
+    context.metrics.start()
     context.eraser.start()
     context.runner.start()
     context.guards.start()
@@ -124,4 +125,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(context.guards.stop)
         await run_in_threadpool(context.runner.stop)
         await run_in_threadpool(context.eraser.stop)
+        context.metrics.stop()
         context.store.close()

@@ -32,7 +32,6 @@ class Metrics:
     def __init__(self, queue: Callable[[], Mapping[str, int]]) -> None:
         self._registry = CollectorRegistry()
         self.clock = StageClock()
-        measure_stages(self.clock)
         self._registry.register(_Shared(queue, self.clock))
         self.photos = self._counter("grouping_photos", "Photos of albums that were looked at.")
         self.faces = self._counter("grouping_faces", "Faces found in photos of albums.")
@@ -50,6 +49,14 @@ class Metrics:
             registry=self._registry,
             buckets=REQUEST_BUCKETS,
         )
+
+    def start(self) -> None:
+        """Begin to measure the stages of this process."""
+        measure_stages(self.clock)
+
+    def stop(self) -> None:
+        """End measuring."""
+        measure_stages(None)
 
     def text(self) -> bytes:
         """Return all of it in the format of Prometheus."""

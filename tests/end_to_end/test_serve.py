@@ -148,8 +148,9 @@ def test_keys_are_made_listed_and_revoked(tmp_path):
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
     made = keys("create", "phone app", "--scopes", "find")
-    text, id = (line.split()[1] for line in made.stdout.splitlines())
+    text, id, secret = (line.split()[1] for line in made.stdout.splitlines())
     assert text.startswith("fg_")
+    assert secret in keys("secret", id).stdout
     assert keys("list").stdout.split()[0] == id
     assert text not in keys("list").stdout
     with ServeCommand(tmp_path / "d", key=text) as service:

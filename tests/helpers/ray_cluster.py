@@ -21,9 +21,9 @@ from tests.helpers.paths import ROOT
 
 OBJECT_STORE = 80 * 2**20
 
-# Before Ray is imported: its processes read it then. Nobody else gets at what a test has started.
-os.environ["RAY_AUTH_MODE"] = "token"
-os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+# Before Ray is imported, where no conftest has done so: its processes read it then.
+os.environ.setdefault("RAY_AUTH_MODE", "token")
+os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 def skip_without_ray() -> None:

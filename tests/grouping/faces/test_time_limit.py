@@ -5,6 +5,7 @@ import struct
 import threading
 import time
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -161,19 +162,24 @@ def test_the_slow_photo_of_a_chunk_is_named_and_the_others_are_done(together):
 
 
 def test_networks_that_are_too_slow_together_are_asked_for_each_photo_alone(monkeypatch):
-    """Several photos pass the networks at once: who was the slow one is found out one by one."""
+    """On a GPU several photos pass the networks at once: which is slow is found out one by one."""
     good = (PHOTOS / "president_biden.jpg").read_bytes()
     analyser = shared_models(GroupingConfig()).analyser
     (alone,) = analyser([good])
     whole, seen = analyser._analysed, []
+    detector = analyser.detector
+    networks = detector.networks
 
     def counted(photos, *more):
         seen.append(len(photos))
+        monkeypatch.setattr(detector, "networks", networks)  # with which the photos are looked at after all
         if len(photos) > 1:
             raise PhotoTimeError("too slow")
         return whole(photos, *more)
 
     monkeypatch.setattr(analyser, "_analysed", counted)
+    on_gpu = networks._replace(device=SimpleNamespace(type="cuda"))
+    monkeypatch.setattr(detector, "networks", on_gpu)
     results = analyser([good, b"no photo", good])
     assert seen == [3, 1, 1, 1]
     assert [result.failure is None for result in results] == [True, False, True]
