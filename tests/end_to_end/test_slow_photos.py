@@ -24,7 +24,7 @@ def album(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_a_slow_photo_is_named_and_not_remembered(album, tmp_path, workers):
     out = tmp_path / "out"
     done = run(album, out, "--workers", workers, "--photo-seconds", LIMIT)
