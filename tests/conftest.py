@@ -23,8 +23,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 os.environ["FACE_GROUPING_CACHE"] = tempfile.mkdtemp(prefix="face-grouping-tests-")
 atexit.register(shutil.rmtree, os.environ["FACE_GROUPING_CACHE"], ignore_errors=True)
 
-# Read by Ray when a process imports it, whichever test does so first; nobody else gets at what tests
-# start, and nothing is sent to its makers.
+# Ray reads these when a process imports it, whichever test does so first: nobody else gets at what
+# tests start, and nothing is sent to its makers.
 os.environ.setdefault("RAY_AUTH_MODE", "token")
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
