@@ -172,9 +172,7 @@ def test_networks_that_are_too_slow_together_are_asked_for_each_photo_alone(monk
 
     def counted(photos, *more):
         seen.append(len(photos))
-        monkeypatch.setattr(
-            detector, "networks", networks
-        )  # which do the work
+        monkeypatch.setattr(detector, "networks", networks)  # which do the work
         if len(photos) > 1:
             raise PhotoTimeError("too slow")
         return whole(photos, *more)
