@@ -115,16 +115,24 @@ def test_results_that_a_lost_node_had_are_made_again(
 
 
 def test_a_piece_that_is_lost_is_put_there_again(
-    runner: Any, caplog: pytest.LogCaptureFixture
+    cluster: Any, runner: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from ray._private.internal_api import free
+    import ray
+
+    from grouping.execution.on_ray.in_flight import Shared
 
     caplog.set_level("DEBUG", logger="grouping.execution.on_ray.in_flight")
-    piece = runner.share(np.arange(1_000_000))  # large: in the object store
-    free([piece.reference])
+    third = cluster.add_node(num_cpus=1, object_store_memory=100 << 20)
+    there = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(third.node_id, soft=False)
+    make = ray.remote(num_cpus=1, max_retries=0, scheduling_strategy=there)(many_numbers)
+    piece = Shared(many_numbers(7), make.remote(7))
+    ray.wait([piece.reference], timeout=60, fetch_local=False)
+    lost = piece.reference
+    cluster.remove_node(third, allow_graceful=False)
     tasks = runner.run(np.sum, [(piece,)] * 5)
-    assert [total for _, total in tasks] == [499_999_500_000] * 5
+    assert [total for _, total in tasks] == [700_000] * 5
     assert "sent again" in caplog.text
+    assert piece.reference != lost
 
 
 def test_a_task_that_no_worker_survives_is_given_up(
