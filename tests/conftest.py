@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+import logging
 import os
 import random
 import secrets
@@ -32,6 +33,15 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 # A shell that runs the tests in the background has them, and all they start, ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def no_logs_to_closed_streams():
+    """What a test logs to ends with it; services of other tests in this process go on."""
+    yield
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if type(handler) is logging.StreamHandler]:
+        root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -381,7 +382,11 @@ def test_nothing_of_a_selfie_is_kept(app, url, client, album, tmp_path, monkeypa
 def test_the_audit_log_says_who_asked_and_how_much_came_of_it(app, client, album):
     client.post_photos(f"/v1/albums/{album}/find", ("selfie", OBAMA))
     folder = app.state.context.settings.data / "audit"
-    (*_, last) = [json.loads(line) for path in sorted(folder.iterdir()) for line in path.open()]
+    for _ in range(100):  # it is written once the answer is on its way
+        (*_, last) = [json.loads(line) for path in sorted(folder.iterdir()) for line in path.open()]
+        if "photos" in last:
+            break
+        time.sleep(0.05)
     assert (last["action"], last["status"], last["photos"]) == ("find_in_album", 200, 3)
     assert (last["album"], last["key"]) == (album, key_id(client.key))
     assert set(last) == {"at", "action", "status", "key", "album", "request", "caller", "photos"}
