@@ -22,7 +22,7 @@ from grouping.execution.outcomes import crops_of, faces_of
 from grouping.execution.tasks_elsewhere import tasks_for
 from grouping.faces.time_limit import seconds_a_photo
 from grouping.opting_out import clear_cache, may_be_of, without_people
-from grouping.records import FaceSet, Int64, PhotoFaces, Progress
+from grouping.records import GROUPING, FaceSet, Int64, PhotoFaces, Progress
 from grouping.results.pictures import pictures_of
 from grouping.results.run_result import GroupingResult
 from grouping.sources.photo import Photo
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from grouping.references.known_people import KnownPeople
     from grouping.results.opted_out import OptedOut
     from grouping.storage.cache import Cache
-
-
-GROUPING = "grouping"  # the stage
 
 
 class GroupingPipeline:

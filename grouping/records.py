@@ -207,6 +207,9 @@ class FaceAttributes:
 
 
 Progress = Callable[[str, int, int], None]  # a stage, how many are done, how many there are
+# Stages after the photos that progress is told of, and whose time is told beforehand.
+GROUPING, AGES, MAP = "grouping", "age and gender", "map of faces"
+THUMBNAILS, SHEETS = "thumbnails", "contact sheets"
 
 
 class Fingerprint(NamedTuple):

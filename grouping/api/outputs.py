@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grouping.export.export import ExportOptions
+from grouping.records import MAP
 from grouping.stage_clock import stage
 from grouping.storage.atomic_files import write_bytes
 from grouping.storage.result_folder import GROUPS_FILE, OPT_OUT_TABLE, THUMBNAILS_FOLDER
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from grouping.results.schema import Document
 
 log = logging.getLogger(__name__)
-
-MAP = "map of faces"  # the stage
 
 
 @dataclass(frozen=True)

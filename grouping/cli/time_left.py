@@ -14,9 +14,9 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from grouping.records import AGES, GROUPING, MAP, SHEETS, THUMBNAILS
+
 PHOTOS = "photos"
-GROUPING, MAP, THUMBNAILS, SHEETS = "grouping", "map of faces", "thumbnails", "contact sheets"
-AGES = "age and gender"
 
 
 @dataclass(frozen=True)

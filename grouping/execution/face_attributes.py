@@ -19,7 +19,7 @@ import numpy as np
 from grouping.errors import FetchError, Interrupted, PhotoError
 from grouping.execution.known_results import pixels_of
 from grouping.faces.time_limit import TimeLimit, photo_threads
-from grouping.records import FaceAttributes, PhotoFaces, Progress, UInt8
+from grouping.records import AGES, FaceAttributes, PhotoFaces, Progress, UInt8
 from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from grouping.faces.attributes import AttributeNetworks
     from grouping.storage.cache import Cache
 
-STAGE = "age and gender"
 MOST_THREADS = 4  # and so decoded photos in memory; decoding leaves Python to other threads
 
 
@@ -157,7 +156,7 @@ def _read(
         for done, (place, result) in enumerate(zip(places, tried, strict=True), 1):
             results.append((place, result))
             if on_stage is not None:
-                on_stage(STAGE, done, len(places))
+                on_stage(AGES, done, len(places))
             if stop is not None and stop.is_set():
                 raise Interrupted
     return results

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grouping.faces.time_limit import photo_threads
-from grouping.records import Float32, Progress
+from grouping.records import SHEETS, Float32, Progress
 from grouping.report.contact_sheets import iter_sheets
 from grouping.report.gallery import gallery_page
 from grouping.report.plots.face_mosaic import faces_picture
@@ -115,7 +115,7 @@ def _write_sheets(
             yield from paths
             stale.difference_update(paths)
             if progress:
-                progress("contact sheets", done, len(album.groups))
+                progress(SHEETS, done, len(album.groups))
     for path in stale:
         path.unlink(missing_ok=True)
 

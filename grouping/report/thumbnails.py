@@ -24,7 +24,7 @@ from grouping.faces.decoding import decode_photo
 from grouping.faces.loose_crops import square_around
 from grouping.faces.small_pictures import PREVIEW_SIDE, as_jpeg, preview
 from grouping.faces.time_limit import photo_threads
-from grouping.records import Float32, Progress
+from grouping.records import THUMBNAILS, Float32, Progress
 from grouping.results.album import Album, Face, OpenPhoto, one_line
 from grouping.storage.atomic_files import make_folder, write_bytes
 
@@ -82,7 +82,7 @@ class Thumbnails:
         with photo_threads(MOST_WORKERS) as workers:
             for done, _ in enumerate(workers.map(self._make, range(total)), 1):
                 if progress:
-                    progress("thumbnails", done, total)
+                    progress(THUMBNAILS, done, total)
 
     def preview(self, photo: int) -> Image.Image | None:
         """The photo, upright, its long side at most 640 px; None where there is a problem."""

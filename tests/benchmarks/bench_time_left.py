@@ -21,10 +21,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from grouping import GroupingConfig, GroupingPipeline
-from grouping.cli.time_left import AGES, SHEETS, THUMBNAILS
 from grouping.errors import ModelError
 from grouping.people.group_faces import group_faces
 from grouping.people.rules import GroupingRules
+from grouping.records import AGES, SHEETS, THUMBNAILS
 from grouping.report.plots.plot_data import plot_data
 from grouping.report.report import write_report
 from grouping.sources.listing import list_sources

@@ -40,11 +40,12 @@ from grouping.cli.outputs import print_end
 from grouping.cli.places import check_places, reference_folders
 from grouping.cli.progress import PhotoProgress, StageProgress, check_failures
 from grouping.cli.summary import summary
-from grouping.cli.time_left import AGES, GROUPING, MAP, SHEETS, THUMBNAILS, TimeLeft
+from grouping.cli.time_left import TimeLeft
 from grouping.config import AUTO, CLUSTER_METHODS, GroupingConfig
 from grouping.corrections.entries import Entry
 from grouping.corrections.toml_file import load_all_corrections
 from grouping.pipeline import GroupingPipeline
+from grouping.records import AGES, GROUPING, MAP, SHEETS, THUMBNAILS
 from grouping.sources.file_kinds import LeftOut
 from grouping.sources.listing import list_sources
 from grouping.sources.sidecars import places_of_sidecars

@@ -201,12 +201,19 @@ def _add_jobs(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
+    from grouping.service.settings import ServiceSettings
+
+    usual = ServiceSettings
     add = parser.add_argument_group("limits").add_argument
     for name, default, text in (
-        ("--photos-a-job", 10_000, "photos an album may have"),
-        ("--queue-length", 100, "albums that may wait; more are answered 429"),
-        ("--requests-a-minute", 600, "that one key may make"),
-        ("--questions-at-once", 2, "photos that are looked at for questions at a time"),
+        ("--photos-a-job", usual.photos_a_job, "photos an album may have"),
+        ("--queue-length", usual.queue_length, "albums that may wait; more are answered 429"),
+        ("--requests-a-minute", usual.requests_a_minute, "that one key may make"),
+        (
+            "--questions-at-once",
+            usual.questions_at_once,
+            "photos that are looked at for questions at a time",
+        ),
     ):
         add(name, type=int, default=default, metavar="N", help=f"{text} (default %(default)s)")
 
