@@ -17,7 +17,7 @@ from grouping.service.browser_pages import LinkRates
 from grouping.service.context import Context
 from grouping.service.erasing import Eraser
 from grouping.service.error_envelope import add_error_handlers
-from grouping.service.guards import Guards, question_limits
+from grouping.service.guards import Guards, body_limits
 from grouping.service.jobs import JobRunner
 from grouping.service.metrics import Metrics
 from grouping.service.middleware import EveryRequest
@@ -60,7 +60,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     add_error_handlers(app)
     app.add_middleware(
         BodyLimit,
-        limit_of=limit_by_path(question_limits(settings), settings.request_bytes),
+        limit_of=limit_by_path(body_limits(settings), settings.request_bytes),
     )
     app.add_middleware(Audited, log=context.guards.audit)
     app.add_middleware(EveryRequest, app_state=app.state)

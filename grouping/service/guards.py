@@ -25,12 +25,21 @@ MOST_BODY_PHOTOS = 2  # of the largest size; several selfies share it
 MARGIN_BYTES = 64 * 1024  # of a body, around its photos
 
 
-def question_limits(settings: ServiceSettings) -> dict[str, int]:
-    """Return how many bytes a question may send, by the last word of its path; base64 fits."""
+# Bodies that are JSON are read and parsed before the key is looked at: they have to be small.
+JSON_BYTES = {
+    "people": 4 * 2**20,  # all that PeopleChanges may hold is never sent at once
+    "page-links": MARGIN_BYTES,
+    "guest-links": MARGIN_BYTES,
+}
+
+
+def body_limits(settings: ServiceSettings) -> dict[str, int]:
+    """Return how many bytes may be sent, by the last word of the path; base64 of photos fits."""
     one = settings.question_bytes * 4 // 3
-    return {
+    photos = {
         path: min(count, MOST_BODY_PHOTOS) * one + MARGIN_BYTES for path, count in PHOTOS_OF.items()
     }
+    return {**photos, **JSON_BYTES}
 
 
 @dataclass(frozen=True)

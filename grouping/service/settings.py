@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from grouping.api import HttpOptions, S3Options, SourceOptions
 from grouping.errors import ConfigError
@@ -88,6 +89,8 @@ class ServiceSettings:
             raise ConfigError(f"keep_days must be more than 0, got {self.keep_days!r}")
         if self.results is not None and not RESULTS.fullmatch(self.results):
             raise ConfigError(f"results must be s3://bucket/prefix, got {self.results!r:.80}")
+        if self.public_url is not None:
+            object.__setattr__(self, "public_url", _address(self.public_url))
         for bucket in self.buckets:
             if not BUCKET.fullmatch(bucket):
                 raise ConfigError(f"{bucket!r:.80} is not the name of a bucket")
@@ -112,6 +115,18 @@ class ServiceSettings:
     def s3_options(self) -> S3Options:
         """How S3 is reached; from no buckets but those that are named."""
         return replace(self.s3, buckets=self.buckets)
+
+
+def _address(url: str) -> str:
+    """How browsers reach the service, without a slash at its end, which links bring along."""
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and (parts.port is None or parts.port >= 0)
+    except ValueError:
+        named = False
+    if not named or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+        raise ConfigError(f"public_url must be https://host, with a path or not, got {url!r:.80}")
+    return url.rstrip("/")
 
 
 def _at_least(name: str, value: float, low: float) -> None:

@@ -57,10 +57,13 @@ Writer = Annotated[ApiKey, Depends(current_key(Scope.WRITE))]
 
 
 @router.post("/guest-links", status_code=201, summary="Make a link for guests")
-def make_guest_link(id: AlbumId, new: NewGuestLink, context: InContext, key: Writer) -> LinkAnswer:
+def make_guest_link(
+    id: AlbumId, context: InContext, key: Writer, new: NewGuestLink | None = None
+) -> LinkAnswer:
     """Return a link under which guests find their own photos by a selfie, until it expires."""
     if context.albums.get(id) is None:
         raise not_found()
+    new = new or NewGuestLink.model_validate({})
     token, link = context.guards.links.sign(GUEST, id, new.expires_in_s)
     url = f"{context.settings.public_url or ''}/v1/albums/{id}/me?t={token}"
     return LinkAnswer(url=url, expires_at=datetime.fromtimestamp(link.expires, UTC))
@@ -107,7 +110,7 @@ async def guest_find(
         found = look_up(context, album, photos["selfie"], FIND_SHARE)
         return _answer(context, link, opened_album(context, id), found)
 
-    answer = await answer_about(request, context, {"selfie": 1}, work)
+    answer = await answer_about(request, context, {"selfie": 1}, work, link.id)
     request.state.counts = {"photos": len(answer.photos)}
     return answer
 

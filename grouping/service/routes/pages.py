@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -37,6 +38,7 @@ from grouping.service.safety.refusals import RefusedRequestError, invalid, too_l
 from grouping.service.schemas import AlbumAnswer, AlbumId
 from grouping.service.schemas_pages import JobState, LinkAnswer, NewPageLink
 from grouping.service.store.records import AlbumRecord
+from grouping.service.told_page import told_page
 
 router = APIRouter(prefix="/albums/{id}", tags=["pages"], responses=ERRORS)
 
@@ -54,10 +56,13 @@ Writer = Annotated[ApiKey, Depends(current_key(Scope.WRITE))]
 
 
 @router.post("/page-links", status_code=201, summary="Make a link to the album's page")
-def make_page_link(id: AlbumId, new: NewPageLink, context: InContext, key: Writer) -> LinkAnswer:
+def make_page_link(
+    id: AlbumId, context: InContext, key: Writer, new: NewPageLink | None = None
+) -> LinkAnswer:
     """Return a link to the whole album, people and photos, until it expires."""
     if context.albums.get(id) is None:
         raise not_found()
+    new = new or NewPageLink.model_validate({})
     token, link = context.guards.links.sign(
         PAGE, id, new.expires_in_s, SAVE if new.may_save else LOOK
     )
@@ -111,6 +116,13 @@ Saver = Annotated[str, Depends(saver)]
 )
 def page(request: Request, id: AlbumId, context: InContext, t: str | None = None) -> Response:
     """Return the page; a link's token becomes a cookie, and leaves the address."""
+    try:
+        return _page(request, id, context, t)
+    except RefusedRequestError as refusal:
+        return told_page(request, refusal, context.albums.get(id))
+
+
+def _page(request: Request, id: str, context: Context, t: str | None) -> Response:
     if t is not None:
         return _entered(request, context.guards.links.check(t, PAGE, id).expires, t)
     may(request, id, Scope.READ)
@@ -251,7 +263,7 @@ def _entered(request: Request, expires: int, token: str) -> Response:
         COOKIE,
         token,
         max_age=max(1, expires - int(time.time())),
-        path=request.url.path,
+        path=urlsplit(context.settings.public_url or "").path + request.url.path,
         secure=secure,
         httponly=True,
         samesite="lax",
