@@ -206,7 +206,7 @@ class GroupingPipeline:
         """Load the attribute networks, where they are asked for: before any photo is read."""
         if not self.config.attributes:
             return None
-        from grouping.faces.attributes import shared_networks
+        from grouping.faces.attributes.attribute_networks import shared_networks
 
         return AttributeReader(shared_networks(), self.models, self.cache)
 

@@ -53,7 +53,7 @@ def analyze(
     Args:
         photo, config, allow_local, options, settings: as for
             :func:`grouping.api.extract.extract_faces`; with ``attributes=True`` also age and
-            gender, as :mod:`grouping.faces.attributes` tells.
+            gender, as :mod:`grouping.faces.attributes.attribute_networks` tells.
 
     Raises:
         InputError: ``photo`` is something else.
@@ -75,7 +75,7 @@ def check_attributes(config: GroupingConfig) -> None:
         ModelError: age and gender are asked for, and the extra ``attributes`` is not installed.
     """
     if config.attributes:
-        from grouping.faces.attributes import shared_networks
+        from grouping.faces.attributes.attribute_networks import shared_networks
 
         shared_networks()
 
@@ -90,7 +90,7 @@ def analyzed(seen: SeenPhoto, *, attributes: bool = False) -> list[AnalyzedFace]
 
 
 def _attributes(seen: SeenPhoto) -> FaceAttributes:
-    from grouping.faces.attributes import shared_networks
+    from grouping.faces.attributes.attribute_networks import shared_networks
 
     crops = seen.outcome.crops
     return FaceAttributes.unknown(0) if crops is None else shared_networks()(crops)

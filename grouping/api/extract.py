@@ -68,7 +68,7 @@ def extracted(seen: SeenPhoto) -> list[ExtractedFace]:
 
 def face_values(seen: SeenPhoto) -> list[dict[str, Any]]:
     """Return the fields of :class:`ExtractedFace` for each face of a photo."""
-    from grouping.faces.loose_crops import loose_crops
+    from grouping.faces.pictures.loose_crops import loose_crops
 
     outcome, faces = seen.outcome, seen.outcome.faces
     if not len(faces):

@@ -19,9 +19,9 @@ from grouping.export.redacted_metadata import (
     without_pictures,
     without_regions,
 )
-from grouping.faces.covering import Area, areas_around, cover
 from grouping.faces.decoding import DECODER_ERRORS, decode_photo, opened_photo, orientation_of
 from grouping.faces.file_formats.raw import is_raw
+from grouping.faces.pictures.covering import Area, areas_around, cover
 from grouping.records import Float32
 from grouping.sources.stored_areas import stored_area
 

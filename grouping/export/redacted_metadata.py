@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from PIL import ExifTags, Image
 
-from grouping.faces.covering import Area
+from grouping.faces.pictures.covering import Area
 
 # How TIFF stores the pixels, which is told anew.
 _STORAGE_TAGS = frozenset(

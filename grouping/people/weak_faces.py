@@ -33,7 +33,7 @@ def doubtful_faces(quality: Float32, recognisable: Float32) -> npt.NDArray[np.bo
 
     Args:
         quality: (m,) float32 in [0, 1].
-        recognisable: (m,) float32 in [0, 1], see :mod:`grouping.faces.recognisability`.
+        recognisable: (m,) float32 in [0, 1], see :mod:`grouping.faces.embedding.recognisability`.
     """
     not_wholly = recognisable < 1
     return (quality < PAIR_QUALITY) & (not_wholly | ~not_wholly.any())

@@ -13,7 +13,7 @@ from grouping.sources.photo import Photo
 if TYPE_CHECKING:
     from grouping.corrections.apply import AppliedCorrections
     from grouping.execution.face_attributes import AttributesOfRun
-    from grouping.faces.embedding import ModelInfo
+    from grouping.faces.embedding.embedder import ModelInfo
     from grouping.people.ages import PersonAttributes
     from grouping.people.calibration import Calibration
     from grouping.people.description import Grouping

@@ -274,7 +274,7 @@ class Document(TypedDict):
     Keys:
         version: of this program.
         created: when, in ISO 8601, UTC.
-        model: see :class:`grouping.faces.embedding.ModelInfo`.
+        model: see :class:`grouping.faces.embedding.embedder.ModelInfo`.
         settings: of the run, with the ``threshold`` used and, where there was one, the
             ``calibration``.
         left_out: how many files of the sources are no photos, by kind (``{"video": 3}``). Absent

@@ -9,8 +9,8 @@ from backbone.runtime.self_check import sample_crops
 from backbone.weights.known_files import CHECKPOINT_FOLDER, MOBILEFACENET_RECORD, FaceSign
 from backbone.weights.loading import load_weights
 from grouping.config import EmbeddingSettings
-from grouping.faces.embedding import load_embedder
-from grouping.faces.recognisability import (
+from grouping.faces.embedding.embedder import load_embedder
+from grouping.faces.embedding.recognisability import (
     NOBODY_KINDS,
     Recognisability,
     embed_raw,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from grouping.faces.loose_crops import LOOSE_SIDE, loose_crops, square_around
+from grouping.faces.pictures.loose_crops import LOOSE_SIDE, loose_crops, square_around
 
 WIDTH, HEIGHT = 300, 200
 

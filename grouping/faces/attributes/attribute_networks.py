@@ -21,7 +21,7 @@ from PIL import Image
 
 from grouping.errors import InputError
 from grouping.faces.alignment import CROP_SIDE
-from grouping.faces.attribute_models import (
+from grouping.faces.attributes.attribute_models import (
     AGE_RECORD,
     GENDER_RECORD,
     INPUT,

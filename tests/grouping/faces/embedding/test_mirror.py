@@ -12,9 +12,9 @@ from backbone.weights.known_files import (
     FaceSign,
 )
 from grouping.config import EmbeddingSettings
-from grouping.faces.embedding import Embedder, load_embedder
-from grouping.faces.mirror import ALL, DOUBTFUL, NONE, known_flip, mirrored_crops
-from grouping.faces.recognisability import (
+from grouping.faces.embedding.embedder import Embedder, load_embedder
+from grouping.faces.embedding.mirror import ALL, DOUBTFUL, NONE, known_flip, mirrored_crops
+from grouping.faces.embedding.recognisability import (
     IN_DOUBT,
     NOT_IN_DOUBT,
     Recognisability,
@@ -22,7 +22,7 @@ from grouping.faces.recognisability import (
     pictures_of_nobody,
 )
 from grouping.records import FIRST_LIKENESS, RECOGNITION_SIGNS
-from tests.grouping.faces.test_recognisability import column, exact, plain_network
+from tests.grouping.faces.embedding.test_recognisability import column, exact, plain_network
 from tests.helpers.paths import SHARED_DATA
 
 BUNDLED = CHECKPOINT_FOLDER / MOBILEFACENET_RECORD.file_name

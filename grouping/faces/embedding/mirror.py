@@ -7,7 +7,7 @@ this rule): the first groups better for it, the second does not. The gain is spr
 good ones and bad; no rule that chose some by quality or norm kept it. So the network decides, by
 the portraits that it is shown when it is loaded. One of which the mirror image changes nothing but
 that is told by its agreement which crops show nobody (see
-:mod:`grouping.faces.recognisability`) needs it where there is doubt of that.
+:mod:`grouping.faces.embedding.recognisability`) needs it where there is doubt of that.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from grouping.config import AUTO
 
 if TYPE_CHECKING:
     from backbone.weights.known_files import WeightRecord
-    from grouping.faces.recognisability import Recognisability
+    from grouping.faces.embedding.recognisability import Recognisability
 
 ALL, DOUBTFUL, NONE = "all", "doubtful", "none"
 

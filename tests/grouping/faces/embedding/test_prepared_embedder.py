@@ -9,9 +9,9 @@ from backbone.runtime.prepared_files import cache_folder
 from backbone.weights.known_files import default_checkpoint, file_digest
 from grouping.config import EmbeddingSettings
 from grouping.errors import ModelError
-from grouping.faces import prepared_embedder
-from grouping.faces.embedding import load_embedder
-from grouping.faces.prepared_embedder import is_ready, load_prepared_embedder
+from grouping.faces.embedding import prepared_embedder
+from grouping.faces.embedding.embedder import load_embedder
+from grouping.faces.embedding.prepared_embedder import is_ready, load_prepared_embedder
 from tests.helpers.checkpoints import write_ir50_checkpoint
 
 CROPS = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), np.uint8)
@@ -41,7 +41,7 @@ def test_what_was_kept_embeds_as_what_was_loaded(weights, monkeypatch):
     def never(*_):
         raise AssertionError("read again")
 
-    monkeypatch.setattr("grouping.faces.embedding.load_embedder", never)
+    monkeypatch.setattr("grouping.faces.embedding.embedder.load_embedder", never)
     second = load_prepared_embedder(settings, *weights)
     expected = plain(CROPS)
     for embedder in (first, second):

@@ -16,7 +16,7 @@ from backbone.weights.known_files import CHECKPOINT_FOLDER, IR50_RECORD, MOBILEF
 from grouping.config import EmbeddingSettings
 from grouping.errors import InputError, ModelError
 from grouping.faces.alignment import align_faces
-from grouping.faces.embedding import load_embedder
+from grouping.faces.embedding.embedder import load_embedder
 from grouping.records import RECOGNITION_SIGNS
 from tests.helpers.checkpoints import write_ir50_checkpoint
 from tests.helpers.paths import PHOTOS, SHARED_DATA

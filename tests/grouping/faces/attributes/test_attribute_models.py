@@ -5,8 +5,8 @@ import json
 import pytest
 
 from grouping.errors import ModelError
-from grouping.faces import attribute_models
-from grouping.faces.attribute_models import (
+from grouping.faces.attributes import attribute_models
+from grouping.faces.attributes.attribute_models import (
     AGE_RECORD,
     GENDER_RECORD,
     INPUT,
@@ -35,7 +35,7 @@ def test_a_file_that_is_missing_or_another_one_is_refused(tmp_path, content):
 
 @needs_extra
 def test_records_say_what_the_package_says():
-    from grouping.faces.attributes import MEANS, SCALE, YEARS
+    from grouping.faces.attributes.attribute_networks import MEANS, SCALE, YEARS
 
     manifest = json.loads((model_folder() / "manifest.json").read_text())
     for task, record in (("age", AGE_RECORD), ("gender", GENDER_RECORD)):

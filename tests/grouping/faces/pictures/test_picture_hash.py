@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageEnhance
 from scipy.fft import dctn
 
-from grouping.faces.picture_hash import HASH_BYTES, picture_hash
+from grouping.faces.pictures.picture_hash import HASH_BYTES, picture_hash
 
 COPY_BITS = 20
 

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from grouping.faces.decoding import decode_photo
-from grouping.faces.small_pictures import PREVIEW_SIDE, small_pictures
+from grouping.faces.pictures.small_pictures import PREVIEW_SIDE, small_pictures
 
 
 def pixels(data: bytes) -> np.ndarray:

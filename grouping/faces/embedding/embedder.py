@@ -10,14 +10,14 @@ import numpy as np
 from backbone.errors import BackboneError
 from grouping.config import EmbeddingSettings
 from grouping.errors import InputError, ModelError
-from grouping.faces.mirror import ALL, DOUBTFUL, known_flip, mirrored_crops
+from grouping.faces.embedding.mirror import ALL, DOUBTFUL, known_flip, mirrored_crops
 from grouping.records import Float32, UInt8
 
 if TYPE_CHECKING:
     from backbone.runtime.runner import Runner
     from backbone.weights.known_files import WeightRecord
     from backbone.weights.loading import WeightOrigin
-    from grouping.faces.recognisability import RawEmbeddings, Recognisability
+    from grouping.faces.embedding.recognisability import RawEmbeddings, Recognisability
 
 
 class ModelInfo(TypedDict):
@@ -58,7 +58,8 @@ class Embedder:
         model: which network this is.
         default_threshold: cosine similarity at which its faces are grouped; None where nobody has
             measured it.
-        mirrored: of which crops the mirror image is averaged in, see :mod:`grouping.faces.mirror`.
+        mirrored: of which crops the mirror image is averaged in, see
+            :mod:`grouping.faces.embedding.mirror`.
         recognisability: how its faces are told from crops that show nobody.
     """
 
@@ -120,7 +121,7 @@ class Embedder:
 
     def _raw(self, crops: UInt8) -> RawEmbeddings:
         """(n, 112, 112, 3) uint8 RGB in; with the mirror images that are wanted."""
-        from grouping.faces.recognisability import embed_raw, with_mirror_images
+        from grouping.faces.embedding.recognisability import embed_raw, with_mirror_images
 
         raw = embed_raw(self._runner, crops, mirrored=self.mirrored == ALL)
         if self.mirrored != DOUBTFUL:
@@ -163,7 +164,7 @@ def load_embedder(settings: EmbeddingSettings | None = None) -> Embedder:
     from backbone.runtime.runner import Runner
     from backbone.runtime.self_check import sample_crops
     from backbone.weights.loading import load_weights
-    from grouping.faces.recognisability import measure_recognisability
+    from grouping.faces.embedding.recognisability import measure_recognisability
 
     wanted = settings or EmbeddingSettings()
     try:
@@ -194,7 +195,7 @@ def embedder_of(
 ) -> Embedder:
     """Put an embedder together from its parts, see :class:`Embedder`.
 
-    ``flip`` is what :func:`grouping.faces.mirror.known_flip` gives.
+    ``flip`` is what :func:`grouping.faces.embedding.mirror.known_flip` gives.
     """
     model = model_info(origin.record, origin.path.name, origin.sha256)
     mirrored = mirrored_crops(flip, recognisability)
