@@ -11,7 +11,7 @@ from grouping.config import GroupingConfig
 from grouping.lookup.album_index import AlbumIndex
 from grouping.lookup.answers import FalseMatches, FoundPerson, FoundPhoto, LookUp
 from grouping.sources.entries import SourceOptions
-from grouping.sources.http_photo import HttpOptions
+from grouping.sources.web.http_photo import HttpOptions
 from grouping.storage.s3.client import S3Options
 
 __all__ = [

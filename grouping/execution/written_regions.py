@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from grouping.errors import GroupingError, Interrupted, PhotoError
 from grouping.execution.read_ahead import read_ahead
 from grouping.records import PhotoFaces, Progress
+from grouping.sources.metadata.sidecars import sidecars_of
+from grouping.sources.metadata.stored_areas import Area, upright_area
+from grouping.sources.metadata.xmp_regions import MOST_BYTES, Region, regions_in
 from grouping.sources.photo import MemoryPhoto, Photo
-from grouping.sources.sidecars import sidecars_of
-from grouping.sources.stored_areas import Area, upright_area
-from grouping.sources.xmp_regions import MOST_BYTES, Region, regions_in
 from grouping.storage.regular_files import read_regular_file
 
 STAGE = "names in photos"

@@ -23,7 +23,7 @@ from grouping.faces.decoding import DECODER_ERRORS, decode_photo, opened_photo, 
 from grouping.faces.file_formats.raw import is_raw
 from grouping.faces.pictures.covering import Area, areas_around, cover
 from grouping.records import Float32
-from grouping.sources.stored_areas import stored_area
+from grouping.sources.metadata.stored_areas import stored_area
 
 XMP_TAG = 700  # of TIFF
 QUALITY = 95  # of what is compressed with a loss anew; a JPEG keeps its own tables

@@ -48,7 +48,7 @@ from grouping.pipeline import GroupingPipeline
 from grouping.records import AGES, GROUPING, MAP, SHEETS, THUMBNAILS
 from grouping.sources.file_kinds import LeftOut
 from grouping.sources.listing import list_sources
-from grouping.sources.sidecars import places_of_sidecars
+from grouping.sources.metadata.sidecars import places_of_sidecars
 from grouping.storage.cache import Cache
 from grouping.storage.destinations import Destination, open_destination
 from grouping.storage.result_folder import (

@@ -18,7 +18,7 @@ from grouping import (
 )
 from grouping.cli.main import main
 from grouping.errors import DecodeError, FetchError
-from grouping.sources.http_photo import HttpOptions
+from grouping.sources.web.http_photo import HttpOptions
 from tests.helpers.paths import PHOTOS
 from tests.helpers.servers import FaultyServer, sends
 

@@ -57,7 +57,7 @@ def test_lines_of_libraries_become_events():
 
 def test_warnings_of_libraries_show_no_address(capsys, monkeypatch):
     """urllib3 logs the whole address of an answer whose headers break off, and a traceback."""
-    from grouping.sources.http_photo import HttpOptions, fetch
+    from grouping.sources.web.http_photo import HttpOptions, fetch
     from tests.helpers.servers import RawServer
 
     root = logging.getLogger()

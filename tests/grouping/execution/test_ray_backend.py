@@ -22,9 +22,9 @@ from grouping.execution import collector as collector_module
 from grouping.pipeline import GroupingPipeline
 from grouping.records import FaceSet
 from grouping.sources.entries import SourceOptions, photos_from_entries
-from grouping.sources.http_photo import HttpOptions
 from grouping.sources.photo import LocalPhoto, MemoryPhoto
 from grouping.sources.s3_photo import photos_in_bucket
+from grouping.sources.web.http_photo import HttpOptions
 from grouping.storage.cache import Cache
 from grouping.storage.s3.client import S3Options
 from tests.helpers.paths import PHOTOS, ROOT

@@ -3,9 +3,9 @@
 import pytest
 
 from grouping.errors import InputError
-from grouping.sources import xmp_regions
-from grouping.sources.stored_areas import stored_area, upright_area
-from grouping.sources.xmp_regions import Region, regions_in
+from grouping.sources.metadata import xmp_regions
+from grouping.sources.metadata.stored_areas import stored_area, upright_area
+from grouping.sources.metadata.xmp_regions import Region, regions_in
 
 HEAD = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF

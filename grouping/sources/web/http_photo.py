@@ -1,7 +1,7 @@
 """Photos over http and https, from addresses and servers that may be hostile.
 
 Every request, also after a redirect, goes to an address checked by
-:mod:`grouping.sources.allowed_addresses`; the name is used only for the Host header and the
+:mod:`grouping.sources.web.allowed_addresses`; the name is used only for the Host header and the
 certificate. Size, time and redirects are limited. Proxies of the environment are not used: behind
 one the address connected to could not be checked.
 """
@@ -19,10 +19,10 @@ from urllib.request import Request
 
 from grouping.errors import ConfigError, FetchError, ThrottledError
 from grouping.records import Fingerprint
-from grouping.sources.allowed_addresses import AddressPolicy
-from grouping.sources.content_encoding import unpacked
-from grouping.sources.http_connection import opened
 from grouping.sources.photo import MAX_PHOTO_BYTES, Photo, too_large_error
+from grouping.sources.web.allowed_addresses import AddressPolicy
+from grouping.sources.web.content_encoding import unpacked
+from grouping.sources.web.http_connection import opened
 from grouping.storage.locations import address_key
 from grouping.storage.retry import (
     PASSING_STATUS,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
     from urllib3.util import Url
 
-    from grouping.sources.http_photo import HttpOptions
+    from grouping.sources.web.http_photo import HttpOptions
 
 MOST_ADDRESSES = 8  # of a name, that are tried
 

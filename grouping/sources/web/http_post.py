@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from grouping.errors import FetchError
-from grouping.sources.http_connection import opened
-from grouping.sources.http_photo import HttpOptions, parsed_address
+from grouping.sources.web.http_connection import opened
+from grouping.sources.web.http_photo import HttpOptions, parsed_address
 from grouping.storage.retry import Deadline
 from grouping.version import PRODUCT
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from grouping.errors import FetchError
-from grouping.sources.http_photo import HttpOptions, HttpPhoto, fetch
+from grouping.sources.web.http_photo import HttpOptions, HttpPhoto, fetch
 from grouping.storage.locations import shown_url
 from tests.helpers.photos import read_or_reason
 from tests.helpers.servers import (

@@ -5,8 +5,8 @@ import ipaddress
 import pytest
 
 from grouping.errors import ConfigError, FetchError
-from grouping.sources.allowed_addresses import AddressPolicy, is_public
-from grouping.sources.http_photo import HttpOptions, fetch
+from grouping.sources.web.allowed_addresses import AddressPolicy, is_public
+from grouping.sources.web.http_photo import HttpOptions, fetch
 from tests.helpers.servers import FaultyServer, redirects, sends
 
 BODY = b"photo"

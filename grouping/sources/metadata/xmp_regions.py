@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from grouping.errors import InputError
-from grouping.sources.stored_areas import Area
+from grouping.sources.metadata.stored_areas import Area
 
 MOST_BYTES = 16 * 2**20
 MOST_ELEMENTS = 100_000
