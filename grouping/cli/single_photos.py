@@ -13,7 +13,7 @@ from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
     from grouping.api.photo_input import SeenPhoto
-    from grouping.cli.progress import PhotoProgress
+    from grouping.cli.display.progress import PhotoProgress
     from grouping.config import GroupingConfig
     from grouping.sources.entries import SourceOptions
 

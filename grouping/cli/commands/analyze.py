@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from grouping.cli.command import Command
+from grouping.cli.display.progress import PhotoProgress
 from grouping.cli.options import add_attributes, config_from, source_options_from
-from grouping.cli.progress import PhotoProgress
 from grouping.cli.single_photos import add_looking, add_photos, check_some, photo_entries
 from grouping.sources.listing import list_sources
 

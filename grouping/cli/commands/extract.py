@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grouping.cli.command import Command
+from grouping.cli.display.progress import PhotoProgress
 from grouping.cli.options import config_from, not_empty, source_options_from
-from grouping.cli.progress import PhotoProgress
 from grouping.cli.single_photos import add_looking, add_photos, check_some, photo_entries
 from grouping.errors import InputError
 from grouping.sources.listing import list_sources

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from grouping.cli.logs import logs_json, note
+from grouping.cli.display.logs import logs_json, note
 from grouping.stage_clock import StageClock, StageCost, measure_stages
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grouping.cli.logs import terminal_line
+from grouping.cli.display.logs import terminal_line
 
 
 def print_end(problems: Sequence[str], place: str) -> None:

@@ -11,8 +11,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from grouping.cli.logs import logs_json, note
-from grouping.cli.time_left import TimeLeft, about
+from grouping.cli.display.logs import logs_json, note
+from grouping.cli.display.time_left import TimeLeft, about
 from grouping.errors import FailureRateError, GroupingError
 from grouping.records import PhotoFaces
 from grouping.sources.photo import Photo

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from PIL import Image
 
-from grouping.cli.logs import set_up_logging
+from grouping.cli.display.logs import set_up_logging
 from grouping.errors import FetchError
 from tests.helpers.files import picture, written
 from tests.helpers.paths import ROOT
@@ -16,7 +16,7 @@ from tests.helpers.paths import ROOT
 PROGRAM = r"""
 import os, subprocess, sys
 from contextlib import suppress
-from grouping.cli.logs import note, set_up_logging
+from grouping.cli.display.logs import note, set_up_logging
 from grouping.faces.decoding import decode_photo
 set_up_logging(as_json=True, verbose=False)
 with suppress(ValueError):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from grouping.cli import time_left
-from grouping.cli.time_left import COSTS, SECONDS_A_PHOTO, TimeLeft, about
+from grouping.cli.display import time_left
+from grouping.cli.display.time_left import COSTS, SECONDS_A_PHOTO, TimeLeft, about
 from grouping.records import GROUPING, MAP, SHEETS, THUMBNAILS
 
 AFTER = (SHEETS, GROUPING, THUMBNAILS, MAP)  # the order is that of the run, whatever is named first

@@ -2,7 +2,7 @@
 
 import threading
 
-from grouping.cli.progress import PhotoProgress
+from grouping.cli.display.progress import PhotoProgress
 from grouping.errors import SourceError
 
 

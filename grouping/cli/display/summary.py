@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from grouping.cli.logs import terminal_line
+from grouping.cli.display.logs import terminal_line
 from grouping.people.ages import CHILD_YEARS
 from grouping.results.album import person_number
 from grouping.storage.result_folder import (

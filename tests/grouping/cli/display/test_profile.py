@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from grouping.cli.display.profile import profile_table
 from grouping.cli.main import main
-from grouping.cli.profile import profile_table
 from grouping.stage_clock import StageCost, stage_clock
 from tests.helpers.paths import PHOTOS
 
