@@ -65,7 +65,7 @@ class MeasuresEntry(TypedDict):
 
 class PersonAttributesEntry(TypedDict):
     """What a person seems to be, over all faces: keys as in
-    :class:`grouping.people.ages.PersonAttributes`.
+    :class:`grouping.people.description.ages.PersonAttributes`.
     """
 
     age: float | None
@@ -191,7 +191,7 @@ class GroupEntry(TypedDict):
 class SuggestionEntry(TypedDict):
     """Two groups that may be one person: an item of ``merge_suggestions``.
 
-    Keys as in :class:`grouping.people.review.MergeSuggestion`.
+    Keys as in :class:`grouping.people.description.review.MergeSuggestion`.
     """
 
     groups: list[int]

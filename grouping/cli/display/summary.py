@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from grouping.cli.display.logs import terminal_line
-from grouping.people.ages import CHILD_YEARS
+from grouping.people.description.ages import CHILD_YEARS
 from grouping.results.album import person_number
 from grouping.storage.result_folder import (
     FAILURES_FILE,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from grouping.people.ages import people_attributes, weighted_quantiles
+from grouping.people.description.ages import people_attributes, weighted_quantiles
 from grouping.records import FaceAttributes
 
 

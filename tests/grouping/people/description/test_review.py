@@ -12,7 +12,7 @@ from grouping.clustering.merge_rule import (
     MergeRule,
     mean_similarity_within,
 )
-from grouping.people.review import (
+from grouping.people.description.review import (
     MergeSuggestion,
     evidence,
     merge_suggestions,
@@ -127,5 +127,5 @@ def test_of_many_suggestions_the_likeliest_are_made(monkeypatch):
     similarity = vectors @ vectors.T
     one_by_chance = Impostors.of_threshold(0.38).similarity(1 / (40 * 39 / 2))
     assert len(every) == np.count_nonzero(np.triu(similarity >= one_by_chance, 1)) > 5
-    monkeypatch.setattr("grouping.people.review.MOST_SUGGESTIONS", 5)
+    monkeypatch.setattr("grouping.people.description.review.MOST_SUGGESTIONS", 5)
     assert suggested(faces, labels, 0.38, NO_PAIRS) == every[:5]

@@ -8,10 +8,10 @@ import pytest
 from grouping.clustering.constraints import Constraints
 from grouping.clustering.merge_rule import PAIR_MARGIN
 from grouping.clustering.micro_clusters import MicroClusters
-from grouping.people import unclear_pairs as pairs
 from grouping.people.group_faces import group_faces
+from grouping.people.refinement import unclear_pairs as pairs
+from grouping.people.refinement.unclear_pairs import dissolve_unclear_pairs
 from grouping.people.rules import GroupingRules
-from grouping.people.unclear_pairs import dissolve_unclear_pairs
 from grouping.similarity import nearest
 from tests.helpers.vectors import face_set, unit
 

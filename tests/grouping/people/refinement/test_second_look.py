@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from grouping.people.person_groups import Candidates, PersonGroups
-from grouping.people.second_look import attach_faces, join_groups, second_look
+from grouping.people.refinement.second_look import attach_faces, join_groups, second_look
 from grouping.similarity.impostors import Impostors
 from tests.helpers.vectors import unit
 

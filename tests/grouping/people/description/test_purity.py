@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from grouping.people.description.purity import expected_purity, two_people
 from grouping.people.group_faces import group_faces
-from grouping.people.purity import expected_purity, two_people
 from grouping.people.rules import GroupingRules
 from grouping.similarity.group_sums import GroupSums
 from grouping.similarity.impostors import Impostors
-from tests.grouping.people.test_second_look import looks
+from tests.grouping.people.refinement.test_second_look import looks
 from tests.helpers.vectors import face_set, hard_vectors, unit
 
 IMPOSTORS = Impostors.of_threshold(0.38)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grouping.people.purity import expected_purity
-from grouping.people.review import MergeSuggestion, evidence, merge_suggestions
+from grouping.people.description.purity import expected_purity
+from grouping.people.description.review import MergeSuggestion, evidence, merge_suggestions
 from grouping.people.rules import GroupingRules
 from grouping.records import FaceSet, Float32, Int64
 from grouping.similarity.group_sums import GroupSums
