@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from grouping.errors import DecodeError, FetchError, InputError
-from grouping.export.plain_copy import plain_copy
+from grouping.export.redaction.plain_copy import plain_copy
 from grouping.lookup.album_index import AlbumIndex
 from grouping.report.served_page import ServedPage, served_page
 from grouping.report.thumbnails import preview_file

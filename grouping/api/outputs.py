@@ -136,7 +136,7 @@ def write_extras(
             write_report(document, folder, open_photo, progress, covered=covered)
     problems: list[str] = []
     if options.redact is not None:
-        from grouping.export.redacted import write_redacted
+        from grouping.export.redaction.redacted_copies import write_redacted
 
         copies = write_redacted(document, covered or {}, options.redact, open_photo, progress)
         problems = copies.problems

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from grouping.errors import DecodeError
-from grouping.export.plain_copy import plain_copy
+from grouping.export.redaction.plain_copy import plain_copy
 from tests.helpers.paths import PHOTOS
 
 SECRET = b"GPSecret"

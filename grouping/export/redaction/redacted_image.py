@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image, JpegImagePlugin, PngImagePlugin
 
-from grouping.export.redacted_metadata import (
+from grouping.export.redaction.redacted_metadata import (
     Regions,
     iptc_without,
     without_pictures,

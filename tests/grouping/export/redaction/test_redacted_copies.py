@@ -12,9 +12,9 @@ import pytest
 from PIL import ExifTags, Image
 
 from grouping.errors import OutputError
-from grouping.export.redacted import write_redacted
-from grouping.export.redacted_image import redacted
-from grouping.export.redacted_metadata import without_regions
+from grouping.export.redaction.redacted_copies import write_redacted
+from grouping.export.redaction.redacted_image import redacted
+from grouping.export.redaction.redacted_metadata import without_regions
 from grouping.faces.decoding import decode_photo
 from tests.helpers.album import album
 from tests.helpers.files import STORED, picture, turned_file, written

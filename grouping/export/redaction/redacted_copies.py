@@ -11,7 +11,7 @@ from typing import Any
 
 from grouping.errors import InputError, OutputError, PhotoError
 from grouping.export.people_folders import Exported
-from grouping.export.redacted_image import redacted
+from grouping.export.redaction.redacted_image import redacted
 from grouping.export.xmp_sidecars import sidecar_places
 from grouping.records import Float32, Progress
 from grouping.results.album import Album, OpenPhoto, one_line
