@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from grouping.api.outputs import OutputOptions
+from grouping.api.albums.outputs import OutputOptions
 from grouping.config import AUTO, BACKENDS, PRECISIONS, GroupingConfig
 from grouping.cores import usable_cores
 from grouping.errors import ConfigError

@@ -233,7 +233,7 @@ def read_album(photos: int, faces: int) -> dict[str, float]:
 
 def print_album(options: argparse.Namespace) -> None:
     """Seconds and memory of a whole album that is in the cache, step by step."""
-    from grouping.api.outputs import OutputOptions, write_results
+    from grouping.api.albums.outputs import OutputOptions, write_results
     from grouping.config import GroupingConfig
     from grouping.pipeline import GroupingPipeline
     from grouping.storage.cache import Cache

@@ -20,8 +20,8 @@ from grouping.storage.locations import scheme_of
 from grouping.storage.regular_files import read_regular_file
 
 if TYPE_CHECKING:
-    from grouping.api.extract import ExtractedFace
-    from grouping.api.photo_input import SeenPhoto
+    from grouping.api.photos.extract import ExtractedFace
+    from grouping.api.photos.photo_input import SeenPhoto
     from grouping.sources.photo import Photo
 
 FACES_FILE = "faces.json"
@@ -78,7 +78,7 @@ class _Extractor:
 
     def __call__(self, photo: Photo, seen: SeenPhoto) -> list[dict[str, Any]]:
         """Return what is said of each face; its pictures are written by then."""
-        from grouping.api.extract import extracted
+        from grouping.api.photos.extract import extracted
 
         faces = extracted(seen)
         entries = [face.as_dict() for face in faces]

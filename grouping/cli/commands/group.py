@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grouping.api.album_folder import corrections_in, previous_in, read_previous
-from grouping.api.outputs import early_pictures, write_results
+from grouping.api.albums.album_folder import corrections_in, previous_in, read_previous
+from grouping.api.albums.outputs import early_pictures, write_results
 from grouping.cli.command import Command
 from grouping.cli.display.last_lines import print_end
 from grouping.cli.display.logs import note

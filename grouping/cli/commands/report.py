@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from grouping.api.outputs import write_extras
+from grouping.api.albums.outputs import write_extras
 from grouping.cli.command import Command
 from grouping.cli.display.last_lines import print_end
 from grouping.cli.display.progress import StageProgress

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
 
 from grouping.api import AlbumIndex, FoundPhoto, LookUp
-from grouping.api.album_files import album_thumbnail_of, photo_for_guests
+from grouping.api.albums.album_files import album_thumbnail_of, photo_for_guests
 from grouping.errors import FetchError, InputError
 from grouping.service.asking import Photos, answer_about, look_up
 from grouping.service.browser_pages import (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grouping.api.outputs import OutputOptions, early_pictures, write_results
+from grouping.api.albums.outputs import OutputOptions, early_pictures, write_results
 from grouping.config import GroupingConfig
 from grouping.corrections.overrides import in_download_order
 from grouping.corrections.toml_file import load_all_corrections

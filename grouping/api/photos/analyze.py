@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grouping.api.described_face import DescribedFace, described_faces
-from grouping.api.photo_input import SeenPhoto, see_photo
+from grouping.api.photos.described_face import DescribedFace, described_faces
+from grouping.api.photos.photo_input import SeenPhoto, see_photo
 from grouping.config import GroupingConfig
 from grouping.records import FaceAttributes
 from grouping.results.attribute_entries import face_attribute_entries
@@ -52,7 +52,7 @@ def analyze(
 
     Args:
         photo, config, allow_local, options, settings: as for
-            :func:`grouping.api.extract.extract_faces`; with ``attributes=True`` also age and
+            :func:`grouping.api.photos.extract.extract_faces`; with ``attributes=True`` also age and
             gender, as :mod:`grouping.faces.attributes.attribute_networks` tells.
 
     Raises:

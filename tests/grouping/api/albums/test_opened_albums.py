@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from grouping import AlbumIndex, InputError
-from grouping.api.opened_albums import OpenedAlbums
+from grouping.api.albums.opened_albums import OpenedAlbums
 from tests.helpers.lookup import write_vectors
 from tests.helpers.vectors import face_set, hard_vectors
 

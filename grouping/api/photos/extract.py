@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from grouping.api.described_face import DescribedFace, described_faces
-from grouping.api.photo_input import SeenPhoto, see_photo
+from grouping.api.photos.described_face import DescribedFace, described_faces
+from grouping.api.photos.photo_input import SeenPhoto, see_photo
 from grouping.config import GroupingConfig
 from grouping.records import UInt8
 from grouping.sources.entries import SourceOptions

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from grouping.api.photo_input import SeenPhoto, see_photo
-from grouping.api.represent import embeddings_of
-from grouping.api.verification import ComparedPhoto, FacePair, Verification
+from grouping.api.photos.photo_input import SeenPhoto, see_photo
+from grouping.api.photos.represent import embeddings_of
+from grouping.api.photos.verification import ComparedPhoto, FacePair, Verification
 from grouping.config import GroupingConfig
 from grouping.errors import NoFaceError
 from grouping.execution.face_models import FaceModels
@@ -44,7 +44,7 @@ def verify(
     """Compare the faces of two photos, every one of the first with every one of the second.
 
     Args:
-        a, b: two photos, each as for :func:`grouping.api.extract.extract_faces`.
+        a, b: two photos, each as for :func:`grouping.api.photos.extract.extract_faces`.
         rule: when two faces are one person; None for what is known of the network. Of a network
             that nobody has measured nothing is known unless ``config.threshold`` is a number.
         album: results of a run with a cache: how alike strangers are is taken from its people, and

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from grouping.api.extract import ExtractedFace, face_values
-from grouping.api.photo_input import SeenPhoto, see_photo
+from grouping.api.photos.extract import ExtractedFace, face_values
+from grouping.api.photos.photo_input import SeenPhoto, see_photo
 from grouping.config import GroupingConfig
 from grouping.records import Float32
 from grouping.sources.entries import SourceOptions
@@ -57,7 +57,7 @@ def represent(
 
     Args:
         photo, config, allow_local, options, settings: as for
-            :func:`grouping.api.extract.extract_faces`.
+            :func:`grouping.api.photos.extract.extract_faces`.
 
     Raises:
         GroupingError: as there.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from grouping.api.extract import ExtractedFace
-from grouping.api.represent import FaceEmbedding
+from grouping.api.photos.extract import ExtractedFace
+from grouping.api.photos.represent import FaceEmbedding
 from grouping.people.identify.same_person import Verdict, VerdictRule
 
 if TYPE_CHECKING:
