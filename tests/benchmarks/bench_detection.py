@@ -128,7 +128,7 @@ def start_worker(threads: int):
 
 
 def pool_of(cores: int):
-    from grouping.execution.process_pool import ProcessPool
+    from grouping.execution.workers.process_pool import ProcessPool
 
     return ProcessPool(partial(start_worker, 1), cores, RuntimeError)
 

@@ -8,9 +8,9 @@ import pytest
 
 from grouping.config import GroupingConfig
 from grouping.errors import Interrupted
-from grouping.execution.drawn_faces import draw_faces
 from grouping.execution.face_models import FaceModels, shared_models
 from grouping.execution.outcomes import outcomes_of
+from grouping.execution.told_faces.drawn_faces import draw_faces
 from grouping.records import FaceReference
 from grouping.sources.photo import LocalPhoto, MemoryPhoto
 from grouping.storage.cache import Cache
@@ -163,7 +163,7 @@ def test_a_photo_that_has_gone_or_changed_is_refused(models, missed, outcome, tm
 
 
 def test_a_photo_full_of_boxes_does_not_take_for_ever(models, missed, outcome, monkeypatch):
-    monkeypatch.setattr("grouping.execution.drawn_faces.MOST_DRAWN", 2)
+    monkeypatch.setattr("grouping.execution.told_faces.drawn_faces.MOST_DRAWN", 2)
     wanted = [refer(missed, (x, 750, x + 60, 830)) for x in (100, 200, 300, 400)]
     drawn = draw_faces(models, [memory(missed)], [outcome], wanted)
     assert drawn.outcomes[0].drawn == (0, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from grouping.records import Fingerprint, PhotoFaces, UInt8
@@ -49,3 +49,5 @@ class PhotoWork:
 Work = tuple[int, PhotoWork]  # a photo with its position
 Chunk = list[Work]  # worked on in one pass
 Results = Generator[tuple[int, PhotoFaces], None, None]  # (position, result)
+# Called with a position, a photo and the SHA-256 of its bytes; see grouping.execution.backends.
+OnRead = Callable[[int, PhotoWork, str], PhotoWork | None]

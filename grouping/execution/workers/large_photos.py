@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Self
 
-from grouping.execution.photo_work import Chunk, PhotoWork, Work
+from grouping.execution.workers.photo_work import Chunk, PhotoWork, Work
 from grouping.memory.budget import MemoryBudget
 from grouping.records import PhotoFaces
 

@@ -10,8 +10,8 @@ import time
 import pytest
 
 from grouping.errors import GroupingError, ModelError
-from grouping.execution import process_pool as module
-from grouping.execution.process_pool import ProcessPool
+from grouping.execution.workers import process_pool as module
+from grouping.execution.workers.process_pool import ProcessPool
 from tests.helpers import work
 from tests.helpers.paths import ROOT
 
@@ -155,7 +155,7 @@ def test_workers_leave_ctrl_c_to_the_parent():
 PROGRAM = """
 import sys
 from tests.helpers import work
-from grouping.execution.process_pool import ProcessPool
+from grouping.execution.workers.process_pool import ProcessPool
 
 if __name__ == "__main__":
     try:
