@@ -12,7 +12,7 @@ import pytest
 from grouping.errors import GroupingError, ModelError
 from grouping.execution import process_pool as module
 from grouping.execution.process_pool import ProcessPool
-from tests.helpers import work
+from tests.helpers.execution import work
 from tests.helpers.paths import ROOT
 
 
@@ -154,7 +154,7 @@ def test_workers_leave_ctrl_c_to_the_parent():
 
 PROGRAM = """
 import sys
-from tests.helpers import work
+from tests.helpers.execution import work
 from grouping.execution.process_pool import ProcessPool
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from grouping.faces.alignment import CROP_SIDE, TEMPLATE
 from grouping.faces.attribute_models import AGE_RECORD, GENDER_RECORD, model_folder
 from grouping.faces.attributes import AttributeNetworks, chips_of, shared_networks
 from grouping.sources.listing import list_sources
-from tests.helpers.attributes import needs_extra
+from tests.helpers.networks.attributes import needs_extra
 from tests.helpers.paths import PHOTOS, ROOT
 
 # Middles of the eyes in a unit chip: dlib's mean face (image_processing/render_face_detections.h,
