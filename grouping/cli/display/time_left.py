@@ -1,7 +1,7 @@
 """When a whole run will be done: photos by their rate, what comes after by what it costs elsewhere.
 
 What the stages after the photos take is known before they begin only from another machine: seconds
-as a function of photos and faces, measured by ``python -m tests.benchmarks.bench_time_left`` and
+as a function of photos and faces, measured by ``python -m tests.benchmarks bench_time_left`` and
 scaled by how fast this machine is with photos. A stage that is on its way is judged by its own
 rate. Nothing is said where nobody can tell: before some photos are done, or without their number.
 """

@@ -13,8 +13,8 @@ from grouping.execution.workers.photo_worker import analyse_chunk
 from grouping.records import RECOGNITION_SIGNS, PhotoFaces
 from grouping.sources.photo import LocalPhoto
 from grouping.storage.cache import Cache
-from tests.helpers.cache import assert_same
-from tests.helpers.old_cache import OLD_DETECTOR, write_old_cache
+from tests.helpers.results.cache import assert_same
+from tests.helpers.results.old_cache import OLD_DETECTOR, write_old_cache
 
 BUNDLED = CHECKPOINT_FOLDER / MOBILEFACENET_RECORD.file_name
 RECOGNISABLE = RECOGNITION_SIGNS.index("recognisable")

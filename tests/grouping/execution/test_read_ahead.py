@@ -15,7 +15,7 @@ from grouping.execution.read_ahead import NAME, read_ahead
 from grouping.sources.photo import MemoryPhoto, Photo, RefusedPhoto
 from grouping.sources.web.http_photo import HttpOptions, HttpPhoto
 from tests.helpers.paths import ROOT
-from tests.helpers.servers import FaultyServer, drops, first, sends, stalls
+from tests.helpers.services.servers import FaultyServer, drops, first, sends, stalls
 
 READ = methodcaller("read")
 

@@ -17,7 +17,7 @@ from grouping.faces.decoding import stored_orientation
 from grouping.results.album import Album
 from grouping.sources.metadata.stored_areas import stored_area
 from grouping.version import PRODUCT
-from tests.helpers.album import album
+from tests.helpers.results.album import album
 
 needs_exiftool = pytest.mark.skipif(
     shutil.which("exiftool") is None, reason="exiftool is not installed"

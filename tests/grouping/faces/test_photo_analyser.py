@@ -18,9 +18,9 @@ from grouping.records import (
     QUALITY_MEASURES,
     Detections,
 )
-from tests.helpers.cache import assert_same
-from tests.helpers.embedding import half_recognised
-from tests.helpers.files import STORED, turned_file
+from tests.helpers.networks.embedding import half_recognised
+from tests.helpers.photo_files.files import STORED, turned_file
+from tests.helpers.results.cache import assert_same
 
 CHUNK = 4
 MOST_FALSE = 2  # faces that the default score threshold may find where there are none

@@ -11,7 +11,7 @@ from grouping.export.people_folders import person_folder
 from grouping.report.report import write_report
 from grouping.results.album import Album, one_line
 from grouping.results.schema import NO_GROUP
-from tests.helpers.album import album, with_copies
+from tests.helpers.results.album import album, with_copies
 
 
 def test_faces_are_found_by_number_person_and_photo():

@@ -10,7 +10,7 @@ import pytest
 
 from grouping import AlbumIndex, InputError
 from grouping.api.albums.opened_albums import OpenedAlbums
-from tests.helpers.lookup import write_vectors
+from tests.helpers.results.lookup import write_vectors
 from tests.helpers.vectors import face_set, hard_vectors
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from grouping import GroupingConfig, GroupingPipeline, analyze, face_recognition
 from grouping.errors import DecodeError, InputError, ModelError
 from grouping.sources.listing import list_sources
-from tests.helpers.attributes import INSTALLED, needs_extra
+from tests.helpers.networks.attributes import INSTALLED, needs_extra
 from tests.helpers.paths import PHOTOS
 
 TWO = PHOTOS / "two_presidents.jpg"

@@ -20,7 +20,7 @@ from grouping.cli.main import main
 from grouping.errors import DecodeError, FetchError
 from grouping.sources.web.http_photo import HttpOptions
 from tests.helpers.paths import PHOTOS
-from tests.helpers.servers import FaultyServer, sends
+from tests.helpers.services.servers import FaultyServer, sends
 
 TWO = PHOTOS / "two_presidents.jpg"
 

@@ -10,9 +10,9 @@ from PIL import Image, ImageFilter
 from grouping import InputError, NoFaceError, extract_faces, represent, verify
 from grouping.people.identify.same_person import VerdictRule
 from grouping.similarity.impostors import Impostors
-from tests.helpers.checkpoints import write_ir50_checkpoint
+from tests.helpers.networks.checkpoints import write_ir50_checkpoint
+from tests.helpers.networks.verify_reference import reference_crops, reference_vectors
 from tests.helpers.paths import PHOTOS
-from tests.helpers.verify_reference import reference_crops, reference_vectors
 
 PEOPLE = {
     "astronaut.jpg": ["Collins"],

@@ -10,8 +10,8 @@ from PIL import Image
 
 from grouping.cli.display.logs import set_up_logging
 from grouping.errors import FetchError
-from tests.helpers.files import picture, written
 from tests.helpers.paths import ROOT
+from tests.helpers.photo_files.files import picture, written
 
 PROGRAM = r"""
 import os, subprocess, sys
@@ -58,7 +58,7 @@ def test_lines_of_libraries_become_events():
 def test_warnings_of_libraries_show_no_address(capsys, monkeypatch):
     """urllib3 logs the whole address of an answer whose headers break off, and a traceback."""
     from grouping.sources.web.http_photo import HttpOptions, fetch
-    from tests.helpers.servers import RawServer
+    from tests.helpers.services.servers import RawServer
 
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", root.handlers[:])

@@ -14,9 +14,9 @@ from grouping.execution.told_faces.drawn_faces import draw_faces
 from grouping.records import FaceReference
 from grouping.sources.photo import LocalPhoto, MemoryPhoto
 from grouping.storage.cache import Cache
-from tests.helpers.cache import bytes_on_disk
-from tests.helpers.drawn import BOX, MISSING_IT, SIZE, missed_face_photo
 from tests.helpers.paths import PHOTOS
+from tests.helpers.photo_files.drawn import BOX, MISSING_IT, SIZE, missed_face_photo
+from tests.helpers.results.cache import bytes_on_disk
 
 OBAMA = PHOTOS / "president_obama_1.jpg"
 

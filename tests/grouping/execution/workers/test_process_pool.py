@@ -12,7 +12,7 @@ import pytest
 from grouping.errors import GroupingError, ModelError
 from grouping.execution.workers import process_pool as module
 from grouping.execution.workers.process_pool import ProcessPool
-from tests.helpers import work
+from tests.helpers.execution import work
 from tests.helpers.paths import ROOT
 
 
@@ -154,8 +154,8 @@ def test_workers_leave_ctrl_c_to_the_parent():
 
 PROGRAM = """
 import sys
-from tests.helpers import work
 from grouping.execution.workers.process_pool import ProcessPool
+from tests.helpers.execution import work
 
 if __name__ == "__main__":
     try:

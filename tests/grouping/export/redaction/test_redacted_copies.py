@@ -16,8 +16,8 @@ from grouping.export.redaction.redacted_copies import write_redacted
 from grouping.export.redaction.redacted_image import redacted
 from grouping.export.redaction.redacted_metadata import without_regions
 from grouping.faces.decoding import decode_photo
-from tests.helpers.album import album
-from tests.helpers.files import STORED, picture, turned_file, written
+from tests.helpers.photo_files.files import STORED, picture, turned_file, written
+from tests.helpers.results.album import album
 
 BOX = np.array([[20, 12, 44, 36]], np.float32)  # of the upright 96x64 picture
 COVERED = (slice(6, 42), slice(14, 50))  # with a quarter of 24 px around

@@ -14,7 +14,7 @@ from grouping.faces.attributes.attribute_models import (
     model_folder,
     open_session,
 )
-from tests.helpers.attributes import needs_extra
+from tests.helpers.networks.attributes import needs_extra
 
 
 def test_without_the_package_the_error_says_what_to_install(monkeypatch):

@@ -20,7 +20,7 @@ from grouping.faces.attributes.attribute_networks import (
     shared_networks,
 )
 from grouping.sources.listing import list_sources
-from tests.helpers.attributes import needs_extra
+from tests.helpers.networks.attributes import needs_extra
 from tests.helpers.paths import PHOTOS, ROOT
 
 # Middles of the eyes in a unit chip: dlib's mean face (image_processing/render_face_detections.h,

@@ -18,7 +18,7 @@ from grouping.errors import InputError, ModelError
 from grouping.faces.alignment import align_faces
 from grouping.faces.embedding.embedder import load_embedder
 from grouping.records import RECOGNITION_SIGNS
-from tests.helpers.checkpoints import write_ir50_checkpoint
+from tests.helpers.networks.checkpoints import write_ir50_checkpoint
 from tests.helpers.paths import PHOTOS, SHARED_DATA
 
 BUNDLED = CHECKPOINT_FOLDER / MOBILEFACENET_RECORD.file_name

@@ -159,7 +159,7 @@ def test_edgeface_is_shown_those_in_doubt(crops):
 
 
 def test_an_unmeasured_network_decides_by_itself(tmp_path):
-    from tests.helpers.checkpoints import random_network
+    from tests.helpers.networks.checkpoints import random_network
 
     path = tmp_path / "untrained.pth"
     torch.save(random_network("iresnet18").state_dict(), path)

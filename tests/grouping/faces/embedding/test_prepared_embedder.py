@@ -12,7 +12,7 @@ from grouping.errors import ModelError
 from grouping.faces.embedding import prepared_embedder
 from grouping.faces.embedding.embedder import load_embedder
 from grouping.faces.embedding.prepared_embedder import is_ready, load_prepared_embedder
-from tests.helpers.checkpoints import write_ir50_checkpoint
+from tests.helpers.networks.checkpoints import write_ir50_checkpoint
 
 CROPS = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), np.uint8)
 

@@ -18,7 +18,7 @@ from grouping.faces.embedding.recognisability import (
     pictures_of_nobody,
 )
 from grouping.records import RECOGNITION_SIGNS
-from tests.helpers.checkpoints import random_network
+from tests.helpers.networks.checkpoints import random_network
 from tests.helpers.paths import SHARED_DATA
 
 BUNDLED = CHECKPOINT_FOLDER / MOBILEFACENET_RECORD.file_name

@@ -11,7 +11,7 @@ from fastapi import Body, FastAPI, Request
 
 from grouping.service.error_envelope import add_error_handlers
 from grouping.service.safety.body_limit import BodyLimit, limit_by_path
-from tests.helpers.serving import Client, serving
+from tests.helpers.services.serving import Client, serving
 
 SMALL, LARGE = 1000, 5_000_000
 

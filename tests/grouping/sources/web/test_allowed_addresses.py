@@ -7,7 +7,7 @@ import pytest
 from grouping.errors import ConfigError, FetchError
 from grouping.sources.web.allowed_addresses import AddressPolicy, is_public
 from grouping.sources.web.http_photo import HttpOptions, fetch
-from tests.helpers.servers import FaultyServer, redirects, sends
+from tests.helpers.services.servers import FaultyServer, redirects, sends
 
 BODY = b"photo"
 

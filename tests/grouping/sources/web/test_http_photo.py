@@ -13,8 +13,8 @@ import pytest
 from grouping.errors import FetchError
 from grouping.sources.web.http_photo import HttpOptions, HttpPhoto, fetch
 from grouping.storage.locations import shown_url
-from tests.helpers.photos import read_or_reason
-from tests.helpers.servers import (
+from tests.helpers.photo_files.photos import read_or_reason
+from tests.helpers.services.servers import (
     FaultyServer,
     drips,
     drops,
@@ -24,7 +24,7 @@ from tests.helpers.servers import (
     sends,
     stalls,
 )
-from tests.helpers.tls import tls_server
+from tests.helpers.services.tls import tls_server
 
 BODY = bytes(range(256)) * 40
 LOOPBACK = HttpOptions(
