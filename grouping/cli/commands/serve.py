@@ -134,7 +134,7 @@ def _first_key(app: FastAPI) -> str | None:
 
 def _listening(host: str, port: int) -> Any:
     """A socket that is bound, so that a port in use is found before the networks are loaded."""
-    from grouping.service.listening import bound_socket
+    from grouping.service.web.listening import bound_socket
 
     try:
         return bound_socket(host, port)

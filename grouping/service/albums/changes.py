@@ -8,8 +8,6 @@ from typing import TypeVar
 from fastapi import Response
 
 from grouping.service.context import Context
-from grouping.service.error_envelope import not_found
-from grouping.service.safety.refusals import RefusedRequestError, invalid, too_many
 from grouping.service.store.records import (
     AlbumRecord,
     NewPhoto,
@@ -18,6 +16,8 @@ from grouping.service.store.records import (
     RepeatError,
     TooManyPhotosError,
 )
+from grouping.service.web.error_envelope import not_found
+from grouping.service.web.refusals import RefusedRequestError, invalid, too_many
 
 T = TypeVar("T")
 

@@ -10,8 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from grouping.service.safety.api_keys import ApiKey
-from grouping.service.safety.refusals import RefusedRequestError, invalid, too_large
 from grouping.service.store.records import Repeat
+from grouping.service.web.refusals import RefusedRequestError, invalid, too_large
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -21,8 +21,8 @@ from grouping.api import GroupingConfig
 from grouping.api.albums.album_folder import AlbumPhoto, group_into_folder
 from grouping.api.albums.published import publish_folder
 from grouping.errors import FolderInUseError, GroupingError, Interrupted
-from grouping.service.album_folders import AlbumFolders
-from grouping.service.job_progress import JobProgress, counts_of, failures_of
+from grouping.service.albums.folders import AlbumFolders
+from grouping.service.jobs.progress import JobProgress, counts_of, failures_of
 from grouping.service.metrics import Metrics
 from grouping.service.settings import ServiceSettings
 from grouping.service.store.albums import AlbumStore

@@ -8,7 +8,7 @@ from fastapi import Request
 
 from grouping.service.context import context_of
 from grouping.service.safety.api_keys import ApiKey, Scope, check_scope, key_of_request
-from grouping.service.safety.refusals import too_many
+from grouping.service.web.refusals import too_many
 
 
 def current_key(scope: Scope) -> Callable[[Request], ApiKey]:

@@ -17,7 +17,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from grouping.service.safety.refusals import (
+from grouping.service.web.refusals import (
     RefusedRequestError,
     bad_request,
     invalid,

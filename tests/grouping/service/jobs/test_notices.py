@@ -11,7 +11,7 @@ from sqlalchemy import insert
 
 from grouping.api import HttpOptions
 from grouping.service.app import create_app
-from grouping.service.notices import Notices
+from grouping.service.jobs.notices import Notices
 from grouping.service.safety.webhooks import WebhookSender, webhook_secret
 from grouping.service.settings import ServiceSettings
 from grouping.service.store.notices import NoticeStore

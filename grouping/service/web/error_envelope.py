@@ -22,7 +22,7 @@ from grouping.errors import (
     NoFaceError,
     PhotoError,
 )
-from grouping.service.safety.refusals import RefusedRequestError
+from grouping.service.web.refusals import RefusedRequestError
 
 log = logging.getLogger(__name__)
 

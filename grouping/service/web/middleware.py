@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from grouping.service.error_envelope import request_id, unforeseen
+from grouping.service.web.error_envelope import request_id, unforeseen
 
 log = logging.getLogger(__name__)
 

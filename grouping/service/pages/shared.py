@@ -11,11 +11,11 @@ from fastapi.responses import Response
 
 from grouping.api import AlbumIndex
 from grouping.errors import CorrectionsError, FetchError, InputError
-from grouping.service.asking import NOT_READY
 from grouping.service.context import Context
-from grouping.service.error_envelope import not_found
+from grouping.service.questions.asking import NOT_READY
 from grouping.service.safety.rate_limits import TokenBuckets
-from grouping.service.safety.refusals import RefusedRequestError, too_many
+from grouping.service.web.error_envelope import not_found
+from grouping.service.web.refusals import RefusedRequestError, too_many
 
 GUEST, PAGE, PHOTO = "guest", "page", "photo"  # kinds of links
 # A minute, and at once: selfies of one link, which a whole party may share; photos of one look-up,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from grouping.errors import GroupingError
-from grouping.service.safety.refusals import RefusedRequestError, too_many
+from grouping.service.web.refusals import RefusedRequestError, too_many
 
 log = logging.getLogger(__name__)
 

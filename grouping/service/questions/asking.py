@@ -13,9 +13,9 @@ from fastapi import Request
 from grouping.api import GroupingConfig, LookUp, find, represent
 from grouping.errors import CorrectionsError, InputError
 from grouping.service.context import Context
-from grouping.service.safety.refusals import RefusedRequestError
-from grouping.service.safety.uploads import photos_of
+from grouping.service.questions.sent_photos import photos_of
 from grouping.service.store.records import AlbumRecord
+from grouping.service.web.refusals import RefusedRequestError
 
 T = TypeVar("T")
 Photos = dict[str, list[bytes]]

@@ -13,8 +13,8 @@ from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from grouping.service.error_envelope import error_answer
-from grouping.service.safety.refusals import RefusedRequestError, too_large
+from grouping.service.web.error_envelope import error_answer
+from grouping.service.web.refusals import RefusedRequestError, too_large
 
 LimitOf = Callable[[Scope], int]
 

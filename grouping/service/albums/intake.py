@@ -11,14 +11,14 @@ from typing import Generic, TypeVar
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
-from grouping.service.album_uploads import Uploads, read_uploads
-from grouping.service.bodies import digest_of_body, json_body, kind_of, parsed, repeat_of
+from grouping.service.albums.bodies import digest_of_body, json_body, kind_of, parsed, repeat_of
+from grouping.service.albums.uploads import Uploads, read_uploads
 from grouping.service.context import Context
 from grouping.service.safety.api_keys import ApiKey
-from grouping.service.safety.refusals import RefusedRequestError, invalid
 from grouping.service.safety.webhooks import check_webhook
 from grouping.service.schemas import MorePhotos, NewAlbum
 from grouping.service.store.records import NewPhoto, Repeat
+from grouping.service.web.refusals import RefusedRequestError, invalid
 
 Sent = TypeVar("Sent", NewAlbum, MorePhotos)
 

@@ -17,7 +17,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
-from grouping.service.safety.refusals import bad_request, invalid, too_large
+from grouping.service.web.refusals import bad_request, invalid, too_large
 
 MOST_HEADER_BYTES = 8 * 1024  # of one part
 MOST_JSON_BYTES = 64 * 1024

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from grouping.api.albums.published import erase_published
 from grouping.errors import OutputError
-from grouping.service.album_folders import AlbumFolders
+from grouping.service.albums.folders import AlbumFolders
 from grouping.service.settings import ServiceSettings
 from grouping.service.store.albums import AlbumStore
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi import Body, FastAPI, Request
 
-from grouping.service.error_envelope import add_error_handlers
-from grouping.service.safety.body_limit import BodyLimit, limit_by_path
+from grouping.service.web.body_limit import BodyLimit, limit_by_path
+from grouping.service.web.error_envelope import add_error_handlers
 from tests.helpers.services.serving import Client, serving
 
 SMALL, LARGE = 1000, 5_000_000
