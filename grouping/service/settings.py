@@ -89,6 +89,9 @@ class ServiceSettings:
             raise ConfigError(f"keep_days must be more than 0, got {self.keep_days!r}")
         if self.results is not None and not RESULTS.fullmatch(self.results):
             raise ConfigError(f"results must be s3://bucket/prefix, got {self.results!r:.80}")
+        for name in ("checkpoint", "ca_file"):
+            if (file := getattr(self, name)) is not None and not Path(file).is_file():
+                raise ConfigError(f"{name}: there is no file {str(file)!r:.200}")
         if self.public_url is not None:
             object.__setattr__(self, "public_url", _address(self.public_url))
         for bucket in self.buckets:

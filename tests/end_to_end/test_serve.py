@@ -133,6 +133,9 @@ def test_two_processes_share_the_jobs_of_one_store(tmp_path):
         (["--s3-bucket", "No Bucket"], "name of a bucket"),
         (["--allow-host", "a/b"], "not a host"),
         (["--database", "nonsense"], "no address"),
+        (["--checkpoint", "nowhere.pth"], "there is no file"),
+        (["--ca-file", "nowhere.pem"], "there is no file"),
+        (["--public-url", "photos.example"], "public_url"),
     ],
 )
 def test_options_of_no_use_end_in_one_line(tmp_path, options, words):
