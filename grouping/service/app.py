@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from grouping.api import GroupingConfig
-from grouping.api.album_document import AlbumDocuments
+from grouping.api.albums.album_document import AlbumDocuments
 from grouping.errors import OutputError
 from grouping.service.albums.erasing import Eraser
 from grouping.service.albums.folders import AlbumFolders

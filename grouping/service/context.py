@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from grouping.api import GroupingConfig
-from grouping.api.album_document import AlbumDocuments
+from grouping.api.albums.album_document import AlbumDocuments
 from grouping.service.settings import ServiceSettings
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grouping.api import HttpOptions
-from grouping.api.opened_albums import OpenedAlbums
+from grouping.api.albums.opened_albums import OpenedAlbums
 from grouping.service.jobs.notices import Notices
 from grouping.service.questions.face_pool import FacePool
 from grouping.service.safety.audit import AuditLog

@@ -14,7 +14,7 @@ from tests.end_to_end.test_gallery_browser import (
     texts,
 )
 from tests.helpers.paths import PHOTOS
-from tests.helpers.served_album import running_service
+from tests.helpers.services.served_album import running_service
 
 IN_ALBUM = [f"president_obama_{n}" for n in (1, 2, 3)] + ["president_biden", "two_presidents"]
 PATIENCE = 90  # seconds, of a busy machine

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grouping.cli.command import Command
-from grouping.cli.logs import note, terminal_line
+from grouping.cli.display.logs import note, terminal_line
 from grouping.cli.options import add_common
 from grouping.config import AUTO
 from grouping.cores import usable_cores

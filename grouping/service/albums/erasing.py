@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from grouping.api.published import erase_published
+from grouping.api.albums.published import erase_published
 from grouping.errors import OutputError
 from grouping.service.albums.folders import AlbumFolders
 from grouping.service.settings import ServiceSettings

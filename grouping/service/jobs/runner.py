@@ -18,8 +18,8 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from grouping.api import GroupingConfig
-from grouping.api.album_folder import AlbumPhoto, group_into_folder
-from grouping.api.published import publish_folder
+from grouping.api.albums.album_folder import AlbumPhoto, group_into_folder
+from grouping.api.albums.published import publish_folder
 from grouping.errors import FolderInUseError, GroupingError, Interrupted
 from grouping.service.albums.folders import AlbumFolders
 from grouping.service.jobs.progress import JobProgress, counts_of, failures_of

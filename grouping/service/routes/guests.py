@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from grouping.api import AlbumIndex, FoundPhoto, LookUp
-from grouping.api.album_files import album_thumbnail_of, photo_for_guests
+from grouping.api.albums.album_files import album_thumbnail_of, photo_for_guests
 from grouping.errors import FetchError, InputError
 from grouping.service.context import Context, InContext
 from grouping.service.pages.shared import (

@@ -14,8 +14,8 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from grouping.api.album_files import album_page, album_thumbnail, original_photo
-from grouping.api.corrections import add_corrections
+from grouping.api.albums.album_files import album_page, album_thumbnail, original_photo
+from grouping.api.albums.corrections import add_corrections
 from grouping.errors import FetchError, InputError
 from grouping.service.albums.changes import changed
 from grouping.service.context import Context, InContext, context_of

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from grouping.api.album_document import portrait_of
-from grouping.api.corrections import Corrections, add_corrections, corrections_text
+from grouping.api.albums.album_document import portrait_of
+from grouping.api.albums.corrections import Corrections, add_corrections, corrections_text
 from grouping.errors import InputError
 from grouping.service.albums.changes import changed
 from grouping.service.context import InContext

@@ -8,11 +8,11 @@ import pytest
 from grouping.service.app import create_app
 from grouping.service.settings import ServiceSettings
 from grouping.storage.s3.client import S3Options
-from tests.helpers.albums import ended
 from tests.helpers.paths import PHOTOS
-from tests.helpers.servers import redirects, s3_server, sends
-from tests.helpers.serving import client_of, serving
-from tests.helpers.tls import tls_server
+from tests.helpers.services.albums import ended
+from tests.helpers.services.servers import redirects, s3_server, sends
+from tests.helpers.services.serving import client_of, serving
+from tests.helpers.services.tls import tls_server
 
 FILES = sorted(PHOTOS.glob("*president*.jpg"))
 

@@ -17,11 +17,11 @@ from grouping.service.settings import ServiceSettings
 from grouping.service.store.notices import NoticeStore
 from grouping.service.store.store import Store
 from grouping.service.store.tables import notices
-from tests.helpers.albums import ended, upload
 from tests.helpers.paths import PHOTOS
-from tests.helpers.servers import FaultyServer, first, sends
-from tests.helpers.serving import client_of, serving
-from tests.helpers.tls import tls_server
+from tests.helpers.services.albums import ended, upload
+from tests.helpers.services.servers import FaultyServer, first, sends
+from tests.helpers.services.serving import client_of, serving
+from tests.helpers.services.tls import tls_server
 
 SECRET = bytes(range(32))
 LOCAL = HttpOptions(allowed=("127.0.0.1",), total_timeout=2.0)

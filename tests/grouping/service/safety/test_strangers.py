@@ -17,7 +17,7 @@ from grouping.service.safety.guest_links import LinkSigner
 from grouping.service.safety.strangers import Strangers, line_of
 from grouping.service.settings import ServiceSettings
 from grouping.service.web.refusals import RefusedRequestError
-from tests.helpers.serving import Client, client_of, serving
+from tests.helpers.services.serving import Client, client_of, serving
 
 NOBODY = "a" * 22
 ALBUM = f"/v1/albums/{NOBODY}"

@@ -15,8 +15,8 @@ from grouping.service.safety.webhooks import (
     webhook_secret,
 )
 from grouping.service.web.refusals import RefusedRequestError
-from tests.helpers.servers import FaultyServer, drips, drops, redirects, sends, stalls
-from tests.helpers.tls import tls_server
+from tests.helpers.services.servers import FaultyServer, drips, drops, redirects, sends, stalls
+from tests.helpers.services.tls import tls_server
 
 SECRET = "whsec_0123456789"
 BODY = b'{"id":"n1","event":"album.done","album":"Zk3"}'

@@ -11,7 +11,7 @@ from fastapi import Body, FastAPI, Request
 
 from grouping.service.web.body_limit import BodyLimit, limit_by_path
 from grouping.service.web.error_envelope import add_error_handlers
-from tests.helpers.serving import Client, serving
+from tests.helpers.services.serving import Client, serving
 
 SMALL, LARGE = 1000, 5_000_000
 

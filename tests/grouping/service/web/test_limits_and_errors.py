@@ -9,9 +9,9 @@ from grouping.errors import ConfigError
 from grouping.service.app import create_app
 from grouping.service.settings import ServiceSettings
 from grouping.service.store.records import NewPhoto
-from tests.helpers.albums import ended, form, grouped, upload
 from tests.helpers.paths import PHOTOS
-from tests.helpers.serving import client_of, serving
+from tests.helpers.services.albums import ended, form, grouped, upload
+from tests.helpers.services.serving import client_of, serving
 
 FILES = sorted(PHOTOS.glob("*.jpg"))
 NOBODY = "a" * 22
