@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from grouping.execution.collector import CHUNK
 from grouping.execution.on_ray.actor import READERS
-from grouping.execution.on_ray.pool import IN_FLIGHT
+from grouping.execution.on_ray.tasks import IN_FLIGHT
 
 WARM_TASKS = 20  # a worker, played before the rate is taken from as many again
 
