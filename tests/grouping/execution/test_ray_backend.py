@@ -154,6 +154,8 @@ def test_without_the_extra_the_error_says_how_to_get_it(monkeypatch):
 def test_an_address_needs_the_backend():
     with pytest.raises(ConfigError, match="--backend ray"):
         GroupingConfig(ray_address="auto")
+    with pytest.raises(ConfigError, match=r"^ray_address ray://a:10001 .* HOST:6379"):
+        GroupingConfig(backend="ray", ray_address="ray://a:10001")
     with pytest.raises(ConfigError, match="backend must be one of local, ray"):
         GroupingConfig(backend="dask")
 
