@@ -14,7 +14,7 @@ from grouping.execution.on_ray.workforce import Worker
 IDLE_SECONDS = 0.5  # between two looks where nobody works
 WAIT_SECONDS = 1.0  # for an answer, and between two looks for what is overdue
 START_SECONDS = 600.0  # that a worker has to load its networks
-GRACE_SECONDS = 120.0  # see grouping.execution.process_pool
+GRACE_SECONDS = 120.0  # see grouping.execution.workers.process_pool
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,6 @@ from dataclasses import replace
 from typing import Any
 
 from grouping.errors import GroupingError, PhotoError, SourceError
-from grouping.execution.backends import OnRead
 from grouping.execution.on_ray.actor import Answer, Order, Read
 from grouping.execution.on_ray.calls import Call, Calls
 from grouping.execution.on_ray.cluster import Node
@@ -24,7 +23,7 @@ from grouping.execution.on_ray.staff import Staff
 from grouping.execution.on_ray.tally import Tally
 from grouping.execution.on_ray.tasks import IN_FLIGHT, MAX_DEATHS, MAX_LOSSES, Task, Tasks
 from grouping.execution.on_ray.workforce import Worker, Workforce
-from grouping.execution.photo_work import PhotoWork
+from grouping.execution.workers.photo_work import OnRead, PhotoWork
 from grouping.records import Failure, PhotoFaces
 from grouping.sources.photo import LocalPhoto, MemoryPhoto, Photo
 

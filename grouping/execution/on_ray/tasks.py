@@ -6,8 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from grouping.execution.collector import CHUNK
-from grouping.execution.photo_work import Chunk, PhotoWork, Work
+from grouping.execution.workers.photo_work import CHUNK, Chunk, PhotoWork, Work
 from grouping.sources.photo import Photo
 
 IN_FLIGHT = 2  # tasks a worker: one is read while one is analysed

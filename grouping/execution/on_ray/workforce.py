@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grouping.errors import GroupingError, one_line
-from grouping.execution.collector import CHUNK
 from grouping.execution.on_ray.actor import Order, PhotoActor, code_digest
 from grouping.execution.on_ray.cluster import Node, living_nodes, ray_module
 from grouping.execution.on_ray.staff import Staff
 from grouping.execution.on_ray.tasks import Task
+from grouping.execution.workers.photo_work import CHUNK
 
 log = logging.getLogger(__name__)
 

@@ -2,9 +2,8 @@
 
 import random
 
-from grouping.execution.collector import CHUNK
 from grouping.execution.on_ray.tasks import MOST_LARGE, Tasks
-from grouping.execution.photo_work import PhotoWork
+from grouping.execution.workers.photo_work import CHUNK, PhotoWork
 
 LARGE = 1000  # bytes beyond which a file is large
 
