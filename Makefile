@@ -22,6 +22,6 @@ test:  ## the fast tests; CONTRIBUTING.md tells how to run the others
 	$(BIN)/python -m pytest
 
 bench:  ## what can be measured without photos of your own; minutes
-	$(BIN)/python -m tests.benchmarks.bench_clustering --sizes 20000 50000 --methods ours
-	$(BIN)/python -m tests.benchmarks.bench_embedding
-	$(BIN)/python -m tests.benchmarks.bench_report --photos 100 --megapixels 3
+	$(BIN)/python -m tests.benchmarks bench_clustering --sizes 20000 50000 --methods ours
+	$(BIN)/python -m tests.benchmarks bench_embedding
+	$(BIN)/python -m tests.benchmarks bench_report --photos 100 --megapixels 3

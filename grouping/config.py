@@ -42,7 +42,7 @@ class EmbeddingSettings:
 
     The mirror image doubles the cost of a face. It is averaged in by default where that pays: with
     the bundled network it does (bench_mirror), with others the network is asked when it is
-    loaded, see :mod:`grouping.faces.mirror`.
+    loaded, see :mod:`grouping.faces.embedding.mirror`.
 
     Attributes:
         checkpoint: a weight file; None for the default one.

@@ -206,7 +206,7 @@ class GroupingPipeline:
         """Load the attribute networks, where they are asked for: before any photo is read."""
         if not self.config.attributes:
             return None
-        from grouping.faces.attributes import shared_networks
+        from grouping.faces.attributes.attribute_networks import shared_networks
 
         return AttributeReader(shared_networks(), self.models, self.cache)
 
@@ -214,8 +214,8 @@ class GroupingPipeline:
         """Return the result with what faces and people seem to be, where that is asked for."""
         if self._attributes is None:
             return result
-        from grouping.people.ages import people_attributes
         from grouping.people.copies import picture_of_faces
+        from grouping.people.description.ages import people_attributes
 
         with stage("attributes"):
             found = attributes_of_run(

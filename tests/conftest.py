@@ -69,7 +69,10 @@ def detector():
 @pytest.fixture(scope="session")
 def facenet():
     """A function of settings that gives facenet-pytorch's own MTCNN."""
-    from tests.helpers.facenet_reference import ReferenceUnavailableError, load_facenet_mtcnn
+    from tests.helpers.networks.facenet_reference import (
+        ReferenceUnavailableError,
+        load_facenet_mtcnn,
+    )
 
     try:
         load_facenet_mtcnn()
@@ -93,7 +96,7 @@ def made_client():
     """A client of moto's server, which runs in another process."""
     import boto3
 
-    from tests.helpers.servers import s3_server
+    from tests.helpers.services.servers import s3_server
 
     return boto3.client("s3", endpoint_url=s3_server())
 

@@ -2,16 +2,20 @@
 
 import argparse
 import re
+import subprocess
+import sys
 
 import pytest
 
 from grouping.cli.main import build_parser
+from tests.benchmarks.__main__ import FOLDER, listed, programs
 from tests.helpers.paths import ROOT
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "checkpoint" / "README.md"]
 LINK = re.compile(r"\]\(([^)#]+)\)")
 SOURCE_FILE = re.compile(r"(?:grouping|backbone|tests)/[\w/]+\.py")
-BENCHMARK = re.compile(r"`(bench_\w+)")
+BENCHMARK = re.compile(r"(?:`|python -m tests\.benchmarks )(bench_\w+|scale_c\w+|scale_model\b)")
+COMMAND = re.compile(r"python -m\s+tests\.benchmarks([ .]\w+)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 # Options of the benchmarks.
 OF_OTHERS = {
@@ -63,8 +67,30 @@ def test_links_lead_somewhere(page):
 def test_files_and_benchmarks_exist(page):
     text = page.read_text()
     files = SOURCE_FILE.findall(text)
-    files += [f"tests/benchmarks/{name}.py" for name in BENCHMARK.findall(text)]
     assert [path for path in files if not (ROOT / path).exists()] == []
+    assert set(BENCHMARK.findall(text)) <= set(programs())
+
+
+def test_commands_that_measure_are_there():
+    files = [*PAGES, ROOT / "Makefile", *FOLDER.rglob("*.py"), *(ROOT / "grouping").rglob("*.py")]
+    named = {name for file in files for name in COMMAND.findall(file.read_text())}
+    assert named - {" NAME"} == {f" {name}" for name in programs()}
+
+
+def test_the_list_of_what_measures_has_a_line_for_each():
+    lines = [line.split(maxsplit=1) for line in listed().splitlines() if line.startswith("  ")]
+    assert [name for name, _ in lines] == sorted(programs(), key=lambda n: programs()[n])
+    assert all(answer.endswith((".", "?")) for _, answer in lines)
+
+
+def test_a_benchmark_is_run_by_its_name():
+    program = [sys.executable, "-m", "tests.benchmarks"]
+    answer = subprocess.run([*program, "bench_image", "--help"], cwd=ROOT, capture_output=True)
+    assert answer.returncode == 0
+    assert b"bench_image" in answer.stdout
+    answer = subprocess.run([*program, "bench_nothing"], cwd=ROOT, capture_output=True)
+    assert answer.returncode == 1
+    assert answer.stderr == b"no benchmark bench_nothing; `python -m tests.benchmarks` lists them\n"
 
 
 def all_help() -> str:

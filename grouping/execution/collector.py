@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from grouping.errors import Interrupted, PhotoError
 from grouping.execution.backends import LOCAL, Backend
 from grouping.execution.known_results import HoldBack, KnownResults, Lookup
-from grouping.execution.photo_work import Chunk, PhotoWork
 from grouping.execution.read_ahead import read_ahead
+from grouping.execution.workers.photo_work import Chunk, PhotoWork
 from grouping.memory.allowance import DECODING
 from grouping.memory.budget import MemoryBudget
 from grouping.records import Failure, PhotoFaces

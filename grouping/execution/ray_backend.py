@@ -12,8 +12,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from grouping.cores import usable_cores
-from grouping.execution.backends import OnRead, given_up
-from grouping.execution.photo_work import Chunk, Results
+from grouping.execution.workers.photo_work import Chunk, OnRead, Results
+from grouping.execution.workers.photo_worker import given_up
 from grouping.faces.time_limit import allowed_seconds
 from grouping.memory.budget import MemoryBudget
 

@@ -6,7 +6,7 @@
 
 A usual photo has a share of its own in each worker process; one that needs more is looked at while
 no other large one is. So many workers do not each decode 600 MB at a time, and none waits with a
-lock in its hands. What is measured here `python -m tests.benchmarks.worst_files` measures again.
+lock in its hands. What is measured here `python -m tests.benchmarks worst_files` measures again.
 """
 
 from __future__ import annotations

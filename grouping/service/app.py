@@ -9,27 +9,27 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from grouping.api import GroupingConfig
-from grouping.api.album_document import AlbumDocuments
+from grouping.api.albums.album_document import AlbumDocuments
 from grouping.errors import OutputError
-from grouping.service.album_folders import AlbumFolders
-from grouping.service.asking import load_networks
-from grouping.service.browser_pages import LinkRates
+from grouping.service.albums.erasing import Eraser
+from grouping.service.albums.folders import AlbumFolders
 from grouping.service.context import Context
-from grouping.service.erasing import Eraser
-from grouping.service.error_envelope import add_error_handlers
 from grouping.service.guards import Guards, question_limits
-from grouping.service.jobs import JobRunner
+from grouping.service.jobs.runner import JobRunner
 from grouping.service.metrics import Metrics
-from grouping.service.middleware import EveryRequest
+from grouping.service.pages.shared import LinkRates
+from grouping.service.questions.asking import load_networks
 from grouping.service.routes import albums, guests, operations, pages, people, questions
 from grouping.service.safety.audited import Audited
-from grouping.service.safety.body_limit import BodyLimit, limit_by_path
 from grouping.service.safety.secret_file import derived_secret, load_secret
 from grouping.service.settings import ServiceSettings
 from grouping.service.store.albums import AlbumStore
 from grouping.service.store.jobs import JobStore
 from grouping.service.store.keys import ApiKeyStore
 from grouping.service.store.store import Store
+from grouping.service.web.body_limit import BodyLimit, limit_by_path
+from grouping.service.web.error_envelope import add_error_handlers
+from grouping.service.web.middleware import EveryRequest
 from grouping.version import __version__
 
 DESCRIPTION = """\

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from grouping.api import GroupingConfig
-from grouping.api.album_document import AlbumDocuments
+from grouping.api.albums.album_document import AlbumDocuments
 from grouping.service.settings import ServiceSettings
 
 if TYPE_CHECKING:
-    from grouping.service.album_folders import AlbumFolders
-    from grouping.service.erasing import Eraser
+    from grouping.service.albums.erasing import Eraser
+    from grouping.service.albums.folders import AlbumFolders
     from grouping.service.guards import Guards
-    from grouping.service.jobs import JobRunner
+    from grouping.service.jobs.runner import JobRunner
     from grouping.service.metrics import Metrics
     from grouping.service.store.albums import AlbumStore
     from grouping.service.store.jobs import JobStore

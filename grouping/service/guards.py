@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grouping.api import HttpOptions
-from grouping.api.opened_albums import OpenedAlbums
-from grouping.service.face_pool import FacePool
-from grouping.service.notices import Notices
+from grouping.api.albums.opened_albums import OpenedAlbums
+from grouping.service.jobs.notices import Notices
+from grouping.service.questions.face_pool import FacePool
 from grouping.service.safety.audit import AuditLog
 from grouping.service.safety.guest_links import LinkSigner
 from grouping.service.safety.rate_limits import TokenBuckets

@@ -1,1 +1,1 @@
-"""Programs that measure; run as ``python -m tests.benchmarks.NAME`` from the root of the clone."""
+"""Programs that measure; ``python -m tests.benchmarks`` lists them, ``... NAME`` runs one."""

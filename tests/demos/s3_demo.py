@@ -14,7 +14,7 @@ import time
 import boto3
 
 from tests.helpers.paths import ROOT
-from tests.helpers.servers import s3_server
+from tests.helpers.services.servers import s3_server
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "demo",

@@ -7,9 +7,9 @@ import pytest
 pytest.importorskip("ray", reason="the schedule is that of the Ray back end")
 
 from grouping.execution.collector import CHUNK
-from tests.benchmarks import scale_model
-from tests.benchmarks.scale_inputs import INPUTS, driver_parts, driver_seconds, photo_seconds
-from tests.benchmarks.scale_schedule import Cluster, Job, simulate
+from tests.benchmarks.scale import scale_model
+from tests.benchmarks.scale.scale_inputs import INPUTS, driver_parts, driver_seconds, photo_seconds
+from tests.benchmarks.scale.scale_schedule import Cluster, Job, simulate
 from tests.helpers.paths import ROOT
 
 

@@ -13,8 +13,8 @@ from grouping import AlbumIndex, extract_faces, find, verify
 from grouping.cli.main import main
 from grouping.errors import ConfigError
 from grouping.similarity.impostors import Impostors
-from tests.helpers.drawn import BOX, CORNER, SHRUNK, missed_face_photo
 from tests.helpers.paths import PHOTOS
+from tests.helpers.photo_files.drawn import BOX, CORNER, SHRUNK, missed_face_photo
 
 OBAMA = [PHOTOS / f"president_obama_{number}.jpg" for number in (1, 2, 3)]
 

@@ -17,8 +17,8 @@ import torch
 from PIL import Image
 
 from grouping.storage.cache import Cache
-from tests.helpers.files import png_bomb
 from tests.helpers.paths import PHOTOS, ROOT
+from tests.helpers.photo_files.files import png_bomb
 
 BUNDLED = ROOT / "checkpoint" / "mobilefacenet_arcface_512.pth"
 

@@ -6,8 +6,8 @@ import pytest
 from grouping.config import GroupingConfig
 from grouping.pipeline import GroupingPipeline
 from grouping.sources.listing import list_sources
-from tests.helpers.copies import resized, same_bytes, saved_again, toned
 from tests.helpers.paths import PHOTOS
+from tests.helpers.photo_files.copies import resized, same_bytes, saved_again, toned
 
 COPIES = {"(1)": same_bytes, "-saved": saved_again, "-small": resized, "-edited": toned}
 

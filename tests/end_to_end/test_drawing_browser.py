@@ -14,8 +14,8 @@ from tests.end_to_end.test_gallery_browser import (
     reloaded,
     texts,
 )
-from tests.helpers.drawn import BOX, MISSING_IT, SIZE, missed_face_photo
 from tests.helpers.paths import PHOTOS
+from tests.helpers.photo_files.drawn import BOX, MISSING_IT, SIZE, missed_face_photo
 
 OPTIONS = ["--min-face", str(MISSING_IT["min_face"]), "--no-crowds", "--workers", "0"]
 UPRIGHT, TURNED = "far.jpg", "turned.jpg"

@@ -8,8 +8,8 @@ import pytest
 
 from grouping.corrections.toml_file import load_corrections
 from grouping.report.report import write_page, write_report
-from tests.helpers.album import album, with_copies
-from tests.helpers.gallery import gallery_album
+from tests.helpers.results.album import album, with_copies
+from tests.helpers.results.gallery import gallery_album
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

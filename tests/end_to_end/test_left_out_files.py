@@ -8,7 +8,7 @@ from PIL import Image
 
 from grouping.cli.main import main
 from tests.helpers.paths import PHOTOS
-from tests.helpers.raw_files import dng
+from tests.helpers.photo_files.raw_files import dng
 
 VIDEO = b"\0\0\0\x18ftypisom\0\0\0\0"
 

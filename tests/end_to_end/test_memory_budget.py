@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.worst_files import make_worst_files, run_within
+from tests.helpers.photo_files.worst_files import make_worst_files, run_within
 
 MIB = 2**20
 pytestmark = pytest.mark.skipif(

@@ -13,9 +13,9 @@ import boto3
 import pytest
 from PIL import Image
 
-from tests.helpers.checkpoints import write_ir50_checkpoint
+from tests.helpers.networks.checkpoints import write_ir50_checkpoint
 from tests.helpers.paths import PHOTOS, ROOT
-from tests.helpers.servers import s3_server
+from tests.helpers.services.servers import s3_server
 
 OBAMA = "president_obama_1.jpg"
 BIDEN = "president_biden.jpg"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.helpers.notebooks import run_cells
 from tests.helpers.paths import ROOT
-from tests.helpers.served_album import running_service
+from tests.helpers.services.served_album import running_service
 
 NOTEBOOK = ROOT / "docs" / "api.ipynb"
 

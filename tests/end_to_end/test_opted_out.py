@@ -20,9 +20,9 @@ from grouping.cli.main import main
 from grouping.errors import OutputError
 from grouping.sources.listing import list_sources
 from grouping.storage.cache import Cache
-from tests.helpers.attributes import needs_extra
-from tests.helpers.folders import tree
+from tests.helpers.networks.attributes import needs_extra
 from tests.helpers.paths import PHOTOS
+from tests.helpers.photo_files.folders import tree
 from tests.helpers.soaking import Disk
 
 BIDEN = {"president_biden.jpg", "two_presidents.jpg"}

@@ -14,7 +14,7 @@ from PIL import Image
 from grouping import GroupingPipeline, face_recognition
 from grouping.errors import ConfigError, CorrectionsError, InputError, ModelError, OutputError
 from grouping.sources.entries import photos_from_entries
-from tests.helpers.checkpoints import write_ir50_checkpoint
+from tests.helpers.networks.checkpoints import write_ir50_checkpoint
 from tests.helpers.paths import PHOTOS
 
 # Who is in which sample photo: see tests/photos/README.md.

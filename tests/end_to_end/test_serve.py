@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from grouping import face_recognition
-from tests.helpers.albums import ended, upload
 from tests.helpers.paths import PHOTOS, ROOT
-from tests.helpers.serve_command import ServeCommand
+from tests.helpers.services.albums import ended, upload
+from tests.helpers.services.serve_command import ServeCommand
 
 FILES = sorted(PHOTOS.glob("*.jpg"))
 FAST = ("--lease-seconds", "1")

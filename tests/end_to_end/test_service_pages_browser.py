@@ -14,7 +14,7 @@ from tests.end_to_end.test_gallery_browser import (
     texts,
 )
 from tests.helpers.paths import PHOTOS
-from tests.helpers.served_album import running_service
+from tests.helpers.services.served_album import running_service
 
 IN_ALBUM = [f"president_obama_{n}" for n in (1, 2, 3)] + ["president_biden", "two_presidents"]
 PATIENCE = 90  # seconds, of a busy machine
@@ -380,7 +380,7 @@ def test_too_many_requests_are_said_with_the_wait(guest, service, monkeypatch):
 
 
 def test_a_link_that_is_over_says_so_and_offers_nothing(quiet, service, album):
-    from grouping.service.browser_pages import GUEST
+    from grouping.service.pages.shared import GUEST
     from grouping.service.safety.guest_links import LinkSigner
 
     token, _ = LinkSigner(service.context.secret, lambda: 1e9).sign(GUEST, album, 60)

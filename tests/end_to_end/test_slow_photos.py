@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from tests.helpers.files import bmp_that_is_slow
 from tests.helpers.paths import PHOTOS, ROOT
+from tests.helpers.photo_files.files import bmp_that_is_slow
 
 LIMIT = 4  # seconds; the slow photo takes twice as long on a fast machine
 

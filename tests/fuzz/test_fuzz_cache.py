@@ -20,8 +20,8 @@ from grouping.storage.database.rows import (
     checksum,
     detection_checksum,
 )
-from tests.helpers.cache import assert_same, digest, result_for
 from tests.helpers.fuzzing import TEXTS, Case, assert_one_line, damaged, fuzz, short_and_long
+from tests.helpers.results.cache import assert_same, digest, result_for
 
 DETECTOR, MODEL, WHERE = "mtcnn", "small", "WHERE sha256 = ?"
 NOBODY = replace(result_for("nobody"), faces=FaceSet.empty(1))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from grouping.corrections.apply import apply_corrections
 from grouping.corrections.toml_file import load_corrections, parse_corrections
 from grouping.errors import CorrectionsError
-from tests.helpers.album import face_set
 from tests.helpers.fuzzing import TEXTS, assert_one_line, damaged, fuzz, short_and_long
+from tests.helpers.results.album import face_set
 
 DIGESTS = ["5f" * 32, "9d" * 32, "77" * 32]
 BOXES = [[10, 20, 110, 140], [310.5, 42.0, 402.5, 160.0], [11, 21, 111, 141], [5, 8, 64, 80]]

@@ -6,9 +6,9 @@ from PIL import Image
 
 from grouping.errors import DecodeError
 from grouping.faces.decoding import decode_photo, photo_size, stored_orientation
-from tests.helpers.files import colour_files, grey_files, picture, turned_file
 from tests.helpers.fuzzing import assert_one_line, damaged, fuzz, short_and_long
-from tests.helpers.raw_files import dng, maker_file
+from tests.helpers.photo_files.files import colour_files, grey_files, picture, turned_file
+from tests.helpers.photo_files.raw_files import dng, maker_file
 
 TURNED = [turned_file(6, format=format) for format in ("JPEG", "PNG", "WEBP", "TIFF")]
 RAW = [

@@ -12,7 +12,7 @@ from grouping.results.album import Album
 from grouping.results.document import read_document
 from grouping.results.person_ids import assign_ids, check_previous
 from tests.helpers.fuzzing import VALUES, assert_one_line, damaged, edited, fuzz, short_and_long
-from tests.helpers.gallery import gallery_album
+from tests.helpers.results.gallery import gallery_album
 
 DOCUMENT, OPEN_PHOTO = gallery_album()
 TEXT = json.dumps(DOCUMENT).encode()

@@ -13,7 +13,7 @@ from grouping import GroupingConfig, GroupingPipeline
 from grouping.config import DetectionSettings, EmbeddingSettings
 from grouping.faces.loading import load_analyser
 from grouping.sources.listing import list_sources
-from tests.helpers.checkpoints import write_ir50_checkpoint
+from tests.helpers.networks.checkpoints import write_ir50_checkpoint
 from tests.helpers.paths import PHOTOS
 
 DEVICE = os.environ.get("FACE_GROUPING_GPU", "cuda")

@@ -16,7 +16,7 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, cast
 
-from tests.helpers.servers import Answer, Handler, drops, sends
+from tests.helpers.services.servers import Answer, Handler, drops, sends
 
 PAGE = b"<html>Please log in to use the network</html>"
 YEAR = 365 * 24 * 3600

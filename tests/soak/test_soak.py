@@ -26,7 +26,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from tests.helpers.paths import PHOTOS, ROOT
-from tests.helpers.servers import FaultyServer, forwards, s3_server, sends
+from tests.helpers.services.servers import FaultyServer, forwards, s3_server, sends
 from tests.helpers.soaking import (
     Disk,
     Weather,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grouping.cli.command import Command
-from grouping.cli.logs import note, terminal_line
+from grouping.cli.display.logs import note, terminal_line
 from grouping.cli.options import add_common
 from grouping.config import AUTO
 from grouping.cores import usable_cores
@@ -134,7 +134,7 @@ def _first_key(app: FastAPI) -> str | None:
 
 def _listening(host: str, port: int) -> Any:
     """A socket that is bound, so that a port in use is found before the networks are loaded."""
-    from grouping.service.listening import bound_socket
+    from grouping.service.web.listening import bound_socket
 
     try:
         return bound_socket(host, port)

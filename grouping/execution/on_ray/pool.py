@@ -17,14 +17,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from grouping.errors import GroupingError, PhotoError, SourceError
-from grouping.execution.backends import OnRead
 from grouping.execution.on_ray.actor import Answer, Order, Read
 from grouping.execution.on_ray.cluster import Node, ray_module
 from grouping.execution.on_ray.staff import Staff
 from grouping.execution.on_ray.tally import Tally
 from grouping.execution.on_ray.tasks import MAX_DEATHS, MAX_LOSSES, Task, Tasks
 from grouping.execution.on_ray.workforce import Worker, Workforce
-from grouping.execution.photo_work import PhotoWork
+from grouping.execution.workers.photo_work import OnRead, PhotoWork
 from grouping.records import Failure, PhotoFaces
 from grouping.sources.photo import LocalPhoto, Photo
 
@@ -33,7 +32,7 @@ log = logging.getLogger(__name__)
 IN_FLIGHT = 2  # tasks a worker
 IDLE_SECONDS = 0.5  # between two looks where nobody works
 START_SECONDS = 600.0  # that a worker has to load its networks
-GRACE_SECONDS = 120.0  # see grouping.execution.process_pool
+GRACE_SECONDS = 120.0  # see grouping.execution.workers.process_pool
 CHANGED = Failure("fetch", "it changed while it was worked on; run again", retryable=True)
 
 GivenUp = Callable[[str], PhotoFaces]

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from grouping.execution.photo_work import Chunk, PhotoWork, Work
+from grouping.execution.workers.photo_work import Chunk, PhotoWork, Work
 from grouping.sources.photo import Photo
 
 MAX_DEATHS = 2  # of workers over one photo; the kernel may have meant another

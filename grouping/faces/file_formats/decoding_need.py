@@ -1,6 +1,6 @@
 """How much memory decoding an image will take, from its header: measured, and rounded up.
 
-``python -m tests.benchmarks.worst_files`` measures it again, for every format, beside what
+``python -m tests.benchmarks worst_files`` measures it again, for every format, beside what
 is said here.
 """
 

@@ -10,15 +10,13 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from grouping.errors import OutputError
-from grouping.service.album_intake import Intake, received
-from grouping.service.bodies import documented
-from grouping.service.callers import current_key
-from grouping.service.changes import changed, kept, queue_full, taken
+from grouping.service.albums.bodies import documented
+from grouping.service.albums.changes import changed, kept, queue_full, taken
+from grouping.service.albums.intake import Intake, received
 from grouping.service.context import Context, InContext
-from grouping.service.error_envelope import not_found
 from grouping.service.routes.answers import ERRORS, album_answer
 from grouping.service.safety.api_keys import ApiKey, Scope
-from grouping.service.safety.refusals import RefusedRequestError, invalid
+from grouping.service.safety.callers import current_key
 from grouping.service.safety.webhooks import check_webhook
 from grouping.service.schemas import AlbumAnswer, AlbumId, MorePhotos, NewAlbum
 from grouping.service.store.records import (
@@ -26,6 +24,8 @@ from grouping.service.store.records import (
     NewPhoto,
     new_id,
 )
+from grouping.service.web.error_envelope import not_found
+from grouping.service.web.refusals import RefusedRequestError, invalid
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
 
 from grouping.api import AlbumIndex, FoundPhoto, LookUp
-from grouping.api.album_files import album_thumbnail_of, photo_for_guests
+from grouping.api.albums.album_files import album_thumbnail_of, photo_for_guests
 from grouping.errors import FetchError, InputError
-from grouping.service.asking import Photos, answer_about, look_up
-from grouping.service.browser_pages import (
+from grouping.service.context import Context, InContext
+from grouping.service.pages.shared import (
     GUEST,
     PHOTO,
     InRates,
@@ -26,17 +26,17 @@ from grouping.service.browser_pages import (
     picture,
     place_of,
 )
-from grouping.service.callers import current_key
-from grouping.service.context import Context, InContext
-from grouping.service.error_envelope import not_found
+from grouping.service.questions.asking import Photos, answer_about, look_up
 from grouping.service.routes.answers import ERRORS
 from grouping.service.routes.question_docs import photos_body
 from grouping.service.safety.api_keys import ApiKey, Scope
+from grouping.service.safety.callers import current_key
 from grouping.service.safety.guest_links import Link
-from grouping.service.safety.refusals import RefusedRequestError
 from grouping.service.schemas import AlbumId
 from grouping.service.schemas_pages import GuestAnswer, GuestPhoto, LinkAnswer, NewGuestLink
 from grouping.service.schemas_questions import FIND_SHARE
+from grouping.service.web.error_envelope import not_found
+from grouping.service.web.refusals import RefusedRequestError
 
 router = APIRouter(prefix="/albums/{id}", tags=["guests"], responses=ERRORS)
 

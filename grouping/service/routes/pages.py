@@ -15,10 +15,12 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from grouping.api.album_files import album_page, album_thumbnail, original_photo
-from grouping.api.corrections import add_corrections
+from grouping.api.albums.album_files import album_page, album_thumbnail, original_photo
+from grouping.api.albums.corrections import add_corrections
 from grouping.errors import FetchError, InputError
-from grouping.service.browser_pages import (
+from grouping.service.albums.changes import changed
+from grouping.service.context import Context, InContext, context_of
+from grouping.service.pages.shared import (
     PAGE,
     InRates,
     count,
@@ -27,16 +29,14 @@ from grouping.service.browser_pages import (
     picture,
     place_of,
 )
-from grouping.service.callers import check_rate, current_key
-from grouping.service.changes import changed
-from grouping.service.context import Context, InContext, context_of
-from grouping.service.error_envelope import not_found
 from grouping.service.routes.answers import ERRORS, album_answer
 from grouping.service.safety.api_keys import ApiKey, Scope, check_scope, key_of_request
-from grouping.service.safety.refusals import RefusedRequestError, invalid, too_large
+from grouping.service.safety.callers import check_rate, current_key
 from grouping.service.schemas import AlbumAnswer, AlbumId
 from grouping.service.schemas_pages import JobState, LinkAnswer, NewPageLink
 from grouping.service.store.records import AlbumRecord
+from grouping.service.web.error_envelope import not_found
+from grouping.service.web.refusals import RefusedRequestError, invalid, too_large
 
 router = APIRouter(prefix="/albums/{id}", tags=["pages"], responses=ERRORS)
 

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from grouping.errors import InputError
-from grouping.service.safety.refusals import RefusedRequestError
+from grouping.service.web.refusals import RefusedRequestError
 
 PREFIX = "fg_"  # so that scanners of repositories and logs can tell a key that leaked
 RANDOM_BYTES = 32

@@ -6,8 +6,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from grouping.service.error_envelope import request_id
 from grouping.service.safety.audit import WORD_PATTERN, AuditLog
+from grouping.service.web.error_envelope import request_id
 
 API = "/v1/"
 

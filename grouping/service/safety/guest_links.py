@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from grouping.service.safety.refusals import RefusedRequestError
 from grouping.service.safety.secret_file import derived_secret
+from grouping.service.web.refusals import RefusedRequestError
 
 VERSION = "1"
 MAC_BYTES = hashlib.sha256().digest_size

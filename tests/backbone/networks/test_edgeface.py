@@ -8,7 +8,7 @@ from backbone.networks.edgeface import EDGEFACE_PLANS, EdgeFace
 from backbone.weights.architectures import expected_shapes
 from backbone.weights.loading import load_weights
 from tests.backbone.networks.test_mobilefacenet import check_image
-from tests.helpers.checkpoints import random_network
+from tests.helpers.networks.checkpoints import random_network
 from tests.helpers.paths import SHARED_DATA
 
 # What the publisher's network gave for the image of the test below.

@@ -5,7 +5,7 @@ import torch
 
 from backbone.networks.ir50 import ir50
 from backbone.weights.known_files import IR50_RECORD
-from tests.helpers.checkpoints import write_ir50_checkpoint
+from tests.helpers.networks.checkpoints import write_ir50_checkpoint
 
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 

@@ -4,7 +4,7 @@ import torch
 
 from backbone.weights.known_files import CHECKPOINT_FOLDER, MOBILEFACENET_RECORD
 from backbone.weights.loading import load_weights
-from tests.helpers.network_reference import mobilefacenet_forward, unit
+from tests.helpers.networks.network_reference import mobilefacenet_forward, unit
 
 # Raw outputs that the converted ONNX file gave for the image below.
 CHECK_OUTPUTS = (

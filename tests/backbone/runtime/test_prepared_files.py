@@ -23,7 +23,7 @@ from backbone.runtime.runner import Backend
 from backbone.runtime.self_check import probe_crops
 from backbone.weights.known_files import CHECKPOINT_FOLDER, MOBILEFACENET_RECORD
 from backbone.weights.loading import load_weights
-from tests.helpers.checkpoints import write_ir50_checkpoint
+from tests.helpers.networks.checkpoints import write_ir50_checkpoint
 
 CPU = torch.device("cpu")
 

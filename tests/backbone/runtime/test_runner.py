@@ -16,8 +16,8 @@ from backbone.runtime.runner import Backend, Runner, choose_backend, even_batche
 from backbone.runtime.self_check import cosines, probe_crops, sample_crops
 from backbone.weights.known_files import CHECKPOINT_FOLDER, IR50_RECORD, MOBILEFACENET_RECORD
 from backbone.weights.loading import load_weights
-from tests.helpers.checkpoints import write_ir50_checkpoint
-from tests.helpers.network_reference import forward, unit
+from tests.helpers.networks.checkpoints import write_ir50_checkpoint
+from tests.helpers.networks.network_reference import forward, unit
 
 BUNDLED = CHECKPOINT_FOLDER / MOBILEFACENET_RECORD.file_name
 CPU = torch.device("cpu")

@@ -8,8 +8,8 @@ import torch
 from backbone.errors import CheckpointError
 from backbone.networks.folding import fold
 from backbone.weights.architectures import ARCHITECTURES, identify
-from tests.helpers import network_reference as reference
-from tests.helpers.checkpoints import random_network
+from tests.helpers.networks import network_reference as reference
+from tests.helpers.networks.checkpoints import random_network
 
 QUICK = ("MobileFaceNet", "IR-50", "IR-SE-50", "iresnet18", "AdaFace IR-18", "EdgeFace-XXS")
 LARGE = tuple(name for name in ARCHITECTURES if name not in QUICK)

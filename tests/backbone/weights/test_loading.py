@@ -10,7 +10,7 @@ import torch
 from backbone.errors import CheckpointError
 from backbone.weights.known_files import CHECKPOINT_FOLDER, IR50_RECORD, MOBILEFACENET_RECORD
 from backbone.weights.loading import load_weights
-from tests.helpers.checkpoints import random_network, write_ir50_checkpoint
+from tests.helpers.networks.checkpoints import random_network, write_ir50_checkpoint
 
 BUNDLED = CHECKPOINT_FOLDER / MOBILEFACENET_RECORD.file_name
 

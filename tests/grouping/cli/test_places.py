@@ -7,9 +7,9 @@ import pytest
 from grouping.cli.main import main
 from grouping.report.report import write_report
 from grouping.sources.listing import list_sources
-from tests.helpers.album import album
-from tests.helpers.folders import touch, tree
 from tests.helpers.paths import PHOTOS
+from tests.helpers.photo_files.folders import touch, tree
+from tests.helpers.results.album import album
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from grouping.clustering.merge_rule import MergeRule
 from grouping.clustering.micro_clusters import MicroClusters, micro_clusters_of
 from grouping.errors import InputError
 from grouping.similarity.task_runner import tasks_done_by
-from tests.helpers.shuffled_tasks import ShuffledTasks
+from tests.helpers.execution.shuffled_tasks import ShuffledTasks
 from tests.helpers.vectors import hard_vectors, unit
 
 

@@ -15,7 +15,7 @@ from grouping.execution.face_models import shared_models
 from grouping.execution.outcomes import outcomes_of
 from grouping.sources.photo import LocalPhoto, MemoryPhoto
 from grouping.storage.cache import Cache
-from tests.helpers.attributes import Pixels
+from tests.helpers.networks.attributes import Pixels
 from tests.helpers.paths import PHOTOS
 
 

@@ -22,20 +22,20 @@ from grouping.execution import collector as collector_module
 from grouping.pipeline import GroupingPipeline
 from grouping.records import FaceSet
 from grouping.sources.entries import SourceOptions, photos_from_entries
-from grouping.sources.http_photo import HttpOptions
 from grouping.sources.photo import LocalPhoto, MemoryPhoto
 from grouping.sources.s3_photo import photos_in_bucket
+from grouping.sources.web.http_photo import HttpOptions
 from grouping.storage.cache import Cache
 from grouping.storage.s3.client import S3Options
-from tests.helpers.paths import PHOTOS, ROOT
-from tests.helpers.ray_cluster import (
+from tests.helpers.execution.ray_cluster import (
     HerePhoto,
     KillingPhoto,
     SlowPhoto,
     cluster_of,
     skip_without_ray,
 )
-from tests.helpers.servers import FaultyServer, s3_server, sends
+from tests.helpers.paths import PHOTOS, ROOT
+from tests.helpers.services.servers import FaultyServer, s3_server, sends
 
 skip_without_ray()
 

@@ -15,8 +15,8 @@ from grouping.people.group_faces import group_faces
 from grouping.people.rules import GroupingRules
 from grouping.similarity.cosine_graph import cosine_graph
 from grouping.similarity.task_runner import tasks_done_by
-from tests.benchmarks.large_album import large_labels, large_vectors
-from tests.helpers.ray_nodes import (
+from tests.benchmarks.report.large_album import large_labels, large_vectors
+from tests.helpers.execution.ray_nodes import (
     connected_nodes,
     end_own_process,
     kill_one_at_work,

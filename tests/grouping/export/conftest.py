@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.helpers.album import album
+from tests.helpers.results.album import album
 
 PHOTOS = [[0, 1], [0], [1, -1], [], [0, 1]]
 

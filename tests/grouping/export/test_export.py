@@ -7,7 +7,7 @@ import pytest
 
 from grouping.errors import ConfigError, FetchError
 from grouping.export.export import ExportOptions, export
-from tests.helpers.folders import tree
+from tests.helpers.photo_files.folders import tree
 
 
 def test_photos_that_are_gone_are_reported_and_the_rest_is_there(on_disk):

@@ -12,8 +12,8 @@ import pytest
 
 from grouping.errors import FetchError
 from grouping.export.people_folders import _listed_file, write_archive, write_folders
-from tests.helpers.album import album
-from tests.helpers.folders import tree
+from tests.helpers.photo_files.folders import tree
+from tests.helpers.results.album import album
 
 EXPECTED = {"000 김_민수_ __b__": {0, 1, 4}, "001": {0, 2, 4}}
 

@@ -10,7 +10,7 @@ from grouping.export.tables import table_bytes, write_failures, write_tables
 from grouping.records import Failure, PhotoFaces
 from grouping.sources.file_kinds import LeftOut
 from grouping.sources.photo import RefusedPhoto
-from tests.helpers.album import album, with_copies
+from tests.helpers.results.album import album, with_copies
 
 PHOTOS = [[0, 1], [0], [1, -1], [], [0, 1]]
 

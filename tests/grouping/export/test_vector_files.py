@@ -8,7 +8,7 @@ import pytest
 from grouping.errors import InputError, OutputError
 from grouping.export.vector_files import VectorTable, check_vector_file, write_vectors
 from grouping.records import FaceSet
-from tests.helpers.cache import result_for
+from tests.helpers.results.cache import result_for
 
 
 def table(counts=(2, 0, 3)) -> VectorTable:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from grouping.errors import DecodeError
 from grouping.faces.decoding import decode_photo, decoded_from_array, photo_size, reduce_to
-from tests.helpers.files import (
+from tests.helpers.photo_files.files import (
     SIZE,
     STORED,
     colour_files,

@@ -9,8 +9,8 @@ from PIL import Image, ImageFilter
 from grouping import extract_faces
 from grouping.faces.flaws import POOR_QUALITY, flaws_of
 from grouping.records import QUALITY_MEASURES, RECOGNITION_SIGNS, FaceSet
-from tests.helpers.album import face_set
 from tests.helpers.paths import PHOTOS
+from tests.helpers.results.album import face_set
 
 GOOD = {"size": 100, "sharpness": 400, "yaw": 0, "pitch": 0, "roll": 0}
 GOOD |= {"alignment_error": 0.05, "visible": 1}

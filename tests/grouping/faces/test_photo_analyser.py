@@ -11,16 +11,16 @@ from grouping.config import DetectionSettings
 from grouping.faces.alignment import align_faces
 from grouping.faces.file_formats.opening import FORMATS
 from grouping.faces.photo_analyser import PhotoAnalyser
-from grouping.faces.picture_hash import picture_hash
+from grouping.faces.pictures.picture_hash import picture_hash
 from grouping.faces.quality import face_quality
 from grouping.faces.scales import search_side
 from grouping.records import (
     QUALITY_MEASURES,
     Detections,
 )
-from tests.helpers.cache import assert_same
-from tests.helpers.embedding import half_recognised
-from tests.helpers.files import STORED, turned_file
+from tests.helpers.networks.embedding import half_recognised
+from tests.helpers.photo_files.files import STORED, turned_file
+from tests.helpers.results.cache import assert_same
 
 CHUNK = 4
 MOST_FALSE = 2  # faces that the default score threshold may find where there are none

@@ -17,8 +17,8 @@ from grouping.execution.face_models import shared_models
 from grouping.faces import time_limit
 from grouping.faces.decoding import decode_photo, photo_size
 from grouping.faces.time_limit import TimeLimit, check_time, seconds_a_photo, some_limit
-from tests.helpers.files import bmp_that_is_slow
 from tests.helpers.paths import PHOTOS
+from tests.helpers.photo_files.files import bmp_that_is_slow
 
 WAYS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "TGA", "SGI", "PCX", "JPEG2000", "AVIF")
 

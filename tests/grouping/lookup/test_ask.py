@@ -11,7 +11,7 @@ from grouping.corrections.toml_file import load_corrections
 from grouping.lookup.ask import ask
 from grouping.lookup.selfies import Selfie
 from grouping.storage.cache import Cache
-from tests.helpers.lookup import write_vectors
+from tests.helpers.results.lookup import write_vectors
 from tests.helpers.vectors import face_set, unit
 
 PEOPLE, EACH, ALONE = 12, 4, 30

@@ -13,7 +13,7 @@ from grouping.references.people_list import ReferencePerson
 from grouping.references.reference_faces import ReferenceFaces
 from grouping.similarity.impostors import Impostors
 from grouping.sources.photo import LocalPhoto
-from tests.helpers.album import face_set
+from tests.helpers.results.album import face_set
 
 IMPOSTORS = Impostors.of_threshold(0.38)
 

@@ -9,7 +9,7 @@ from grouping.errors import FetchError, InputError
 from grouping.references import people_list
 from grouping.references.people_list import left_out_line, load_people
 from grouping.sources.file_kinds import LeftOut
-from tests.helpers.folders import touch
+from tests.helpers.photo_files.folders import touch
 
 
 def names_and_photos(people):

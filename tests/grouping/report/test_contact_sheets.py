@@ -5,7 +5,7 @@ from PIL import Image
 from grouping.errors import FetchError
 from grouping.report.contact_sheets import BOX, HEADER_HEIGHT, PAGE, contact_sheets
 from grouping.results.album import Album
-from tests.helpers.album import BACKGROUND, album, colour_of_person, with_copies
+from tests.helpers.results.album import BACKGROUND, album, colour_of_person, with_copies
 
 BOX_RGB = tuple(bytes.fromhex(BOX[1:]))
 

@@ -9,8 +9,8 @@ from grouping.report.report import write_report
 from grouping.report.thumbnails import Thumbnails
 from grouping.results.album import Album
 from grouping.results.schema import OPTED_OUT
-from tests.helpers.album import album, with_copies
-from tests.helpers.gallery import gallery_album
+from tests.helpers.results.album import album, with_copies
+from tests.helpers.results.gallery import gallery_album
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from PIL import Image
 from grouping.errors import FetchError, OutputError
 from grouping.report.report import write_report
 from grouping.storage.atomic_files import write_bytes
-from tests.helpers.album import album
 from tests.helpers.paths import ROOT
+from tests.helpers.results.album import album
 
 FOUR = [[0, 1], [0, -1], [1, 0], [], [1]]
 
@@ -120,7 +120,7 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[2:4]
-from tests.helpers.album import album
+from tests.helpers.results.album import album
 from grouping.errors import OutputError
 from grouping.report.report import write_report
 result, open_photo = album([[0, 1, 2, 3]] * 30)

@@ -8,7 +8,7 @@ from grouping.report.gallery import gallery_page
 from grouping.report.served_page import served_page
 from grouping.report.thumbnails import Thumbnails
 from grouping.results.album import Album
-from tests.helpers.gallery import gallery_album
+from tests.helpers.results.gallery import gallery_album
 
 PHOTOS = 11
 

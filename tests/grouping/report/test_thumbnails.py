@@ -6,7 +6,7 @@ from PIL import Image
 
 from grouping.report.thumbnails import Thumbnails
 from grouping.results.album import Album
-from tests.helpers.album import album
+from tests.helpers.results.album import album
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])

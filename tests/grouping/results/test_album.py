@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from grouping.cli.summary import _people
+from grouping.cli.display.summary import _people
 from grouping.errors import FetchError
 from grouping.export.people_folders import person_folder
 from grouping.report.report import write_report
 from grouping.results.album import Album, one_line
 from grouping.results.schema import NO_GROUP
-from tests.helpers.album import album, with_copies
+from tests.helpers.results.album import album, with_copies
 
 
 def test_faces_are_found_by_number_person_and_photo():

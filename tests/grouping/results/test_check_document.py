@@ -9,7 +9,7 @@ import pytest
 from grouping.errors import InputError
 from grouping.results.check_document import check_document
 from grouping.results.document import read_document
-from tests.helpers.album import album
+from tests.helpers.results.album import album
 
 DOCUMENT, _ = album([[0, 1], [0, 1, -1], [0], [-1], []])
 

@@ -6,7 +6,7 @@ import pytest
 
 from grouping.errors import InputError
 from grouping.results.document import encode_document, read_document
-from tests.helpers.album import album
+from tests.helpers.results.album import album
 
 
 def test_what_is_written_is_read_again(tmp_path):

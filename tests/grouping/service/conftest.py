@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.helpers import postgres
+from tests.helpers.services import postgres
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@ import pytest
 from grouping.errors import ConfigError, ServiceError
 from grouping.service.client import Client
 from tests.helpers.paths import PHOTOS
-from tests.helpers.served_album import running_service
-from tests.helpers.servers import FaultyServer, drops, first, redirects, sends
+from tests.helpers.services.served_album import running_service
+from tests.helpers.services.servers import FaultyServer, drops, first, redirects, sends
 
 OBAMA = [PHOTOS / f"president_obama_{n}.jpg" for n in (1, 2, 3)]
 

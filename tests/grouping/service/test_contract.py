@@ -10,8 +10,8 @@ import pytest
 
 from grouping.service.app import create_app
 from grouping.service.settings import ServiceSettings
-from tests.helpers.albums import grouped
-from tests.helpers.serving import client_of, serving
+from tests.helpers.services.albums import grouped
+from tests.helpers.services.serving import client_of, serving
 
 # Checks of schemathesis: what the schema cannot say (a photo without a face, a bucket that the
 # service does not name) makes a request of the right form fail with 422.

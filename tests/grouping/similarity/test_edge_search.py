@@ -8,7 +8,7 @@ import pytest
 from grouping.errors import GraphTooLargeError
 from grouping.similarity.cosine_graph import CosineGraph, cosine_graph
 from grouping.similarity.task_runner import task_runner, tasks_done_by
-from tests.helpers.shuffled_tasks import ShuffledTasks
+from tests.helpers.execution.shuffled_tasks import ShuffledTasks
 from tests.helpers.vectors import hard_vectors, unit
 
 

@@ -16,8 +16,8 @@ from grouping.faces.decoding import upright_pixels
 from grouping.sources.entries import photos_from_entries
 from grouping.sources.listing import list_sources
 from grouping.sources.photo import Photo
-from tests.helpers.folders import touch
-from tests.helpers.photos import read_or_reason
+from tests.helpers.photo_files.folders import touch
+from tests.helpers.photo_files.photos import read_or_reason
 
 
 def test_dictionaries_keep_their_order_and_are_not_changed():

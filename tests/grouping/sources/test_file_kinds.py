@@ -10,10 +10,10 @@ from grouping.sources.file_kinds import LeftOut, kind_by_content, raw_companions
 from grouping.sources.listing import list_sources
 from grouping.sources.s3_photo import photos_in_bucket
 from grouping.storage.s3.client import S3Options
-from tests.helpers.files import colour_files, grey_files, picture, written
-from tests.helpers.folders import touch
-from tests.helpers.raw_files import STARTS, dng, maker_file
-from tests.helpers.servers import s3_server
+from tests.helpers.photo_files.files import colour_files, grey_files, picture, written
+from tests.helpers.photo_files.folders import touch
+from tests.helpers.photo_files.raw_files import STARTS, dng, maker_file
+from tests.helpers.services.servers import s3_server
 
 VIDEO = b"\0\0\0\x18ftypisom\0\0\0\0"
 # These have no signature, or too short a one: their suffix has to say what they are.

@@ -10,7 +10,7 @@ from grouping.errors import SourceError
 from grouping.sources.folders import photos_in_folder
 from grouping.sources.listing import list_sources
 from grouping.storage.destinations import open_destination
-from tests.helpers.folders import touch
+from tests.helpers.photo_files.folders import touch
 
 NAMES = ["가족 사진.jpg", "with space.JPG", "party 🎉.png", "two\nlines.webp", "é.heic"]
 

@@ -5,7 +5,7 @@ import pytest
 from grouping.errors import SourceError
 from grouping.sources.entries import SourceOptions
 from grouping.sources.listing import list_sources
-from tests.helpers.folders import touch
+from tests.helpers.photo_files.folders import touch
 
 
 def test_a_missing_folder_is_an_error_before_anything_is_read(tmp_path):

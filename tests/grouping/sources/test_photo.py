@@ -8,7 +8,7 @@ import pytest
 
 from grouping.errors import FetchError
 from grouping.sources.photo import LocalPhoto
-from tests.helpers.folders import touch
+from tests.helpers.photo_files.folders import touch
 
 
 def test_local_photos_report_why_they_cannot_be_read(tmp_path):

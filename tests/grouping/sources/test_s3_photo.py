@@ -14,8 +14,8 @@ from grouping.sources.listing import list_sources
 from grouping.sources.s3_photo import S3Photo, photos_in_bucket
 from grouping.storage.s3.client import S3Options, split_url
 from tests.helpers.paths import ROOT
-from tests.helpers.photos import read_or_reason
-from tests.helpers.servers import (
+from tests.helpers.photo_files.photos import read_or_reason
+from tests.helpers.services.servers import (
     FaultyServer,
     drops,
     drops_midway,
@@ -358,7 +358,7 @@ def test_addresses_are_split(url, parts):
 
 
 def test_presigned_addresses_work_and_stay_secret(client, bucket):
-    from grouping.sources.http_photo import HttpOptions
+    from grouping.sources.web.http_photo import HttpOptions
 
     put(client, bucket, "a.jpg")
     url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a.jpg"})

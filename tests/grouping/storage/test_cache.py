@@ -11,8 +11,8 @@ from grouping.errors import InputError
 from grouping.records import Failure, Fingerprint, PhotoFaces
 from grouping.sources.photo import LocalPhoto
 from grouping.storage.cache import Cache
-from tests.helpers.cache import assert_same, digest, result_for
 from tests.helpers.paths import ROOT
+from tests.helpers.results.cache import assert_same, digest, result_for
 
 
 def test_results_come_back_bit_by_bit_after_reopening(tmp_path):

@@ -8,8 +8,8 @@ import pytest
 from grouping.records import FaceAttributes
 from grouping.storage.cache import Cache
 from grouping.storage.database.rows import checksum
-from tests.helpers.cache import digest, result_for
-from tests.helpers.old_cache import write_old_cache
+from tests.helpers.results.cache import digest, result_for
+from tests.helpers.results.old_cache import write_old_cache
 
 NAN = np.float32([np.nan, np.nan]).tobytes()
 FACES = FaceAttributes(np.float32([33.25, 8]), np.float32([0.125, 1]))

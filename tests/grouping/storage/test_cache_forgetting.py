@@ -6,7 +6,7 @@ import pytest
 
 from grouping.errors import CacheError
 from grouping.records import Fingerprint
-from tests.helpers.cache import assert_same, bytes_on_disk, digest, result_for
+from tests.helpers.results.cache import assert_same, bytes_on_disk, digest, result_for
 
 
 def test_forgetting_leaves_no_byte(cache, tmp_path):

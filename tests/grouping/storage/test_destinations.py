@@ -13,7 +13,7 @@ from grouping.storage.destinations import open_destination
 from grouping.storage.result_folder import LOCK_FILE
 from grouping.storage.s3.client import S3Options
 from tests.helpers.paths import ROOT
-from tests.helpers.servers import FaultyServer, drops, forwards, s3_server, sends
+from tests.helpers.services.servers import FaultyServer, drops, forwards, s3_server, sends
 
 pytestmark = pytest.mark.usefixtures("s3_credentials")
 

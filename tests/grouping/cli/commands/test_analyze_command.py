@@ -7,7 +7,7 @@ import pytest
 
 from grouping.cli.main import main
 from grouping.sources.photo import LocalPhoto
-from tests.helpers.attributes import INSTALLED, needs_extra
+from tests.helpers.networks.attributes import INSTALLED, needs_extra
 from tests.helpers.paths import PHOTOS
 
 

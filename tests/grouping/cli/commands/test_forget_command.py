@@ -9,7 +9,7 @@ from grouping.cli.main import main
 from grouping.report.report import write_report
 from grouping.results.document import encode_document
 from grouping.storage.cache import Cache
-from tests.helpers.album import album
+from tests.helpers.results.album import album
 
 
 @pytest.fixture

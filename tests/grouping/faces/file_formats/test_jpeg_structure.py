@@ -11,7 +11,7 @@ from PIL import Image
 from grouping.errors import DecodeError
 from grouping.faces.decoding import decode_photo
 from grouping.faces.file_formats.jpeg_structure import MAX_SCANS, jpeg_structure
-from tests.helpers.files import picture, written
+from tests.helpers.photo_files.files import picture, written
 
 # The picture, coded arithmetically: made once by ``jpegtran -arithmetic`` of libjpeg-turbo.
 ARITHMETIC = base64.b64decode(

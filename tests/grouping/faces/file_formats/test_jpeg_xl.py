@@ -7,7 +7,7 @@ import pytest
 from grouping.errors import DecodeError
 from grouping.faces.decoding import decode_photo, photo_size
 from grouping.faces.file_formats.jpeg_xl import jpeg_xl_size
-from tests.helpers.files import picture
+from tests.helpers.photo_files.files import picture
 
 PIXELS = np.asarray(picture())
 

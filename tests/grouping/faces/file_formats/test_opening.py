@@ -14,8 +14,15 @@ from PIL import Image
 from grouping.errors import DecodeError
 from grouping.faces import decoding
 from grouping.faces.decoding import decode_photo, photo_size
-from tests.helpers.files import chunk, colour_files, picture, turned_file, with_alpha, written
 from tests.helpers.paths import PHOTOS, ROOT
+from tests.helpers.photo_files.files import (
+    chunk,
+    colour_files,
+    picture,
+    turned_file,
+    with_alpha,
+    written,
+)
 
 PEAK = """
 import resource, sys

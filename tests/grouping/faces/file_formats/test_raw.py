@@ -7,9 +7,9 @@ from PIL import ExifTags, Image
 from grouping.errors import DecodeError
 from grouping.faces.decoding import decode_photo, photo_size, stored_orientation
 from grouping.faces.file_formats.raw import is_raw, raw_preview
-from tests.helpers.files import STORED, colour_files, grey_files, turned_file, written
 from tests.helpers.paths import PHOTOS
-from tests.helpers.raw_files import STARTS, dng, maker_file
+from tests.helpers.photo_files.files import STORED, colour_files, grey_files, turned_file, written
+from tests.helpers.photo_files.raw_files import STARTS, dng, maker_file
 
 TURNED = {1: None, 3: STORED[3], 6: STORED[6], 8: STORED[8]}  # what cameras write
 

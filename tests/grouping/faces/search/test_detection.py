@@ -8,7 +8,7 @@ from PIL import Image
 
 from grouping.boxes import box_iou
 from grouping.faces.search.detection import CascadeSettings, pyramid_scales
-from tests.helpers.facenet_reference import detect
+from tests.helpers.networks.facenet_reference import detect
 from tests.helpers.paths import PHOTOS
 
 SAME_BOX = 2.0  # pixels
@@ -89,7 +89,7 @@ def assert_nearly_all_the_same(paths, detector, mtcnn):
 
 
 def test_the_plain_transcription_of_the_benchmark_gives_the_reference(photos, facenet):
-    from tests.benchmarks.plain_mtcnn import PlainMtcnn
+    from tests.benchmarks.faces.plain_mtcnn import PlainMtcnn
 
     image = load(photos / "two_presidents.jpg", 400)
     for ours, theirs in zip(PlainMtcnn()(image), detect(facenet(), image), strict=True):

@@ -9,7 +9,7 @@ from grouping.config import DetectionSettings
 from grouping.faces.photo_analyser import PhotoAnalyser
 from grouping.faces.search.extreme import fills_frame, is_dark, stretched
 from grouping.records import Detections
-from tests.helpers.embedding import no_embedding
+from tests.helpers.networks.embedding import no_embedding
 
 PORTRAITS = ("astronaut", "president_biden", "president_obama_1", "president_obama_2")
 

@@ -11,7 +11,7 @@ from grouping.faces.photo_analyser import PhotoAnalyser
 from grouping.faces.search import tiles as module
 from grouping.faces.search.tiles import CROWD_COUNT, TILE, TILE_OVERLAP, is_crowd, search_tiles
 from grouping.records import Detections
-from tests.helpers.embedding import no_embedding
+from tests.helpers.networks.embedding import no_embedding
 
 SIZES = [(100, 80), (1024, 1024), (1025, 700), (1600, 900), (4000, 3000), (1921, 5000)]
 

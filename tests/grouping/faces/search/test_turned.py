@@ -20,8 +20,8 @@ from grouping.faces.search.turned import (
     uprightness,
 )
 from grouping.records import Detections
-from tests.helpers.embedding import no_embedding
-from tests.helpers.files import written
+from tests.helpers.networks.embedding import no_embedding
+from tests.helpers.photo_files.files import written
 
 ROTATIONS = (90, 180, 270)
 WITH_FACES = ("astronaut", "president_biden", "president_obama_2", "two_presidents")

@@ -6,7 +6,7 @@ import pytest
 from grouping.errors import InputError
 from grouping.people.identify.opt_out import OptOut, doubtful_similarity, opted_out_faces
 from grouping.similarity.impostors import Impostors
-from tests.helpers.album import face_set
+from tests.helpers.results.album import face_set
 
 IMPOSTORS = Impostors.of_threshold(0.38)
 D = 512

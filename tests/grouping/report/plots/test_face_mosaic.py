@@ -6,7 +6,7 @@ from PIL import Image
 
 from grouping.report.plots.face_mosaic import faces_picture
 from grouping.report.style import colour_of
-from tests.helpers.album import album
+from tests.helpers.results.album import album
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 40])

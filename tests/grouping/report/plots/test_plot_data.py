@@ -9,7 +9,7 @@ from scipy.spatial.distance import pdist
 
 from grouping.errors import InputError
 from grouping.report.plots.plot_data import fair_sample, plot_data
-from tests.helpers.album import face_set, unit_vectors
+from tests.helpers.results.album import face_set, unit_vectors
 
 
 def computed(labels: list[int], noise: float = 0.8, **options) -> dict:

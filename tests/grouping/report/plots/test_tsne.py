@@ -6,7 +6,7 @@ from sklearn.manifold import TSNE
 
 from grouping.report.plots import tsne
 from grouping.report.plots.plot_data import fair_sample, plot_data
-from tests.helpers.album import face_set, unit_vectors
+from tests.helpers.results.album import face_set, unit_vectors
 
 
 def together(places: np.ndarray, labels: np.ndarray) -> float:

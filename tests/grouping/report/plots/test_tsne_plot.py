@@ -7,7 +7,7 @@ from PIL import Image
 from grouping.report.plots.plot_data import plot_data
 from grouping.report.plots.similarity_plot import similarity_figure
 from grouping.report.plots.tsne_plot import tsne_figure
-from tests.helpers.album import album, face_set, unit_vectors
+from tests.helpers.results.album import album, face_set, unit_vectors
 
 
 def drawn(figure) -> np.ndarray:

@@ -8,9 +8,9 @@ import pytest
 from grouping import face_recognition
 from grouping.service.app import create_app
 from grouping.service.settings import ServiceSettings
-from tests.helpers.albums import ended, form, grouped, upload
 from tests.helpers.paths import PHOTOS
-from tests.helpers.serving import client_of, serving
+from tests.helpers.services.albums import ended, form, grouped, upload
+from tests.helpers.services.serving import client_of, serving
 
 FILES = sorted(PHOTOS.glob("*.jpg"))
 

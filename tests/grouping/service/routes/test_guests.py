@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from grouping.service.browser_pages import GUEST, PHOTO
+from grouping.service.pages.shared import GUEST, PHOTO
 from grouping.service.safety.guest_links import LinkSigner
 from tests.helpers.paths import PHOTOS
-from tests.helpers.served_album import running_service
-from tests.helpers.tls import tls_server
+from tests.helpers.services.served_album import running_service
+from tests.helpers.services.tls import tls_server
 
 IN_ALBUM = [f"president_obama_{n}" for n in (1, 2, 3)] + ["president_biden", "two_presidents"]
 SECRET = "Secret Garden"

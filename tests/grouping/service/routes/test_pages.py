@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.helpers.paths import PHOTOS
-from tests.helpers.served_album import running_service
+from tests.helpers.services.served_album import running_service
 
 OBAMA = PHOTOS / "president_obama_1.jpg"
 

@@ -22,7 +22,7 @@ from grouping.service.app import create_app
 from grouping.service.settings import ServiceSettings
 from grouping.service.store.records import NewPhoto, new_id
 from tests.helpers.paths import PHOTOS
-from tests.helpers.serving import Client, client_of, grouped_album, multipart, serving
+from tests.helpers.services.serving import Client, client_of, grouped_album, multipart, serving
 
 OBAMA = (PHOTOS / "president_obama_1.jpg").read_bytes()
 BIDEN = (PHOTOS / "president_biden.jpg").read_bytes()

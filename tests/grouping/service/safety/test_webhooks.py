@@ -7,7 +7,6 @@ import json
 import pytest
 
 from grouping.api import HttpOptions
-from grouping.service.safety.refusals import RefusedRequestError
 from grouping.service.safety.webhooks import (
     PAUSES,
     WebhookSender,
@@ -15,8 +14,9 @@ from grouping.service.safety.webhooks import (
     signature,
     webhook_secret,
 )
-from tests.helpers.servers import FaultyServer, drips, drops, redirects, sends, stalls
-from tests.helpers.tls import tls_server
+from grouping.service.web.refusals import RefusedRequestError
+from tests.helpers.services.servers import FaultyServer, drips, drops, redirects, sends, stalls
+from tests.helpers.services.tls import tls_server
 
 SECRET = "whsec_0123456789"
 BODY = b'{"id":"n1","event":"album.done","album":"Zk3"}'

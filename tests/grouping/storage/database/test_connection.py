@@ -18,8 +18,8 @@ from grouping.errors import CacheError
 from grouping.records import Fingerprint
 from grouping.storage.cache import Cache
 from grouping.storage.database.connection import cache_error
-from tests.helpers.cache import assert_same, digest, result_for
 from tests.helpers.paths import ROOT
+from tests.helpers.results.cache import assert_same, digest, result_for
 
 
 def test_all_files_are_private(cache):
@@ -187,7 +187,7 @@ def test_processes_that_make_the_file_at_the_same_moment(tmp_path):
 
 WRITER = """
 import sys
-from tests.helpers.cache import result_for
+from tests.helpers.results.cache import result_for
 from grouping.storage.cache import Cache
 with Cache.open({path!r}) as cache:
     for number in range(10**6):

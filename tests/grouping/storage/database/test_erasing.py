@@ -11,7 +11,7 @@ from grouping.cli.main import main
 from grouping.errors import CacheError
 from grouping.storage.cache import Cache
 from grouping.storage.database.erasing import erase_cache
-from tests.helpers.cache import digest, result_for
+from tests.helpers.results.cache import digest, result_for
 
 
 @pytest.fixture

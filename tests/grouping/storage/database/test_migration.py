@@ -10,8 +10,8 @@ from grouping.errors import CacheError
 from grouping.records import QUALITY_MEASURES
 from grouping.storage.cache import Cache
 from grouping.storage.database.connection import MIGRATIONS, SCHEMA_VERSION
-from tests.helpers.cache import assert_same, digest, result_for
-from tests.helpers.old_cache import OLD_DETECTOR, OLD_MODEL, write_old_cache
+from tests.helpers.results.cache import assert_same, digest, result_for
+from tests.helpers.results.old_cache import OLD_DETECTOR, OLD_MODEL, write_old_cache
 
 VISIBLE = QUALITY_MEASURES.index("visible")
 NAMES = [str(number) for number in range(20)]

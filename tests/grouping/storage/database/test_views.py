@@ -13,9 +13,9 @@ from grouping.cli.main import main
 from grouping.records import PhotoFaces
 from grouping.storage.cache import Cache
 from grouping.storage.database.connection import SCHEMA_VERSION
-from tests.helpers.cache import bytes_on_disk, digest, result_for
-from tests.helpers.old_cache import write_old_cache
 from tests.helpers.paths import PHOTOS
+from tests.helpers.results.cache import bytes_on_disk, digest, result_for
+from tests.helpers.results.old_cache import write_old_cache
 
 COLUMNS = ["photo", "face", "x1", "y1", "x2", "y2", "score", "quality"]
 COLUMNS += ["network", "detector", "vector"]

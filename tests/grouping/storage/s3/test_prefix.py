@@ -14,7 +14,7 @@ from grouping.storage.destinations import open_destination
 from grouping.storage.s3 import leftovers, objects
 from grouping.storage.s3.client import S3Options
 from tests.helpers.paths import ROOT
-from tests.helpers.servers import FaultyServer, forwards, s3_server
+from tests.helpers.services.servers import FaultyServer, forwards, s3_server
 from tests.helpers.soaking import FAULTS
 
 pytestmark = pytest.mark.usefixtures("s3_credentials")

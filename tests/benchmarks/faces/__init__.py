@@ -1,0 +1,1 @@
+"""Are faces found, aligned and judged rightly, and what does that cost?"""

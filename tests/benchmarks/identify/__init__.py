@@ -1,0 +1,1 @@
+"""Are people found again, named, and left out when they want it?"""

@@ -1,0 +1,1 @@
+"""How fast are the networks, on what and why not faster?"""

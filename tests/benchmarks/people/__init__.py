@@ -1,0 +1,1 @@
+"""Are photos put together by people, and copies found?"""

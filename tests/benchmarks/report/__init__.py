@@ -1,0 +1,1 @@
+"""What do pages, pictures and the map of an album cost?"""

@@ -1,0 +1,1 @@
+"""What do clusters take, and what would a million photos?"""

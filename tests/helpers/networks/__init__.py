@@ -1,0 +1,1 @@
+"""Weights, stand-ins, and independent references of networks."""

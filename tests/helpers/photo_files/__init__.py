@@ -1,0 +1,1 @@
+"""Photos on a disk: formats, copies, damage."""

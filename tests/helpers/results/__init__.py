@@ -1,0 +1,1 @@
+"""Made-up albums and results: what a run leaves behind, without a run."""

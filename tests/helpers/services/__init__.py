@@ -1,0 +1,1 @@
+"""Real servers: HTTP, S3, PostgreSQL, and the service itself."""
