@@ -11,6 +11,7 @@ from grouping.service.questions.face_pool import FacePool
 from grouping.service.safety.audit import AuditLog
 from grouping.service.safety.guest_links import LinkSigner
 from grouping.service.safety.rate_limits import TokenBuckets
+from grouping.service.safety.strangers import Strangers
 from grouping.service.safety.webhooks import TIMES, WebhookSender
 from grouping.service.settings import ServiceSettings
 from grouping.service.store.notices import NoticeStore
@@ -22,24 +23,19 @@ BURST_SECONDS = 10.0  # of the rate, that a caller who was quiet may take at onc
 MOST_SELFIES = 5
 PHOTOS_OF = {"verify": 2, "represent": 1, "extract": 1, "find": MOST_SELFIES}
 MOST_BODY_PHOTOS = 2  # of the largest size; several selfies share it
-MARGIN_BYTES = 64 * 1024  # of a body, around its photos
-
-
-# Bodies that are JSON are read and parsed before the key is looked at: they have to be small.
-JSON_BYTES = {
-    "people": 4 * 2**20,  # all that PeopleChanges may hold is never sent at once
-    "page-links": MARGIN_BYTES,
-    "guest-links": MARGIN_BYTES,
-}
+MARGIN_BYTES = 64 * 1024  # of a body, around its photos; of one that is told of nowhere
+CORRECTIONS_BYTES = 8 * 2**20
 
 
 def body_limits(settings: ServiceSettings) -> dict[str, int]:
-    """Return how many bytes may be sent, by the last word of the path; base64 of photos fits."""
+    """Return how many bytes a request may send, by the last word of its path; base64 fits."""
     one = settings.question_bytes * 4 // 3
-    photos = {
+    questions = {
         path: min(count, MOST_BODY_PHOTOS) * one + MARGIN_BYTES for path, count in PHOTOS_OF.items()
     }
-    return {**photos, **JSON_BYTES}
+    albums = {"albums": settings.request_bytes, "photos": settings.request_bytes}
+    corrections = {"people": CORRECTIONS_BYTES, "corrections": CORRECTIONS_BYTES}
+    return {**questions, **albums, **corrections}
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,8 @@ class Guards:
     """The parts.
 
     Attributes:
-        rates: how often keys and links may ask.
+        rates: how often keys may ask.
+        strangers: how often those may ask who show no valid key or link.
         links: makes and checks links for browsers.
         audit: who did what.
         pool: threads that look at faces.
@@ -56,6 +53,7 @@ class Guards:
     """
 
     rates: TokenBuckets
+    strangers: Strangers
     links: LinkSigner
     audit: AuditLog
     pool: FacePool
@@ -75,6 +73,7 @@ class Guards:
         )
         return cls(
             rates=TokenBuckets(rate, max(1.0, rate * BURST_SECONDS / 60)),
+            strangers=Strangers(settings.refusals_a_minute),
             links=LinkSigner(secret),
             audit=AuditLog(settings.data / AUDIT_FOLDER, secret),
             pool=FacePool(

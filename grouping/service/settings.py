@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,6 +36,8 @@ class ServiceSettings:
         request_bytes: of the whole body of one request.
         photo_seconds: that one photo may be looked at.
         requests_a_minute: that one API key may make.
+        refusals_a_minute: requests without a valid key or link that one address may make.
+        proxies: addresses or networks of proxies that are believed who calls.
         question_bytes: of one photo that is asked about, which is held in memory.
         questions_at_once: photos that are looked at for questions at a time.
         questions_waiting: questions whose photos are in memory, those at work counted.
@@ -64,6 +67,8 @@ class ServiceSettings:
     request_bytes: int = 500 * 2**20
     photo_seconds: float = 120.0
     requests_a_minute: int = 600
+    refusals_a_minute: int = 60
+    proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     question_bytes: int = 20 * 2**20
     questions_at_once: int = 2
     questions_waiting: int = 32
@@ -81,8 +86,12 @@ class ServiceSettings:
             _at_least(name, getattr(self, name), 1)
         for name in ("question_bytes", "questions_at_once", "questions_waiting"):
             _at_least(name, getattr(self, name), 1)
-        for name in ("photo_seconds", "question_seconds", "requests_a_minute", "lease_seconds"):
+        for name in ("photo_seconds", "question_seconds", "lease_seconds"):
             _at_least(name, getattr(self, name), 1)
+        for name in ("requests_a_minute", "refusals_a_minute"):
+            _at_least(name, getattr(self, name), 1)
+        for proxy in self.proxies:
+            _is_network(proxy)
         for name in ("jobs_at_once", "workers"):
             _at_least(name, getattr(self, name), 0)
         if self.keep_days is not None and not self.keep_days > 0:
@@ -118,6 +127,13 @@ class ServiceSettings:
     def s3_options(self) -> S3Options:
         """How S3 is reached; from no buckets but those that are named."""
         return replace(self.s3, buckets=self.buckets)
+
+
+def _is_network(text: str) -> None:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        raise ConfigError(f"{text!r:.80} is no address or network of a proxy") from None
 
 
 def _address(url: str) -> str:

@@ -14,6 +14,7 @@ from grouping import face_recognition
 from tests.helpers.paths import PHOTOS, ROOT
 from tests.helpers.services.albums import ended, upload
 from tests.helpers.services.serve_command import ServeCommand
+from tests.helpers.services.serving import Client
 
 FILES = sorted(PHOTOS.glob("*.jpg"))
 FAST = ("--lease-seconds", "1")
@@ -123,6 +124,19 @@ def test_two_processes_share_the_jobs_of_one_store(tmp_path):
     assert runs(data) == [1] * 6
 
 
+def test_only_a_named_proxy_is_believed_who_calls(tmp_path):
+    def statuses(service):
+        client, path = Client(service.client.url), "/v1/albums/" + "a" * 22
+        said = [{"X-Forwarded-For": f"198.51.100.{number}"} for number in range(6)]
+        return [client.ask("GET", path, headers=headers).status for headers in said]
+
+    few = ("--refusals-a-minute", "3", "--jobs-at-once", "0")
+    with ServeCommand(tmp_path / "a", *few) as service:  # one on this machine is
+        assert statuses(service) == [401] * 6
+    with ServeCommand(tmp_path / "b", *few, "--proxy", "192.0.2.0/24") as service:
+        assert statuses(service) == [401] * 3 + [429] * 3
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -133,6 +147,7 @@ def test_two_processes_share_the_jobs_of_one_store(tmp_path):
         (["--s3-bucket", "No Bucket"], "name of a bucket"),
         (["--allow-host", "a/b"], "not a host"),
         (["--database", "nonsense"], "no address"),
+        (["--proxy", "nginx"], "no address or network"),
         (["--checkpoint", "nowhere.pth"], "there is no file"),
         (["--ca-file", "nowhere.pem"], "there is no file"),
         (["--public-url", "photos.example"], "public_url"),
