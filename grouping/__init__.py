@@ -49,7 +49,7 @@ from grouping.errors import (
 from grouping.pipeline import GroupingPipeline
 from grouping.results.run_result import GroupingResult
 from grouping.sources.entries import SourceOptions
-from grouping.sources.http_photo import HttpOptions
+from grouping.sources.web.http_photo import HttpOptions
 from grouping.storage.s3.client import S3Options
 from grouping.version import __version__
 

@@ -19,7 +19,7 @@ from grouping.execution.face_attributes import (
 )
 from grouping.execution.face_models import FaceModels, shared_models
 from grouping.execution.outcomes import crops_of, faces_of
-from grouping.execution.tasks_elsewhere import tasks_for
+from grouping.execution.tasks_elsewhere import on_one_cluster, tasks_for
 from grouping.faces.time_limit import seconds_a_photo
 from grouping.opting_out import clear_cache, may_be_of, without_people
 from grouping.records import GROUPING, FaceSet, Int64, PhotoFaces, Progress
@@ -68,6 +68,7 @@ class GroupingPipeline:
         self.stop = stop or threading.Event()
         self._attributes = self._attribute_reader()
 
+    @on_one_cluster
     def run(
         self,
         photos: Iterable[Photo],
@@ -206,7 +207,7 @@ class GroupingPipeline:
         """Load the attribute networks, where they are asked for: before any photo is read."""
         if not self.config.attributes:
             return None
-        from grouping.faces.attributes import shared_networks
+        from grouping.faces.attributes.attribute_networks import shared_networks
 
         return AttributeReader(shared_networks(), self.models, self.cache)
 
@@ -214,8 +215,8 @@ class GroupingPipeline:
         """Return the result with what faces and people seem to be, where that is asked for."""
         if self._attributes is None:
             return result
-        from grouping.people.ages import people_attributes
         from grouping.people.copies import picture_of_faces
+        from grouping.people.description.ages import people_attributes
 
         with stage("attributes"):
             found = attributes_of_run(

@@ -29,9 +29,9 @@ UNIT_LENGTH_TOLERANCE = 1e-3
 JOINERS = "\u200c\u200d"
 
 QUALITY_MEASURES = ("size", "sharpness", "yaw", "pitch", "roll", "alignment_error", "visible")
-# What the face network itself tells of a crop, see :mod:`grouping.faces.recognisability`: length of
-# its raw embedding, cosine with the mirror image's, the two as a factor of the quality, and cosines
-# with what the network makes of pictures without a face.
+# What the face network itself tells of a crop, see :mod:`grouping.faces.embedding.recognisability`:
+# length of its raw embedding, cosine with the mirror image's, the two as a factor of the quality,
+# and cosines with what the network makes of pictures without a face.
 RECOGNITION_SIGNS = (
     *("norm", "agreement", "recognisable"),
     *("like_grey", "like_noise", "like_blurred", "like_coarse", "like_corner"),
@@ -284,8 +284,8 @@ class PhotoFaces:
         sha256: hex digest of the photo's bytes, None where they were never read.
         rotation: degrees, 0, 90, 180 or 270, by which the upright photo has to be turned clockwise
             to show its faces upright: not 0 where it lies on a side.
-        picture_hash: 32 bytes of :func:`grouping.faces.picture_hash.picture_hash`; empty where it
-            is not known.
+        picture_hash: 32 bytes of :func:`grouping.faces.pictures.picture_hash.picture_hash`; empty
+            where it is not known.
         warnings: one-line remarks (a truncated file that was used as far as it goes).
         failure: set where the photo could not be used; there are no faces then.
         drawn: rows of ``faces`` that no detector found: a person drew a box, or another program

@@ -11,8 +11,8 @@ from grouping.corrections.drawn import Told, drawn_references, placed_entries
 from grouping.corrections.entries import Entry
 from grouping.corrections.foreign import without_ignored
 from grouping.corrections.xmp_entries import entries_of_regions
-from grouping.execution.drawn_faces import draw_faces
-from grouping.execution.written_regions import read_written_faces
+from grouping.execution.told_faces.drawn_faces import draw_faces
+from grouping.execution.told_faces.written_regions import read_written_faces
 from grouping.records import PhotoFaces, Progress
 from grouping.sources.photo import Photo
 

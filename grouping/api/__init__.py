@@ -1,17 +1,17 @@
 """What other programs call; all of it is exported by :mod:`grouping` as well."""
 
-from grouping.api.album import face_recognition
-from grouping.api.analyze import AnalyzedFace, analyze
-from grouping.api.extract import ExtractedFace, extract_faces
-from grouping.api.find import find
-from grouping.api.represent import FaceEmbedding, represent
-from grouping.api.verification import Verification
-from grouping.api.verify import verify
+from grouping.api.albums.album import face_recognition
+from grouping.api.albums.find import find
+from grouping.api.photos.analyze import AnalyzedFace, analyze
+from grouping.api.photos.extract import ExtractedFace, extract_faces
+from grouping.api.photos.represent import FaceEmbedding, represent
+from grouping.api.photos.verification import Verification
+from grouping.api.photos.verify import verify
 from grouping.config import GroupingConfig
 from grouping.lookup.album_index import AlbumIndex
 from grouping.lookup.answers import FalseMatches, FoundPerson, FoundPhoto, LookUp
 from grouping.sources.entries import SourceOptions
-from grouping.sources.http_photo import HttpOptions
+from grouping.sources.web.http_photo import HttpOptions
 from grouping.storage.s3.client import S3Options
 
 __all__ = [

@@ -25,10 +25,10 @@ from grouping.cli.commands import (
     serve,
     verify,
 )
+from grouping.cli.display.logs import set_up_logging, terminal_line
+from grouping.cli.display.profile import profiled
 from grouping.cli.interruption import stop_as_ctrl_c
-from grouping.cli.logs import set_up_logging, terminal_line
 from grouping.cli.options import VERSION
-from grouping.cli.profile import profiled
 from grouping.config import PHOTO_SECONDS
 from grouping.errors import FailureRateError, GroupingError, Interrupted
 from grouping.faces.time_limit import seconds_a_photo

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grouping.cli.logs import note
-from grouping.cli.progress import PhotoProgress
+from grouping.cli.display.logs import note
+from grouping.cli.display.progress import PhotoProgress
 from grouping.errors import ConfigError, GroupingError, OutputError
 from grouping.opting_out import clear_cache, usual_impostors
 from grouping.sources.entries import SourceOptions

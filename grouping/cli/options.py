@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from grouping.api.outputs import OutputOptions
+from grouping.api.albums.outputs import OutputOptions
 from grouping.config import AUTO, BACKENDS, PRECISIONS, GroupingConfig
 from grouping.cores import usable_cores
 from grouping.errors import ConfigError
@@ -16,7 +16,7 @@ from grouping.export.export import ExportOptions
 from grouping.export.people_folders import FOLDER_MODES
 from grouping.memory.sizes import parse_size
 from grouping.sources.entries import SourceOptions
-from grouping.sources.http_photo import HttpOptions
+from grouping.sources.web.http_photo import HttpOptions
 from grouping.storage.result_folder import CACHE_FILE
 from grouping.storage.s3.client import S3Options
 from grouping.version import __version__
@@ -147,8 +147,8 @@ def add_detection(parser: argparse.ArgumentParser, *, workers: bool = True) -> N
         "--ray-address",
         type=not_empty,
         metavar="ADDRESS",
-        help="of a running cluster: auto, HOST:PORT or ray://HOST:PORT, whose cores are used "
-        "instead of --workers (default: one is started on this machine)",
+        help="of a running cluster: auto or HOST:PORT, whose cores are used instead of "
+        "--workers (default: one is started on this machine)",
     )
 
 

@@ -12,8 +12,8 @@ from grouping.records import Failure, PhotoFaces
 from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
-    from grouping.api.photo_input import SeenPhoto
-    from grouping.cli.progress import PhotoProgress
+    from grouping.api.photos.photo_input import SeenPhoto
+    from grouping.cli.display.progress import PhotoProgress
     from grouping.config import GroupingConfig
     from grouping.sources.entries import SourceOptions
 
@@ -44,7 +44,7 @@ def photo_entries(
     progress: PhotoProgress,
 ) -> Iterator[dict[str, Any]]:
     """Yield JSON values for each photo; what is done with one is done before the next is read."""
-    from grouping.api.photo_input import see_photo
+    from grouping.api.photos.photo_input import see_photo
 
     for photo in photos:
         try:

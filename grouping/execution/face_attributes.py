@@ -24,7 +24,7 @@ from grouping.sources.photo import Photo
 
 if TYPE_CHECKING:
     from grouping.execution.face_models import FaceModels
-    from grouping.faces.attributes import AttributeNetworks
+    from grouping.faces.attributes.attribute_networks import AttributeNetworks
     from grouping.storage.cache import Cache
 
 MOST_THREADS = 4  # and so decoded photos in memory; decoding leaves Python to other threads

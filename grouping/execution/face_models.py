@@ -25,10 +25,10 @@ from backbone.weights.known_files import (
 )
 from grouping.config import AUTO, DetectionSettings, EmbeddingSettings, GroupingConfig
 from grouping.errors import ModelError
-from grouping.faces.embedding import ModelInfo, model_info
+from grouping.faces.embedding.embedder import ModelInfo, model_info
+from grouping.faces.embedding.mirror import known_flip
+from grouping.faces.embedding.prepared_embedder import is_ready
 from grouping.faces.loading import load_analyser
-from grouping.faces.mirror import known_flip
-from grouping.faces.prepared_embedder import is_ready
 from grouping.memory.budget import MemoryBudget, split_memory
 from grouping.memory.sizes import size_text
 from grouping.stage_clock import stage

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from grouping.boxes import sides_at_edge, to_squares
-from grouping.execution.photo_work import PhotoWork
+from grouping.execution.workers.photo_work import PhotoWork
 from grouping.memory.budget import check_file
 from grouping.records import Fingerprint, PhotoFaces, UInt8
 from grouping.sources.photo import MemoryPhoto, Photo

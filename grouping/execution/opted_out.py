@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from grouping.execution.drawn_faces import without_drawn
 from grouping.execution.face_models import drawn_key_of
 from grouping.execution.known_results import HoldBack
+from grouping.execution.told_faces.drawn_faces import without_drawn
 from grouping.records import PhotoFaces
 
 if TYPE_CHECKING:

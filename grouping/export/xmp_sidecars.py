@@ -17,7 +17,7 @@ from grouping.export.safe_names import distinct_name, safe_name
 from grouping.faces.decoding import stored_orientation
 from grouping.results.album import Album, Face, OpenPhoto, one_line
 from grouping.results.schema import Document
-from grouping.sources.stored_areas import Area, stored_area
+from grouping.sources.metadata.stored_areas import Area, stored_area
 from grouping.storage.atomic_files import make_folder, write_bytes
 from grouping.version import PRODUCT
 

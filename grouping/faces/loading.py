@@ -9,14 +9,14 @@ from grouping.config import DetectionSettings, EmbeddingSettings
 from grouping.errors import ModelError
 
 if TYPE_CHECKING:
-    from grouping.faces.embedding import Embedder
+    from grouping.faces.embedding.embedder import Embedder
     from grouping.faces.photo_analyser import PhotoAnalyser
 
 
 def import_networks() -> None:
     """Import what the networks need, for a process that will be told later which ones."""
+    import grouping.faces.embedding.recognisability
     import grouping.faces.photo_analyser
-    import grouping.faces.recognisability
     import grouping.faces.search.detection  # noqa: F401
 
 
@@ -56,9 +56,9 @@ def _embedder(
     embedding: EmbeddingSettings, weights: tuple[Path, str] | None, announced: bool
 ) -> Embedder:
     if weights is None:
-        from grouping.faces.embedding import load_embedder
+        from grouping.faces.embedding.embedder import load_embedder
 
         return load_embedder(embedding)
-    from grouping.faces.prepared_embedder import load_prepared_embedder
+    from grouping.faces.embedding.prepared_embedder import load_prepared_embedder
 
     return load_prepared_embedder(embedding, *weights, announced=announced)

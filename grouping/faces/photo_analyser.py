@@ -18,8 +18,9 @@ from grouping.errors import PhotoError, PhotoTimeError
 from grouping.faces.decoding import (
     DecodedPhoto,
 )
-from grouping.faces.embedding import Embedder, Embeddings
-from grouping.faces.picture_hash import picture_hash
+from grouping.faces.embedding.embedder import Embedder, Embeddings
+from grouping.faces.pictures.picture_hash import picture_hash
+from grouping.faces.pictures.small_pictures import small_pictures
 from grouping.faces.quality import face_quality
 from grouping.faces.scales import (
     PhotoInput,
@@ -32,7 +33,6 @@ from grouping.faces.search.detection import Detector
 from grouping.faces.search.look_again import look_again
 from grouping.faces.search.tiles import is_crowd, search_tiles
 from grouping.faces.search.turned import Found, turned, turned_back, turned_quality
-from grouping.faces.small_pictures import small_pictures
 from grouping.faces.time_limit import TimeLimit, check_time
 from grouping.records import (
     RECOGNITION_SIGNS,

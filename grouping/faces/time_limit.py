@@ -5,7 +5,7 @@ program when it exits, and a process for each photo would cost more than most ph
 steps look at the time themselves (:func:`check_time`): each pass of a network, each block of crops,
 each block of a file that a decoder asks for (:class:`TimedBytes`). What a decoder does in one call
 is bounded by pixels instead, see :mod:`grouping.faces.file_formats.opening`; worker processes are
-killed where even that takes for ever (:mod:`grouping.execution.process_pool`).
+killed where even that takes for ever (:mod:`grouping.execution.workers.process_pool`).
 
 The limit is the thread's own: stages need not hand it on to each other. So is the clock: what
 counts is what the thread computes, not what it waits for. A run that was stopped with Ctrl-Z, or

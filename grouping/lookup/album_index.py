@@ -48,7 +48,8 @@ class AlbumIndex:
             itself, unless photos have been forgotten since.
         labels: (n,) int64, ``group_idx`` of each row, -1 for none.
         config: settings of the run.
-        model: which network made the vectors, see :class:`grouping.faces.embedding.ModelInfo`.
+        model: which network made the vectors, see
+            :class:`grouping.faces.embedding.embedder.ModelInfo`.
         without_vectors: (m,) int64, ``face_idx`` of faces whose vectors the cache has not, as after
             ``forget``.
         told: what the corrections in the folder say.

@@ -49,8 +49,8 @@ class Pictures:
 
     Attributes:
         contents: (p,) what tells the bytes of a photo (a digest), None where nothing is known.
-        hashes: (p,) 32 bytes each, see :mod:`grouping.faces.picture_hash`; empty where it is not
-            known.
+        hashes: (p,) 32 bytes each, see :mod:`grouping.faces.pictures.picture_hash`; empty where it
+            is not known.
         sizes: (p, 2) int64, width and height; 0 for a photo that could not be read.
         rank: (p,) int64; among photos of one picture and one size the lowest is the original.
         faces: of all photos, in the order of the photos.

@@ -13,9 +13,12 @@ import numpy as np
 from grouping.clustering.clusterers import CLUSTERERS, by_size
 from grouping.clustering.constraints import Constraints, extend_cannot_links
 from grouping.clustering.micro_clusters import MicroClusters, micro_clusters_of
-from grouping.people.description import Grouping, described
+from grouping.people.description.described_groups import Grouping, described
 from grouping.people.identify.known_people import KnownFaces, settle_names, with_known
 from grouping.people.person_groups import SHARED_PICTURES, Candidates
+from grouping.people.refinement.second_look import second_look
+from grouping.people.refinement.unclear_pairs import dissolve_unclear_pairs
+from grouping.people.refinement.weak_faces import attach_weak_faces, doubtful_faces
 from grouping.people.rules import GroupingRules
 from grouping.people.same_photo import (
     first_of_each,
@@ -23,9 +26,6 @@ from grouping.people.same_photo import (
     same_photo_pairs,
     twice_in_photo,
 )
-from grouping.people.second_look import second_look
-from grouping.people.unclear_pairs import dissolve_unclear_pairs
-from grouping.people.weak_faces import attach_weak_faces, doubtful_faces
 from grouping.records import FIRST_LIKENESS, RECOGNITION_SIGNS, FaceSet, Float32, Int64
 from grouping.similarity.content_rank import content_rank
 from grouping.similarity.group_sums import group_count

@@ -19,10 +19,10 @@ from PIL import Image
 
 from grouping.errors import PhotoError
 from grouping.faces.alignment import CROP_SIDE, align_faces
-from grouping.faces.covering import areas_around, cover
 from grouping.faces.decoding import decode_photo
-from grouping.faces.loose_crops import square_around
-from grouping.faces.small_pictures import PREVIEW_SIDE, as_jpeg, preview
+from grouping.faces.pictures.covering import areas_around, cover
+from grouping.faces.pictures.loose_crops import square_around
+from grouping.faces.pictures.small_pictures import PREVIEW_SIDE, as_jpeg, preview
 from grouping.faces.time_limit import photo_threads
 from grouping.records import THUMBNAILS, Float32, Progress
 from grouping.results.album import Album, Face, OpenPhoto, one_line

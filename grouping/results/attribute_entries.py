@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
 
-from grouping.people.ages import MALE
+from grouping.people.description.ages import MALE
 from grouping.records import FaceAttributes
 from grouping.results.schema import (
     FaceAttributesEntry,
@@ -17,7 +17,7 @@ from grouping.results.schema import (
 )
 
 if TYPE_CHECKING:
-    from grouping.people.ages import PersonAttributes
+    from grouping.people.description.ages import PersonAttributes
     from grouping.results.run_result import GroupingResult
 
 AGE_DIGITS, SHARE_DIGITS = 1, 4

@@ -13,10 +13,10 @@ from grouping.sources.photo import Photo
 if TYPE_CHECKING:
     from grouping.corrections.apply import AppliedCorrections
     from grouping.execution.face_attributes import AttributesOfRun
-    from grouping.faces.embedding import ModelInfo
-    from grouping.people.ages import PersonAttributes
+    from grouping.faces.embedding.embedder import ModelInfo
     from grouping.people.calibration import Calibration
-    from grouping.people.description import Grouping
+    from grouping.people.description.ages import PersonAttributes
+    from grouping.people.description.described_groups import Grouping
     from grouping.references.known_people import KnownPeople
     from grouping.results.opted_out import OptedOut
 

@@ -65,7 +65,7 @@ class MeasuresEntry(TypedDict):
 
 class PersonAttributesEntry(TypedDict):
     """What a person seems to be, over all faces: keys as in
-    :class:`grouping.people.ages.PersonAttributes`.
+    :class:`grouping.people.description.ages.PersonAttributes`.
     """
 
     age: float | None
@@ -191,7 +191,7 @@ class GroupEntry(TypedDict):
 class SuggestionEntry(TypedDict):
     """Two groups that may be one person: an item of ``merge_suggestions``.
 
-    Keys as in :class:`grouping.people.review.MergeSuggestion`.
+    Keys as in :class:`grouping.people.description.review.MergeSuggestion`.
     """
 
     groups: list[int]
@@ -274,7 +274,7 @@ class Document(TypedDict):
     Keys:
         version: of this program.
         created: when, in ISO 8601, UTC.
-        model: see :class:`grouping.faces.embedding.ModelInfo`.
+        model: see :class:`grouping.faces.embedding.embedder.ModelInfo`.
         settings: of the run, with the ``threshold`` used and, where there was one, the
             ``calibration``.
         left_out: how many files of the sources are no photos, by kind (``{"video": 3}``). Absent

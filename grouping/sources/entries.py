@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from grouping.errors import FetchError, InputError
-from grouping.sources.http_photo import HttpOptions, HttpPhoto
 from grouping.sources.photo import (
     MAX_PHOTO_BYTES,
     LocalPhoto,
@@ -21,6 +20,7 @@ from grouping.sources.photo import (
     RefusedPhoto,
 )
 from grouping.sources.s3_photo import s3_photo
+from grouping.sources.web.http_photo import HttpOptions, HttpPhoto
 from grouping.storage.locations import holds_login, local_path, printable, scheme_of, shown_url
 from grouping.storage.s3.client import S3Options
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from grouping.errors import FetchError, SourceError
 from grouping.records import Fingerprint
-from grouping.sources.content_encoding import PACKED, unpacked
 from grouping.sources.file_kinds import HEAD_BYTES, OTHER, LeftOut, kind_by_content, kind_by_name
 from grouping.sources.folders import is_hidden_or_junk
 from grouping.sources.photo import MAX_PHOTO_BYTES, Photo, too_large_error
+from grouping.sources.web.content_encoding import PACKED, unpacked
 from grouping.storage.locations import printable, shown_url
 from grouping.storage.retry import Deadline, with_retries
 from grouping.storage.s3.client import (

@@ -11,7 +11,7 @@ from PIL import Image
 from grouping import face_recognition
 from grouping.cli.main import main
 from grouping.faces.photo_header import read_header
-from grouping.sources.xmp_regions import regions_in
+from grouping.sources.metadata.xmp_regions import regions_in
 from tests.helpers.paths import PHOTOS
 from tests.helpers.photo_files.drawn import BOX, MISSING_IT, SIZE, missed_face_photo
 

@@ -2,16 +2,18 @@
 
 import io
 import random
+import socket
 import time
 
 import pytest
 from PIL import Image
 
 from grouping import face_recognition
-from tests.helpers.command import run_here
-from tests.helpers.paths import PHOTOS
+from tests.helpers.command import run, run_here
+from tests.helpers.paths import PHOTOS, ROOT
 from tests.helpers.services.albums import ended, upload
 from tests.helpers.services.serve_command import ServeCommand
+from tests.helpers.services.serving import Client
 
 FILES = sorted(PHOTOS.glob("*.jpg"))
 FAST = ("--lease-seconds", "1")
@@ -121,6 +123,19 @@ def test_two_processes_share_the_jobs_of_one_store(tmp_path):
     assert runs(data) == [1] * 6
 
 
+def test_only_a_named_proxy_is_believed_who_calls(tmp_path):
+    def statuses(service):
+        client, path = Client(service.client.url), "/v1/albums/" + "a" * 22
+        said = [{"X-Forwarded-For": f"198.51.100.{number}"} for number in range(6)]
+        return [client.ask("GET", path, headers=headers).status for headers in said]
+
+    few = ("--refusals-a-minute", "3", "--jobs-at-once", "0")
+    with ServeCommand(tmp_path / "a", *few) as service:  # one on this machine is
+        assert statuses(service) == [401] * 6
+    with ServeCommand(tmp_path / "b", *few, "--proxy", "192.0.2.0/24") as service:
+        assert statuses(service) == [401] * 3 + [429] * 3
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -131,6 +146,10 @@ def test_two_processes_share_the_jobs_of_one_store(tmp_path):
         (["--s3-bucket", "No Bucket"], "name of a bucket"),
         (["--allow-host", "a/b"], "not a host"),
         (["--database", "nonsense"], "no address"),
+        (["--proxy", "nginx"], "no address or network"),
+        (["--checkpoint", "nowhere.pth"], "there is no file"),
+        (["--ca-file", "nowhere.pem"], "there is no file"),
+        (["--public-url", "photos.example"], "public_url"),
     ],
 )
 def test_options_of_no_use_end_in_one_line(tmp_path, options, words):
@@ -138,6 +157,16 @@ def test_options_of_no_use_end_in_one_line(tmp_path, options, words):
     assert process.returncode in (1, 2)
     assert words in process.stderr
     assert "Traceback" not in process.stderr
+
+
+def test_a_start_on_a_port_in_use_makes_no_key_that_nobody_sees(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run("serve", "--data", tmp_path / "data", "--port", port, cwd=ROOT)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "--port" in ended.stderr
+    with ServeCommand(tmp_path / "data") as service:  # fails where it shows no key
+        assert service.client.get("/v1/albums/" + "a" * 22).status == 404
 
 
 def test_keys_are_made_listed_and_revoked(tmp_path):

@@ -381,7 +381,7 @@ def test_too_many_requests_are_said_with_the_wait(guest, service, monkeypatch):
 
 
 def test_a_link_that_is_over_says_so_and_offers_nothing(quiet, service, album):
-    from grouping.service.browser_pages import GUEST
+    from grouping.service.pages.shared import GUEST
     from grouping.service.safety.guest_links import LinkSigner
 
     token, _ = LinkSigner(service.context.secret, lambda: 1e9).sign(GUEST, album, 60)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from grouping.errors import FetchError, InputError, SourceError
 from grouping.sources.entries import SourceOptions, photo_at, photos_from_entries
-from grouping.sources.http_photo import HttpOptions
 from grouping.sources.list_files import read_list
+from grouping.sources.web.http_photo import HttpOptions
 from grouping.storage.locations import address_key, place_keys, scheme_of, shown_url
 from grouping.storage.s3.client import S3Options
 from tests.helpers.fuzzing import TEXTS, assert_one_line, damaged, edited, fuzz, short_and_long

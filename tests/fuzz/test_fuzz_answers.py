@@ -5,8 +5,8 @@ import gzip
 import pytest
 
 from grouping.errors import FetchError, SourceError
-from grouping.sources.http_photo import HttpOptions, fetch
 from grouping.sources.s3_photo import S3Photo, photos_in_bucket
+from grouping.sources.web.http_photo import HttpOptions, fetch
 from grouping.storage.s3.client import S3Options
 from tests.helpers.fuzzing import assert_one_line, damaged, fuzz, short_and_long
 from tests.helpers.services.servers import RawServer

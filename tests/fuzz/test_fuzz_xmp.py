@@ -1,7 +1,7 @@
 """XMP of any content: face regions, or one reason; in bounded time."""
 
 from grouping.errors import InputError
-from grouping.sources.xmp_regions import MOST_REGIONS, regions_in
+from grouping.sources.metadata.xmp_regions import MOST_REGIONS, regions_in
 from tests.helpers.fuzzing import assert_one_line, damaged, fuzz, short_and_long
 
 HEAD = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF

@@ -9,13 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from grouping.cli.command import Command
+from grouping.cli.display.progress import PhotoProgress
 from grouping.cli.options import add_attributes, config_from, source_options_from
-from grouping.cli.progress import PhotoProgress
 from grouping.cli.single_photos import add_looking, add_photos, check_some, photo_entries
 from grouping.sources.listing import list_sources
 
 if TYPE_CHECKING:
-    from grouping.api.photo_input import SeenPhoto
+    from grouping.api.photos.photo_input import SeenPhoto
     from grouping.sources.photo import Photo
 
 
@@ -36,7 +36,7 @@ def run_analyze(arguments: argparse.Namespace) -> None:
     Raises:
         GroupingError: what cannot be gone on after, in one line; also where every photo failed.
     """
-    from grouping.api.analyze import analyzed, check_attributes
+    from grouping.api.photos.analyze import analyzed, check_attributes
 
     def described(_photo: Photo, seen: SeenPhoto) -> list[dict[str, Any]]:
         return [face.as_dict() for face in analyzed(seen, attributes=config.attributes)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grouping.cli.command import Command
-from grouping.cli.logs import terminal_line
+from grouping.cli.display.logs import terminal_line
 from grouping.cli.options import add_cache_place, add_common
 from grouping.errors import CacheError, InputError
 from grouping.results.document import read_document

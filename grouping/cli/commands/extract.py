@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grouping.cli.command import Command
+from grouping.cli.display.progress import PhotoProgress
 from grouping.cli.options import config_from, not_empty, source_options_from
-from grouping.cli.progress import PhotoProgress
 from grouping.cli.single_photos import add_looking, add_photos, check_some, photo_entries
 from grouping.errors import InputError
 from grouping.sources.listing import list_sources
@@ -20,8 +20,8 @@ from grouping.storage.locations import scheme_of
 from grouping.storage.regular_files import read_regular_file
 
 if TYPE_CHECKING:
-    from grouping.api.extract import ExtractedFace
-    from grouping.api.photo_input import SeenPhoto
+    from grouping.api.photos.extract import ExtractedFace
+    from grouping.api.photos.photo_input import SeenPhoto
     from grouping.sources.photo import Photo
 
 FACES_FILE = "faces.json"
@@ -78,7 +78,7 @@ class _Extractor:
 
     def __call__(self, photo: Photo, seen: SeenPhoto) -> list[dict[str, Any]]:
         """Return what is said of each face; its pictures are written by then."""
-        from grouping.api.extract import extracted
+        from grouping.api.photos.extract import extracted
 
         faces = extracted(seen)
         entries = [face.as_dict() for face in faces]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grouping.cli.command import Command
+from grouping.cli.display.progress import StageProgress
 from grouping.cli.options import (
     add_common,
     add_memory,
@@ -19,7 +20,6 @@ from grouping.cli.options import (
     not_empty,
     source_options_from,
 )
-from grouping.cli.progress import StageProgress
 from grouping.config import AUTO, GroupingConfig
 from grouping.errors import GroupingError, InputError, OutputError
 from grouping.people.identify.look_up import FALSE_MATCHES

@@ -10,11 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grouping.api.album_folder import corrections_in, previous_in, read_previous
-from grouping.api.outputs import early_pictures, write_results
+from grouping.api.albums.album_folder import corrections_in, previous_in, read_previous
+from grouping.api.albums.outputs import early_pictures, write_results
 from grouping.cli.command import Command
+from grouping.cli.display.last_lines import print_end
+from grouping.cli.display.logs import note
+from grouping.cli.display.progress import PhotoProgress, StageProgress, check_failures
+from grouping.cli.display.summary import summary
+from grouping.cli.display.time_left import TimeLeft
 from grouping.cli.interruption import stoppable
-from grouping.cli.logs import note
 from grouping.cli.opting_out import (
     add_opt_out_options,
     check_opt_out,
@@ -36,11 +40,7 @@ from grouping.cli.options import (
     percent,
     source_options_from,
 )
-from grouping.cli.outputs import print_end
 from grouping.cli.places import check_places, reference_folders
-from grouping.cli.progress import PhotoProgress, StageProgress, check_failures
-from grouping.cli.summary import summary
-from grouping.cli.time_left import TimeLeft
 from grouping.config import AUTO, CLUSTER_METHODS, GroupingConfig
 from grouping.corrections.entries import Entry
 from grouping.corrections.toml_file import load_all_corrections
@@ -48,7 +48,7 @@ from grouping.pipeline import GroupingPipeline
 from grouping.records import AGES, GROUPING, MAP, SHEETS, THUMBNAILS
 from grouping.sources.file_kinds import LeftOut
 from grouping.sources.listing import list_sources
-from grouping.sources.sidecars import places_of_sidecars
+from grouping.sources.metadata.sidecars import places_of_sidecars
 from grouping.storage.cache import Cache
 from grouping.storage.destinations import Destination, open_destination
 from grouping.storage.result_folder import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from grouping.cli.command import Command
 from grouping.cli.commands.serve import add_data, settings_from
-from grouping.cli.logs import terminal_line
+from grouping.cli.display.logs import terminal_line
 from grouping.cli.options import add_common
 from grouping.errors import InputError
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from grouping.api.outputs import write_extras
+from grouping.api.albums.outputs import write_extras
 from grouping.cli.command import Command
+from grouping.cli.display.last_lines import print_end
+from grouping.cli.display.progress import StageProgress
 from grouping.cli.options import (
     add_common,
     add_photo_seconds,
@@ -15,8 +17,6 @@ from grouping.cli.options import (
     output_options_from,
     source_options_from,
 )
-from grouping.cli.outputs import print_end
-from grouping.cli.progress import StageProgress
 from grouping.results.document import read_document
 from grouping.sources.entries import photos_from_entries
 from grouping.storage.result_folder import GROUPS_FILE

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grouping.cli.command import Command
+from grouping.cli.display.progress import PhotoProgress, check_failures
 from grouping.cli.interruption import stoppable
 from grouping.cli.options import (
     add_common,
@@ -21,7 +22,6 @@ from grouping.cli.options import (
     percent,
     source_options_from,
 )
-from grouping.cli.progress import PhotoProgress, check_failures
 from grouping.errors import InputError
 from grouping.execution.backends import backend_of
 from grouping.execution.collector import PhotoCollector

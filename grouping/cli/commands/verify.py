@@ -14,7 +14,7 @@ from grouping.cli.single_photos import add_looking
 from grouping.errors import ConfigError
 
 if TYPE_CHECKING:
-    from grouping.api.verification import Verification
+    from grouping.api.photos.verification import Verification
 
 
 def add_verify_options(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +59,7 @@ def run_verify(arguments: argparse.Namespace) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> None:
-    from grouping.api.verify import verify
+    from grouping.api.photos.verify import verify
     from grouping.storage.atomic_files import check_place, write_image
 
     if arguments.picture is not None:
@@ -95,7 +95,7 @@ def _check_no_photo(picture: Path, *photos: str) -> None:
 
 
 def _print_verdict(found: Verification) -> None:
-    from grouping.api.verification import LISTED_PAIRS
+    from grouping.api.photos.verification import LISTED_PAIRS
 
     print(f"verdict    {found.verdict.value}")
     for line in found.in_words():

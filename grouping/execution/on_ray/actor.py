@@ -20,10 +20,10 @@ from typing import Any
 from backbone.weights.known_files import file_digest
 from grouping.config import DetectionSettings, EmbeddingSettings
 from grouping.errors import GroupingError, PhotoError, one_line
-from grouping.execution.backends import start_worker
 from grouping.execution.on_ray.cluster import CODE, ray_module
-from grouping.execution.photo_work import PhotoWork
 from grouping.execution.read_ahead import read_ahead
+from grouping.execution.workers.photo_work import PhotoWork
+from grouping.execution.workers.photo_worker import start_worker
 from grouping.faces.loading import import_networks
 from grouping.memory.allowance import DECODING
 from grouping.memory.budget import MemoryBudget, check_file

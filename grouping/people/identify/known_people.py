@@ -4,7 +4,7 @@ References take part in the grouping like faces of the album: those of one perso
 together, those of two never do, and a name goes to the group that its references are in. Somebody
 whose references found no group is looked for among the groups that nobody claims and among single
 faces, one to one and the surest first, while few enough of all names given are expected to be
-wrong, as in :mod:`grouping.people.second_look`.
+wrong, as in :mod:`grouping.people.refinement.second_look`.
 
 A list may be long: of ten thousand people there are fifty million pairs who must not share a group.
 So those most alike are kept apart from the start, and a group that shows two names nevertheless is

@@ -4,8 +4,8 @@ A face is compared with the mean of each group, brought to unit length, which sh
 than any face does. How alike is alike enough follows from the false matches that are allowed. Of n
 strangers ``n * rate(similarity)`` are at least so similar, and the most similar of many leads the
 next ones by so much in a share ``lead_rate`` of look-ups; the worse of both counts, as in
-:mod:`grouping.people.second_look`. So a dozen people and a thousand need different similarities,
-and somebody who resembles many has to resemble one of them clearly more.
+:mod:`grouping.people.refinement.second_look`. So a dozen people and a thousand need different
+similarities, and somebody who resembles many has to resemble one of them clearly more.
 
 Faces outside of groups are compared one by one, by the same rule with a smaller allowance: one
 photo says less of a person than several do.

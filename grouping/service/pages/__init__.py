@@ -1,1 +1,1 @@
-"""Files of the guest page."""
+"""Files of the guest page, and what the pages for people share."""

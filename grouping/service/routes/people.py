@@ -7,13 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from grouping.api.album_document import portrait_of
-from grouping.api.corrections import Corrections, add_corrections, corrections_text
+from grouping.api.albums.album_document import portrait_of
+from grouping.api.albums.corrections import Corrections, add_corrections, corrections_text
 from grouping.errors import InputError
-from grouping.service.callers import current_key
-from grouping.service.changes import changed
+from grouping.service.albums.changes import changed
 from grouping.service.context import InContext
-from grouping.service.error_envelope import not_found
 from grouping.service.routes.answers import ERRORS, album_answer
 from grouping.service.routes.results import (
     document_of,
@@ -23,7 +21,7 @@ from grouping.service.routes.results import (
     person_answer,
 )
 from grouping.service.safety.api_keys import ApiKey, Scope
-from grouping.service.safety.refusals import RefusedRequestError, invalid
+from grouping.service.safety.callers import KeyFirst, current_key
 from grouping.service.schemas import (
     AlbumAnswer,
     AlbumId,
@@ -34,8 +32,10 @@ from grouping.service.schemas import (
     PersonAnswer,
 )
 from grouping.service.store.records import AlbumRecord
+from grouping.service.web.error_envelope import not_found
+from grouping.service.web.refusals import RefusedRequestError, invalid
 
-router = APIRouter(prefix="/albums/{id}", tags=["people"], responses=ERRORS)
+router = APIRouter(prefix="/albums/{id}", tags=["people"], responses=ERRORS, route_class=KeyFirst)
 
 Reader = Annotated[ApiKey, Depends(current_key(Scope.READ))]
 Writer = Annotated[ApiKey, Depends(current_key(Scope.WRITE))]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from grouping.service.error_envelope import CODES
-from grouping.service.safety.uploads import JSON, MULTIPART
+from grouping.service.questions.sent_photos import JSON, MULTIPART
 from grouping.service.schemas import ErrorAnswer
+from grouping.service.web.error_envelope import CODES
 
 MESSAGES = {
     400: "the multipart body is damaged; send it again",

@@ -10,13 +10,18 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
 
 from grouping.api import LookUp, extract_faces, represent, verify
-from grouping.service.asking import Photos, answer_about, look_up, public_url, question_config
-from grouping.service.callers import current_key
 from grouping.service.context import InContext, context_of
-from grouping.service.error_envelope import not_found
 from grouping.service.guards import PHOTOS_OF
+from grouping.service.questions.asking import (
+    Photos,
+    answer_about,
+    look_up,
+    public_url,
+    question_config,
+)
 from grouping.service.routes.question_docs import errors, photos_body
 from grouping.service.safety.api_keys import ApiKey, Scope
+from grouping.service.safety.callers import current_key
 from grouping.service.schemas import AlbumId
 from grouping.service.schemas_questions import (
     FIND_SHARE,
@@ -28,6 +33,7 @@ from grouping.service.schemas_questions import (
     VerifyAnswer,
 )
 from grouping.service.store.records import AlbumRecord
+from grouping.service.web.error_envelope import not_found
 
 router = APIRouter(tags=["questions"])
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from grouping.service.context import Context
-from grouping.service.error_envelope import not_found
-from grouping.service.safety.refusals import RefusedRequestError, invalid
 from grouping.service.schemas import FaceAnswer, GroupAnswer, ImageAnswer, PersonAnswer
+from grouping.service.web.error_envelope import not_found
+from grouping.service.web.refusals import RefusedRequestError, invalid
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from grouping.errors import InputError
-from grouping.service.safety.refusals import RefusedRequestError
+from grouping.service.web.refusals import RefusedRequestError
 
 PREFIX = "fg_"  # so that scanners of repositories and logs can tell a key that leaked
 RANDOM_BYTES = 32
@@ -58,19 +58,10 @@ class ApiKey:
 
 
 class KeyStore(Protocol):
-    """Where keys are kept."""
-
-    def add_key(self, key: ApiKey) -> None:
-        """Keep a new one."""
+    """Where keys are looked up."""
 
     def key(self, id: str) -> ApiKey | None:
         """Return the one of that id, None without one."""
-
-    def keys(self) -> Sequence[ApiKey]:
-        """Return all of them, the oldest first, those revoked as well."""
-
-    def revoke_key(self, id: str, when: datetime) -> bool:
-        """Make one useless for good; False where there is none of that id."""
 
 
 def new_key(name: str, scopes: Iterable[str]) -> tuple[str, ApiKey]:

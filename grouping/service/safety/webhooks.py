@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from grouping.api import HttpOptions
 from grouping.api.messages import check_post_address, post_message
 from grouping.errors import FetchError
-from grouping.service.safety.refusals import RefusedRequestError
 from grouping.service.safety.secret_file import derived_secret
+from grouping.service.web.refusals import RefusedRequestError
 
 ID_HEADER, TIME_HEADER = "Webhook-Id", "Webhook-Timestamp"
 SIGNATURE_HEADER = "Webhook-Signature"

@@ -27,8 +27,8 @@ import numpy as np
 from PIL import Image
 
 from grouping import GroupingConfig, GroupingPipeline
-from grouping.people.ages import MALE, people_attributes
 from grouping.people.copies import picture_of_faces
+from grouping.people.description.ages import MALE, people_attributes
 from grouping.people.rules import CORE_QUALITY
 from grouping.records import FaceAttributes
 from grouping.similarity.group_sums import group_members

@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from grouping.boxes import SAME_FACE_IOU, box_iou
-from grouping.execution.collector import CHUNK
+from grouping.execution.workers.photo_work import CHUNK
 from tests.helpers.networks.embedding import no_embedding
 from tests.helpers.paths import ROOT
 
@@ -128,7 +128,7 @@ def start_worker(threads: int):
 
 
 def pool_of(cores: int):
-    from grouping.execution.process_pool import ProcessPool
+    from grouping.execution.workers.process_pool import ProcessPool
 
     return ProcessPool(partial(start_worker, 1), cores, RuntimeError)
 

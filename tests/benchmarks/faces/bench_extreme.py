@@ -56,7 +56,7 @@ def analyser(second_look: bool = True):
     """A function of pixels to their result, as the program makes it; nothing is embedded."""
     from backbone.weights.mtcnn_files import load_mtcnn
     from grouping.faces import photo_analyser
-    from grouping.faces.embedding import Embedder
+    from grouping.faces.embedding.embedder import Embedder
     from grouping.faces.search.detection import Detector
     from grouping.faces.search.turned import Found
 

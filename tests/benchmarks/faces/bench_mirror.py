@@ -27,11 +27,11 @@ import numpy as np
 from backbone.runtime.self_check import cosines
 from grouping import GroupingConfig, GroupingPipeline, GroupingResult
 from grouping.config import EmbeddingSettings
-from grouping.faces.embedding import Embedder, Embeddings, load_embedder
-from grouping.faces.mirror import DOUBTFUL, PAYS_BELOW
+from grouping.faces.embedding.embedder import Embedder, Embeddings, load_embedder
+from grouping.faces.embedding.mirror import DOUBTFUL, PAYS_BELOW
+from grouping.faces.embedding.recognisability import RawEmbeddings, embed_raw, with_mirror_images
 from grouping.faces.photo_analyser import with_embeddings
 from grouping.faces.quality import quality_factors
-from grouping.faces.recognisability import RawEmbeddings, embed_raw, with_mirror_images
 from grouping.faces.search.turned import turned_quality
 from grouping.people.copies import faces_of_originals, find_copies, picture_of_faces
 from grouping.people.group_faces import group_faces
@@ -54,7 +54,7 @@ WEAK = 0.5  # of the factor: nobody's face
 STILL_WEAK = 0.75
 CORE = GroupingRules(threshold=0).core_quality
 RAMPS = tuple((low, low + 0.04) for low in (0.06, 0.08, 0.10, 0.12, 0.14, 0.16, 0.20))
-MODULE = "grouping.faces.recognisability"
+MODULE = "grouping.faces.embedding.recognisability"
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from grouping.api.verify import rule_of
+from grouping.api.photos.verify import rule_of
 from grouping.execution.face_models import shared_models
 from grouping.faces.flaws import flaws_of
 from grouping.people.identify.same_person import Verdict, VerdictRule

@@ -41,7 +41,7 @@ MATRIX_SIDE = {"cpu": 2048, "cuda": 8192, "mps": 4096}
 BATCHES = {"cpu": (1, 4, 8, 32), "cuda": (1, 8, 32, 128), "mps": (1, 8, 32)}
 FIRST_FACE = (
     "import numpy as np; from grouping.config import EmbeddingSettings; "
-    "from grouping.faces.embedding import load_embedder; embed = "
+    "from grouping.faces.embedding.embedder import load_embedder; embed = "
     "load_embedder(EmbeddingSettings(device='cpu')); "
     "embed(np.zeros((1, 112, 112, 3), np.uint8) + 99)"
 )

@@ -224,11 +224,11 @@ def print_row(title: str, scores: list[tuple[str, float]]) -> None:
 
 # Module, constant, values to group with.
 SWEEPS: tuple[tuple[str, str, tuple[float, ...]], ...] = (
-    ("grouping.people.second_look", "FALSE_JOINS", (0.005, 0.01, 0.02, 0.05, 0.1)),
-    ("grouping.people.second_look", "FALSE_FACES", (0.01, 0.02, 0.03, 0.05, 0.1)),
-    ("grouping.people.second_look", "MAX_GAP", (0.24, 0.27, 0.30, 0.33, 0.36, 9.0)),
-    ("grouping.people.second_look", "LEAST_COMPARISONS", (1, 50, 150, 200, 400)),
-    ("grouping.people.second_look", "NOBODY", (3.6, 4.0, 4.5, 5.0, 9.0)),
+    ("grouping.people.refinement.second_look", "FALSE_JOINS", (0.005, 0.01, 0.02, 0.05, 0.1)),
+    ("grouping.people.refinement.second_look", "FALSE_FACES", (0.01, 0.02, 0.03, 0.05, 0.1)),
+    ("grouping.people.refinement.second_look", "MAX_GAP", (0.24, 0.27, 0.30, 0.33, 0.36, 9.0)),
+    ("grouping.people.refinement.second_look", "LEAST_COMPARISONS", (1, 50, 150, 200, 400)),
+    ("grouping.people.refinement.second_look", "NOBODY", (3.6, 4.0, 4.5, 5.0, 9.0)),
     ("grouping.people.person_groups", "ONE_PERSON", (0.70, 0.75, 0.80, 0.85, 9.0)),
     ("grouping.people.person_groups", "ONE_PERSON_FACE", (0.75, 0.80, 0.85, 0.90, 9.0)),
     ("grouping.people.same_photo", "SAME_PRINT", (0.90, 0.92, 0.94, 0.96, 9.0)),

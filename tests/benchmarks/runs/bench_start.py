@@ -21,10 +21,10 @@ from functools import partial
 from pathlib import Path
 
 from grouping.config import DetectionSettings, EmbeddingSettings
-from grouping.execution.backends import given_up, start_worker
 from grouping.execution.face_models import FaceModels
-from grouping.execution.photo_work import PhotoWork
-from grouping.execution.process_pool import ProcessPool
+from grouping.execution.workers.photo_work import PhotoWork
+from grouping.execution.workers.photo_worker import given_up, start_worker
+from grouping.execution.workers.process_pool import ProcessPool
 from grouping.faces.loading import import_networks
 from tests.benchmarks.runs.bench_run import checkpoint_of
 from tests.helpers.paths import PHOTOS, ROOT

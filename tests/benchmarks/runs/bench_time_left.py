@@ -1,4 +1,4 @@
-"""What the stages after the photos cost: the figures of ``grouping/cli/time_left.py``.
+"""What the stages after the photos cost: the figures of ``grouping/cli/display/time_left.py``.
 
     python -m tests.benchmarks bench_time_left
     python -m tests.benchmarks bench_time_left --photos ALBUM --faces 30000

@@ -233,7 +233,7 @@ def read_album(photos: int, faces: int) -> dict[str, float]:
 
 def print_album(options: argparse.Namespace) -> None:
     """Seconds and memory of a whole album that is in the cache, step by step."""
-    from grouping.api.outputs import OutputOptions, write_results
+    from grouping.api.albums.outputs import OutputOptions, write_results
     from grouping.config import GroupingConfig
     from grouping.pipeline import GroupingPipeline
     from grouping.storage.cache import Cache
@@ -314,8 +314,8 @@ class Answering:
 
 def print_engine(_: argparse.Namespace) -> None:
     """Core seconds of the driver for each answer of a worker, for few and many workers."""
-    from grouping.execution.collector import CHUNK
     from grouping.execution.on_ray.cluster import connected, ray_module
+    from grouping.execution.workers.photo_work import CHUNK
 
     ray = ray_module()
     with connected(None, 1, dashboard=False):

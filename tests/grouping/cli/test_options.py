@@ -2,7 +2,7 @@
 
 import pytest
 
-from grouping.api.outputs import OutputOptions
+from grouping.api.albums.outputs import OutputOptions
 from grouping.cli import main as cli
 from grouping.cli.main import build_parser, command_of
 from grouping.cli.options import output_options_from

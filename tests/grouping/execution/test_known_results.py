@@ -7,9 +7,9 @@ import pytest
 
 from backbone.weights.known_files import CHECKPOINT_FOLDER, MOBILEFACENET_RECORD
 from grouping.config import GroupingConfig
-from grouping.execution.backends import analyse_chunk
 from grouping.execution.face_models import FaceModels
 from grouping.execution.known_results import KnownResults
+from grouping.execution.workers.photo_worker import analyse_chunk
 from grouping.records import RECOGNITION_SIGNS, PhotoFaces
 from grouping.sources.photo import LocalPhoto
 from grouping.storage.cache import Cache

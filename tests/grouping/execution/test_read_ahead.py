@@ -12,8 +12,8 @@ import pytest
 
 from grouping.errors import CacheError, ConfigError, FetchError, PhotoError
 from grouping.execution.read_ahead import NAME, read_ahead
-from grouping.sources.http_photo import HttpOptions, HttpPhoto
 from grouping.sources.photo import MemoryPhoto, Photo, RefusedPhoto
+from grouping.sources.web.http_photo import HttpOptions, HttpPhoto
 from tests.helpers.paths import ROOT
 from tests.helpers.services.servers import FaultyServer, drops, first, sends, stalls
 
@@ -232,7 +232,7 @@ def test_one_request_in_five_failing_loses_nothing():
 
 FIRST_USE = """
 import sys
-from grouping.sources.http_photo import HttpOptions, HttpPhoto
+from grouping.sources.web.http_photo import HttpOptions, HttpPhoto
 from grouping.execution.read_ahead import read_ahead
 from grouping.sources.s3_photo import S3Photo
 from grouping.storage.s3.client import S3Options
@@ -258,7 +258,7 @@ def test_libraries_may_be_first_used_by_many_threads_at_once():
 
 INTERRUPTED = """
 import sys
-from grouping.sources.http_photo import HttpOptions, HttpPhoto
+from grouping.sources.web.http_photo import HttpOptions, HttpPhoto
 from operator import methodcaller
 from grouping.execution.read_ahead import read_ahead
 READ = methodcaller("read")

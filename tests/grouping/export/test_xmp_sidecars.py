@@ -15,7 +15,7 @@ from grouping.errors import FetchError
 from grouping.export.xmp_sidecars import sidecar, write_sidecars
 from grouping.faces.decoding import stored_orientation
 from grouping.results.album import Album
-from grouping.sources.stored_areas import stored_area
+from grouping.sources.metadata.stored_areas import stored_area
 from grouping.version import PRODUCT
 from tests.helpers.results.album import album
 

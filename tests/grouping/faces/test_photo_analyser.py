@@ -11,7 +11,7 @@ from grouping.config import DetectionSettings
 from grouping.faces.alignment import align_faces
 from grouping.faces.file_formats.opening import FORMATS
 from grouping.faces.photo_analyser import PhotoAnalyser
-from grouping.faces.picture_hash import picture_hash
+from grouping.faces.pictures.picture_hash import picture_hash
 from grouping.faces.quality import face_quality
 from grouping.faces.scales import search_side
 from grouping.records import (

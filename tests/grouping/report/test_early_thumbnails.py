@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from grouping import GroupingConfig, GroupingPipeline
-from grouping.api.outputs import OutputOptions, early_pictures
+from grouping.api.albums.outputs import OutputOptions, early_pictures
 from grouping.report.early_thumbnails import EarlyThumbnails
 from grouping.report.thumbnails import Thumbnails
 from grouping.results.album import Album

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from grouping.cli.summary import _people
+from grouping.cli.display.summary import _people
 from grouping.errors import FetchError
 from grouping.export.people_folders import person_folder
 from grouping.report.report import write_report

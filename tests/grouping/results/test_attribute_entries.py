@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from grouping.people.ages import PersonAttributes
+from grouping.people.description.ages import PersonAttributes
 from grouping.records import FaceAttributes
 from grouping.results.attribute_entries import face_attribute_entries, person_attribute_entry
 

@@ -358,7 +358,7 @@ def test_addresses_are_split(url, parts):
 
 
 def test_presigned_addresses_work_and_stay_secret(client, bucket):
-    from grouping.sources.http_photo import HttpOptions
+    from grouping.sources.web.http_photo import HttpOptions
 
     put(client, bucket, "a.jpg")
     url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a.jpg"})

@@ -7,7 +7,7 @@ import pytest
 
 from grouping.errors import FetchError
 from grouping.sources.entries import SourceOptions, photo_at
-from grouping.sources.http_photo import HttpPhoto
+from grouping.sources.web.http_photo import HttpPhoto
 from grouping.storage.locations import (
     address_key,
     local_path,

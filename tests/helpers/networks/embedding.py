@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from grouping.faces.embedding import Embeddings
+from grouping.faces.embedding.embedder import Embeddings
 from grouping.records import RECOGNITION_SIGNS, UInt8, unknown_signs
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 
 from grouping.service.app import create_app
-from grouping.service.browser_pages import LinkRates
 from grouping.service.context import Context
+from grouping.service.pages.shared import LinkRates
 from grouping.service.settings import ServiceSettings
 from tests.helpers.services.serving import client_of, serving
 

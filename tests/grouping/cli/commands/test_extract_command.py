@@ -97,7 +97,7 @@ def test_known_errors_are_one_line(words, message, capsys):
 
 
 def test_what_was_done_before_a_stop_is_kept(tmp_path, monkeypatch):
-    from grouping.api import extract as api
+    from grouping.api.photos import extract as api
 
     real, calls = api.extracted, []
 

@@ -30,7 +30,7 @@ def test_vectors_come_from_the_cache_of_a_run_without_reading_a_photo(
     def analyse(*_):
         raise AssertionError("a photo was analysed again")
 
-    monkeypatch.setattr("grouping.execution.backends.analyse_chunk", analyse)
+    monkeypatch.setattr("grouping.execution.workers.photo_worker.analyse_chunk", analyse)
     cache, path = grouped / "cache.sqlite", tmp_path / "new" / "v.npz"
     assert main(["represent", str(PHOTOS), "--out", str(path), "--cache", str(cache)]) == 0
     found = npz(path)
@@ -115,7 +115,7 @@ def test_parquet(grouped, tmp_path):
     ],
 )
 def test_known_errors_are_one_line_and_come_before_the_work(words, message, capsys, monkeypatch):
-    monkeypatch.setattr("grouping.execution.backends.analyse_chunk", None)
+    monkeypatch.setattr("grouping.execution.workers.photo_worker.analyse_chunk", None)
     assert main(["represent", *words]) == 1
     (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error: ")]
     assert message in line

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from grouping.service.browser_pages import GUEST, PHOTO
+from grouping.service.pages.shared import GUEST, PHOTO
 from grouping.service.safety.guest_links import LinkSigner
 from tests.helpers.paths import PHOTOS
 from tests.helpers.services.served_album import running_service

@@ -14,7 +14,7 @@ from grouping.service.safety.api_keys import (
     key_of_request,
     new_key,
 )
-from grouping.service.safety.refusals import RefusedRequestError
+from grouping.service.web.refusals import RefusedRequestError
 
 
 class Shelf:

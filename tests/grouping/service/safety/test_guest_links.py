@@ -7,7 +7,7 @@ import hmac
 import pytest
 
 from grouping.service.safety.guest_links import LinkSigner
-from grouping.service.safety.refusals import RefusedRequestError
+from grouping.service.web.refusals import RefusedRequestError
 
 SECRET = bytes(range(32))
 ALBUM, OTHER = "Zk3vYw0Qm1n8rT5uXp2aLA", "other-album_id-0000000"

@@ -7,7 +7,6 @@ import json
 import pytest
 
 from grouping.api import HttpOptions
-from grouping.service.safety.refusals import RefusedRequestError
 from grouping.service.safety.webhooks import (
     PAUSES,
     WebhookSender,
@@ -15,6 +14,7 @@ from grouping.service.safety.webhooks import (
     signature,
     webhook_secret,
 )
+from grouping.service.web.refusals import RefusedRequestError
 from tests.helpers.services.servers import FaultyServer, drips, drops, redirects, sends, stalls
 from tests.helpers.services.tls import tls_server
 

@@ -1,0 +1,1 @@
+"""Whole albums: grouped, opened, corrected, handed on."""

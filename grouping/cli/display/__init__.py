@@ -1,0 +1,1 @@
+"""What a command shows on the way and at its end: log lines, progress, a summary."""

@@ -1,0 +1,1 @@
+"""Faces that were not detected but told: drawn by a person, written by a program."""

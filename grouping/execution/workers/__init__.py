@@ -1,0 +1,1 @@
+"""What workers are sent, and what they do with it, in this process or another."""

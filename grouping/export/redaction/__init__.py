@@ -1,0 +1,1 @@
+"""Copies of photos that tell less than the photos do."""

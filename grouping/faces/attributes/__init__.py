@@ -1,0 +1,1 @@
+"""Age and gender of faces: an extra, and never used for grouping."""

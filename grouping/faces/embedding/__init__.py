@@ -1,0 +1,1 @@
+"""The face network as a function of aligned crops, and what it tells of them."""

@@ -1,0 +1,1 @@
+"""What is made of the pixels of a photo besides faces: small pictures, hashes, covers."""

@@ -1,0 +1,1 @@
+"""Groups that the linkage has made, made better."""

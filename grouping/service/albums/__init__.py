@@ -1,0 +1,1 @@
+"""Photos of albums on their way in, on the disk, and out of it again."""

@@ -1,0 +1,1 @@
+"""Albums that are grouped by and by, and who is told of it."""

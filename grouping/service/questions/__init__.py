@@ -1,0 +1,1 @@
+"""Photos that are asked about: in memory, looked at, and let go of."""

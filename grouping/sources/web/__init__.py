@@ -1,0 +1,1 @@
+"""Photos and messages over http and https, where servers may be hostile."""
