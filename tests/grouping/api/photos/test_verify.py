@@ -85,8 +85,8 @@ def test_similarities_resemble_those_of_another_detector_and_alignment(verified,
 
 
 def test_it_does_not_matter_which_photo_comes_first(verified):
-    for (a, b), found in verified.items():
-        other = verify(PHOTOS / b, PHOTOS / a)
+    for a, b in PAIRS[::3]:
+        found, other = verified[a, b], verify(PHOTOS / b, PHOTOS / a)
         assert (other.verdict, other.same_from) == (found.verdict, found.same_from)
         np.testing.assert_allclose(similarities(other), similarities(found).T, atol=1e-6)
 

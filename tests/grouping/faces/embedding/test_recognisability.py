@@ -114,7 +114,7 @@ def test_without_mirror_images_nothing_is_said_of_them(crops):
 
 @pytest.mark.parametrize(
     ("architecture", "flip"),
-    [("iresnet18", "auto"), *(("EdgeFace-XXS", flip) for flip in (True, False, "auto"))],
+    [("MobileFaceNet", "auto"), *(("EdgeFace-XXS", flip) for flip in (True, False, "auto"))],
 )
 def test_an_untrained_network_is_taken_too(tmp_path, crops, architecture, flip):
     path = tmp_path / "untrained.pth"

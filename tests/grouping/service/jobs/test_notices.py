@@ -100,7 +100,7 @@ def test_what_was_not_taken_waits_or_is_given_up(store, status):
         add(store, "n", url=server.url("/hook"))
         sender = Notices(NoticeStore(store), WebhookSender(LOCAL, allow_http=True), SECRET, 0.05)
         sender.start()
-        until(lambda: not left(store) or left(store)["n"].tries == 1)
+        until(lambda: all(row.tries == 1 for row in left(store).values()))
         sender.stop()
         assert len(left(store)) == (status == 500)
         assert server.requests["/hook"] == 1
