@@ -12,7 +12,7 @@ where the last term is a constant map. Everything is computed in float64 and rou
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, cast
 
 from torch import Tensor, nn
@@ -43,16 +43,46 @@ class ResidualNetwork(Protocol):
 
 
 class BiasMap(nn.Module):
-    """Add a constant map (1, c, h, w): the shift of a batch norm that met zero padding."""
+    """Add a constant map (1, c, h, w): the shift of a batch norm that met zero padding.
 
-    def __init__(self, values: Tensor) -> None:
+    Attributes:
+        margin: rows and columns at each side that see padding; the others are all alike.
+        border: only those are added, see :meth:`split`.
+    """
+
+    def __init__(self, values: Tensor, margin: int, *, border: bool = False) -> None:
         """Take the map as it is, (1, c, h, w) float32."""
         super().__init__()
         self.values = nn.Parameter(values, requires_grad=False)
+        self.margin = margin
+        self.border = border
+
+    def split(self) -> Tensor | None:
+        """Give away what is added at all places but the border, (c,) float32; keep the rest.
+
+        None, and nothing is given away, where there is nothing but border.
+        """
+        if self.border or 2 * self.margin >= min(self.values.shape[2:]):
+            return None
+        inner = self.values.data[0, :, self.margin, self.margin].clone()
+        self.values.data -= inner.reshape(-1, 1, 1)
+        self.border = True
+        return inner
 
     def forward(self, x: Tensor) -> Tensor:
         """Change ``x`` (n, c, h, w) in place; it is always a fresh convolution result."""
-        return x.add_(self.values)
+        if not self.border:
+            return x.add_(self.values)
+        for part in self._sides():
+            x[part].add_(self.values[part])
+        return x
+
+    def _sides(self) -> Iterator[tuple[slice, ...]]:
+        """The border in four parts that do not overlap."""
+        whole, first, last = slice(None), slice(self.margin), slice(-self.margin, None)
+        middle = slice(self.margin, -self.margin)
+        for rows, columns in ((first, whole), (last, whole), (middle, first), (middle, last)):
+            yield whole, whole, rows, columns
 
 
 class Subsample(nn.Module):
@@ -178,7 +208,8 @@ class _Conv:
             conv.bias = _frozen(self.bias)
             return [conv]
         conv.bias = None
-        return [conv, BiasMap((self.map + self.bias.reshape(1, -1, 1, 1)).float())]
+        margin = -(-_first(self.layer.padding) // _first(self.layer.stride))
+        return [conv, BiasMap((self.map + self.bias.reshape(1, -1, 1, 1)).float(), margin)]
 
 
 Step = nn.Module | _Conv | _Linear | Affine

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from backbone.errors import CheckpointError
 from backbone.networks.folding import BiasMap, FoldedUnit, Subsample
 from backbone.networks.ir50 import SqueezeExcitation
-from backbone.networks.onednn import OneDnnConv
+from backbone.networks.onednn import OneDnnConv, OneDnnUnit
 
 MAGIC = b"facenet1"
 START = struct.Struct("<8s32sQ")
@@ -154,6 +154,9 @@ def _plan(layer: nn.Module, tensors: list[Tensor]) -> Plan:
                 "residual": part(layer.residual),
                 "shortcut": part(layer.shortcut),
             }
+        case OneDnnUnit():
+            parts = ("residual", "last", "shortcut")
+            return {"kind": kind, **{name: part(getattr(layer, name)) for name in parts}}
         case SqueezeExcitation():
             return {"kind": kind, "fc1": part(layer.fc1), "fc2": part(layer.fc2)}
         case OneDnnConv() | nn.Conv2d():
@@ -167,7 +170,8 @@ def _plan(layer: nn.Module, tensors: list[Tensor]) -> Plan:
         case nn.PReLU():
             return {"kind": kind, "weight": kept(layer.weight)}
         case BiasMap():
-            return {"kind": kind, "values": kept(layer.values)}
+            values = {"values": kept(layer.values)}
+            return {"kind": kind, **values, "margin": layer.margin, "border": layer.border}
         case Subsample():
             return {"kind": kind, "stride": layer.stride}
         case nn.Flatten() if (layer.start_dim, layer.end_dim) == (1, -1):
@@ -192,6 +196,13 @@ def _sequential(plan: Plan, tensors: Sequence[Tensor]) -> nn.Sequential:
 def _unit(plan: Plan, tensors: Sequence[Tensor]) -> FoldedUnit:
     residual, shortcut = _sequential(plan["residual"], tensors), plan["shortcut"]
     return FoldedUnit(residual, None if shortcut is None else _sequential(shortcut, tensors))
+
+
+def _adding_unit(plan: Plan, tensors: Sequence[Tensor]) -> OneDnnUnit:
+    last = cast(OneDnnConv, _layer(plan["last"], tensors))
+    return OneDnnUnit(
+        _sequential(plan["residual"], tensors), last, _sequential(plan["shortcut"], tensors)
+    )
 
 
 def _gate(plan: Plan, tensors: Sequence[Tensor]) -> SqueezeExcitation:
@@ -237,12 +248,15 @@ def _prelu(plan: Plan, tensors: Sequence[Tensor]) -> nn.PReLU:
 _BUILD: dict[str, Callable[[Plan, Sequence[Tensor]], nn.Module]] = {
     "Sequential": _sequential,
     "FoldedUnit": _unit,
+    "OneDnnUnit": _adding_unit,
     "SqueezeExcitation": _gate,
     "OneDnnConv": lambda plan, tensors: OneDnnConv(_conv(plan, tensors)),
     "Conv2d": _conv,
     "Linear": _linear,
     "PReLU": _prelu,
-    "BiasMap": lambda plan, tensors: BiasMap(tensors[plan["values"]]),
+    "BiasMap": lambda plan, tensors: BiasMap(
+        tensors[plan["values"]], plan["margin"], border=plan["border"]
+    ),
     "Subsample": lambda plan, _: Subsample(plan["stride"]),
     "Flatten": lambda *_: nn.Flatten(),
 }

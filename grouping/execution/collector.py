@@ -20,7 +20,7 @@ from grouping.errors import Interrupted, PhotoError
 from grouping.execution.backends import LOCAL, Backend
 from grouping.execution.known_results import HoldBack, KnownResults, Lookup
 from grouping.execution.read_ahead import read_ahead
-from grouping.execution.workers.photo_work import Chunk, PhotoWork
+from grouping.execution.workers.photo_work import CHUNK, Chunk, PhotoWork
 from grouping.memory.allowance import DECODING
 from grouping.memory.budget import MemoryBudget
 from grouping.records import Failure, PhotoFaces
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from grouping.execution.face_models import FaceModels
     from grouping.storage.cache import Cache
 
-CHUNK = 4  # photos a worker takes at once
 AHEAD = 32  # photos read but not yet worked on
 READERS = 8  # threads that read
 # Up to so many photos, starting processes takes longer than it saves (bench_run): so many of a

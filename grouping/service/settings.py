@@ -6,6 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from grouping.api import HttpOptions, S3Options, SourceOptions
 from grouping.errors import ConfigError
@@ -97,6 +98,11 @@ class ServiceSettings:
             raise ConfigError(f"keep_days must be more than 0, got {self.keep_days!r}")
         if self.results is not None and not RESULTS.fullmatch(self.results):
             raise ConfigError(f"results must be s3://bucket/prefix, got {self.results!r:.80}")
+        for name in ("checkpoint", "ca_file"):
+            if (file := getattr(self, name)) is not None and not Path(file).is_file():
+                raise ConfigError(f"{name}: there is no file {str(file)!r:.200}")
+        if self.public_url is not None:
+            object.__setattr__(self, "public_url", _address(self.public_url))
         for bucket in self.buckets:
             if not BUCKET.fullmatch(bucket):
                 raise ConfigError(f"{bucket!r:.80} is not the name of a bucket")
@@ -128,6 +134,18 @@ def _is_network(text: str) -> None:
         ipaddress.ip_network(text)
     except ValueError:
         raise ConfigError(f"{text!r:.80} is no address or network of a proxy") from None
+
+
+def _address(url: str) -> str:
+    """How browsers reach the service, without a slash at its end, which links bring along."""
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and (parts.port is None or parts.port >= 0)
+    except ValueError:
+        named = False
+    if not named or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+        raise ConfigError(f"public_url must be https://host, with a path or not, got {url!r:.80}")
+    return url.rstrip("/")
 
 
 def _at_least(name: str, value: float, low: float) -> None:

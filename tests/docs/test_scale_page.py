@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("ray", reason="the schedule is that of the Ray back end")
 
-from grouping.execution.collector import CHUNK
+from grouping.execution.workers.photo_work import CHUNK
 from tests.benchmarks.scale import scale_model
 from tests.benchmarks.scale.scale_inputs import INPUTS, driver_parts, driver_seconds, photo_seconds
 from tests.benchmarks.scale.scale_schedule import Cluster, Job, simulate

@@ -2,6 +2,7 @@
 
 import io
 import random
+import socket
 import subprocess
 import sys
 import time
@@ -147,6 +148,9 @@ def test_only_a_named_proxy_is_believed_who_calls(tmp_path):
         (["--allow-host", "a/b"], "not a host"),
         (["--database", "nonsense"], "no address"),
         (["--proxy", "nginx"], "no address or network"),
+        (["--checkpoint", "nowhere.pth"], "there is no file"),
+        (["--ca-file", "nowhere.pem"], "there is no file"),
+        (["--public-url", "photos.example"], "public_url"),
     ],
 )
 def test_options_of_no_use_end_in_one_line(tmp_path, options, words):
@@ -155,6 +159,19 @@ def test_options_of_no_use_end_in_one_line(tmp_path, options, words):
     assert process.returncode in (1, 2)
     assert words in process.stderr
     assert "Traceback" not in process.stderr
+
+
+def test_a_start_on_a_port_in_use_makes_no_key_that_nobody_sees(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        words = [sys.executable, "run_grouping.py", "serve", "--data", str(tmp_path / "data")]
+        ended = subprocess.run(
+            [*words, "--port", port], cwd=ROOT, capture_output=True, text=True, timeout=120
+        )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "--port" in ended.stderr
+    with ServeCommand(tmp_path / "data") as service:  # fails where it shows no key
+        assert service.client.get("/v1/albums/" + "a" * 22).status == 404
 
 
 def test_keys_are_made_listed_and_revoked(tmp_path):

@@ -83,8 +83,8 @@ def run_serve(arguments: argparse.Namespace) -> None:
     settings = settings_from(arguments)
     app = _app(settings)
     logging.getLogger("grouping").setLevel(logging.INFO)
-    first = _first_key(app)
     listening = _listening(arguments.host, arguments.port)
+    first = _first_key(app)  # only now: a key that is made and not shown is of no use to anybody
     port = listening.getsockname()[1]
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
     if first:
@@ -154,7 +154,9 @@ def _listening(host: str, port: int) -> Any:
         return bound_socket(host, port)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise OutputError(f"cannot listen on {host} port {port}: {reason}; name another") from None
+        raise OutputError(
+            f"cannot listen on {host} port {port}: {reason}; name another with --port"
+        ) from None
 
 
 def _warn_of_the_open(host: str) -> None:
@@ -170,8 +172,12 @@ def _warn_of_the_open(host: str) -> None:
 def _serve(app: FastAPI, listening: Any, proxies: Sequence[str]) -> None:
     import uvicorn
 
+    from grouping.service.web.listening import allow_open_files, impatient_protocol
+
+    allow_open_files()
     config = uvicorn.Config(
         app,
+        http=impatient_protocol(),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ T = TypeVar("T")
 BUSY = "the service is at as many photos as it can take; ask again in a moment"
 LATE = "the photo took too long, as the service is busy; ask again in a moment"
 AGAIN_SECONDS = 1.0
+SHARE_OF_LINK = 4
 
 
 class FacePool:
@@ -36,24 +38,33 @@ class FacePool:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="questions")
         self._places, self._seconds = places, seconds
         self._taken = self._working = 0
+        self._by_link: Counter[str | None] = Counter()
         self._lock = threading.Lock()
 
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def place(self, link: str | None = None) -> Iterator[None]:
         """Hold a place, from before the photos are read.
+
+        Args:
+            link: id of the link of a guest, which may hold a share of the places only: whoever has
+                it could keep all of them by sending slowly.
 
         Raises:
             RefusedRequestError: 429: all are taken.
         """
         with self._lock:
-            if self._taken >= self._places:
+            most = max(1, self._places // SHARE_OF_LINK)
+            if self._taken >= self._places or (link and self._by_link[link] >= most):
                 raise too_many(BUSY, AGAIN_SECONDS, "busy")
             self._taken += 1
+            self._by_link[link] += 1
         try:
             yield
         finally:
             with self._lock:
                 self._taken -= 1
+                self._by_link[link] -= 1
+                self._by_link += Counter()  # only what is held stays
 
     async def run(self, work: Callable[[], T]) -> T:
         """Return what work in one of the threads gives.

@@ -94,7 +94,7 @@ async def guest_find(
         found = look_up(context, album, photos["selfie"], FIND_SHARE)
         return _answer(context, link, opened_album(context, id), found)
 
-    answer = await answer_about(request, context, {"selfie": 1}, work)
+    answer = await answer_about(request, context, {"selfie": 1}, work, link.id)
     request.state.counts = {"photos": len(answer.photos)}
     return answer
 

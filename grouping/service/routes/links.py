@@ -22,10 +22,13 @@ Writer = Annotated[ApiKey, Depends(current_key(Scope.WRITE))]
 
 
 @router.post("/guest-links", status_code=201, summary="Make a link for guests", tags=["guests"])
-def make_guest_link(id: AlbumId, new: NewGuestLink, context: InContext, key: Writer) -> LinkAnswer:
+def make_guest_link(
+    id: AlbumId, context: InContext, key: Writer, new: NewGuestLink | None = None
+) -> LinkAnswer:
     """Return a link under which guests find their own photos by a selfie, until it expires."""
     if context.albums.get(id) is None:
         raise not_found()
+    new = new or NewGuestLink.model_validate({})
     token, link = context.guards.links.sign(GUEST, id, new.expires_in_s)
     url = f"{context.settings.public_url or ''}/v1/albums/{id}/me?t={token}"
     return LinkAnswer(url=url, expires_at=datetime.fromtimestamp(link.expires, UTC))
@@ -34,10 +37,13 @@ def make_guest_link(id: AlbumId, new: NewGuestLink, context: InContext, key: Wri
 @router.post(
     "/page-links", status_code=201, summary="Make a link to the album's page", tags=["pages"]
 )
-def make_page_link(id: AlbumId, new: NewPageLink, context: InContext, key: Writer) -> LinkAnswer:
+def make_page_link(
+    id: AlbumId, context: InContext, key: Writer, new: NewPageLink | None = None
+) -> LinkAnswer:
     """Return a link to the whole album, people and photos, until it expires."""
     if context.albums.get(id) is None:
         raise not_found()
+    new = new or NewPageLink.model_validate({})
     token, link = context.guards.links.sign(
         PAGE, id, new.expires_in_s, SAVE if new.may_save else LOOK
     )

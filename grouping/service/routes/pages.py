@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from typing import Annotated, Any, cast
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -30,6 +31,7 @@ from grouping.service.pages.shared import (
     picture,
     place_of,
 )
+from grouping.service.pages.told_page import told_page
 from grouping.service.routes.answers import ERRORS, album_answer
 from grouping.service.safety.api_keys import ApiKey, Scope, check_scope
 from grouping.service.safety.callers import check_rate, current_key, key_of, link_of
@@ -97,6 +99,13 @@ Saver = Annotated[str, Depends(saver)]
 )
 def page(request: Request, id: AlbumId, context: InContext, t: str | None = None) -> Response:
     """Return the page; a link's token becomes a cookie, and leaves the address."""
+    try:
+        return _page(request, id, context, t)
+    except RefusedRequestError as refusal:
+        return told_page(request, refusal, context.albums.get(id))
+
+
+def _page(request: Request, id: str, context: Context, t: str | None) -> Response:
     if t is not None:
         return _entered(request, link_of(request, t, PAGE, id).expires, t)
     may(request, id, Scope.READ)
@@ -237,7 +246,7 @@ def _entered(request: Request, expires: int, token: str) -> Response:
         COOKIE,
         token,
         max_age=max(1, expires - int(time.time())),
-        path=request.url.path,
+        path=urlsplit(context.settings.public_url or "").path + request.url.path,
         secure=secure,
         httponly=True,
         samesite="lax",

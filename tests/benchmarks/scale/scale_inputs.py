@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from grouping.clustering.linkage_in_parts import MAX_AT_ONCE, MAX_EDGES
-from grouping.execution.collector import CHUNK
+from grouping.execution.workers.photo_work import CHUNK
 
 
 class Input(NamedTuple):

@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Iterable
 
-from grouping.execution.collector import CHUNK
+from grouping.execution.workers.photo_work import CHUNK
 from grouping.similarity.impostors import Impostors
 from tests.benchmarks.scale.scale_inputs import (
     CHECKED,

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
-from grouping.execution.collector import CHUNK
 from grouping.execution.on_ray.actor import READERS
-from grouping.execution.on_ray.pool import IN_FLIGHT
+from grouping.execution.on_ray.tasks import IN_FLIGHT
+from grouping.execution.workers.photo_work import CHUNK
 
 WARM_TASKS = 20  # a worker, played before the rate is taken from as many again
 
