@@ -1,19 +1,28 @@
 """Two services on one PostgreSQL with one data folder: jobs done once, whoever is killed."""
 
+import json
 import random
+import re
+import shlex
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
+from grouping.service.store.albums import AlbumStore
+from grouping.service.store.records import NewPhoto, Repeat
 from grouping.service.store.store import Store
 from grouping.service.store.tables import albums, notices, photos
 from tests.end_to_end.test_serve import FILES, expected, sizes, variant
+from tests.helpers.paths import ROOT
 from tests.helpers.services import postgres
 from tests.helpers.services.albums import ended, upload
 from tests.helpers.services.serve_command import ServeCommand
 
+OPERATION = ROOT / "docs" / "service-operation.md"
 FAST = ("--lease-seconds", "1", "--requests-a-minute", "100000")
 
 
@@ -134,7 +143,59 @@ def test_both_know_what_either_was_told(tmp_path, server):
             assert rows(database, select(func.count()).select_from(table))[0][0] == 0
 
 
-def as_json(value):
-    import json
+def test_a_backup_that_was_taken_meanwhile_comes_back(tmp_path, server):
+    """As docs/service-operation.md says it: first the store, then the folder."""
+    database, programs = postgres.new_database(server, tmp_path.name), postgres.programs()
+    place = ["-h", server, "-U", "tests"]
+    with ServeCommand(tmp_path / "data", "--database", database) as service:
+        key, files = service.client.key, [variant(path, 0) for path in FILES]
+        id = upload(service.client, files, settings={"min_photos": 1}).json["id"]
+        ended(service.client, id)
+        wanted = sizes(service.client, id)
+        dump, archive = tmp_path / "albums.dump", tmp_path / "albums.tar"
+        for command in (
+            [programs / "pg_dump", *place, "-Fc", "-f", dump, tmp_path.name],
+            ["tar", "-C", tmp_path, "-cf", archive, "data"],
+        ):
+            subprocess.run(command, check=True)
+        assert service.client.ask("DELETE", f"/v1/albums/{id}").status == 204
+    restored = postgres.new_database(server, f"{tmp_path.name}_again")
+    (tmp_path / "other").mkdir()
+    for command in (
+        [programs / "pg_restore", *place, "-d", f"{tmp_path.name}_again", dump],
+        ["tar", "-C", tmp_path / "other", "-xf", archive],
+    ):
+        subprocess.run(command, check=True)
+    with ServeCommand(tmp_path / "other" / "data", "--database", restored, key=key) as service:
+        assert sizes(service.client, id) == wanted
+        answer = service.client.post_photos(f"/v1/albums/{id}/find", ("selfie", files[2][1]))
+        assert (answer.status, answer.json["found"]) == (200, True)
+        assert service.client.ask("DELETE", f"/v1/albums/{id}").status == 204
 
+
+def test_a_full_vacuum_leaves_nothing_of_erased_rows_in_the_tables(tmp_path, server):
+    database, told = postgres.new_database(server, tmp_path.name), "very-private-name"
+    store = Store(database)
+    kept = AlbumStore(store)
+    urls = [NewPhoto(number, url=f"https://x.example/{told}-{number}.jpg") for number in range(50)]
+    repeat = Repeat("key", "r" * 64, "d" * 64)
+    album = kept.add("key", urls, queue_length=9, repeat=repeat)
+    kept.begin_erasing(album.id)
+    kept.erase(album.id)
+    store.close()
+
+    def in_tables():
+        files = [path for path in (Path(server) / "data" / "base").rglob("*") if path.is_file()]
+        data = b"".join(path.read_bytes() for path in files)
+        return [word for word in (told, album.id) if word.encode() in data]
+
+    said = re.search(r"^psql (.*)$", OPERATION.read_text(), re.MULTILINE)[1]
+    psql = [postgres.programs() / "psql", "-h", server, "-U", "tests", "-q", "-d", tmp_path.name]
+    subprocess.run([*psql, "-c", "CHECKPOINT"], check=True)
+    assert told in in_tables()  # why there is something to say
+    subprocess.run([*psql, *shlex.split(said), "-c", "CHECKPOINT"], check=True)
+    assert in_tables() == []
+
+
+def as_json(value):
     return json.dumps(value).encode(), {"Content-Type": "application/json"}
