@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from grouping.api import GroupingConfig
-from grouping.api.albums.album_document import AlbumDocuments
+from grouping.api.albums.album_document import album_documents
 from grouping.errors import OutputError
 from grouping.service.albums.erasing import Eraser
 from grouping.service.albums.folders import AlbumFolders
@@ -105,7 +105,7 @@ def create_context(settings: ServiceSettings) -> Context:
         metrics=metrics,
         runner=runner,
         eraser=eraser,
-        documents=AlbumDocuments(),
+        documents=album_documents(),
         secret=secret,
         guards=Guards.of(settings, secret, store),
     )

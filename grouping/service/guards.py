@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grouping.api import HttpOptions
-from grouping.api.albums.opened_albums import OpenedAlbums
+from grouping.api.albums.opened_albums import OpenedAlbums, opened_albums
 from grouping.service.jobs.notices import Notices
 from grouping.service.questions.face_pool import FacePool
 from grouping.service.safety.audit import AuditLog
@@ -79,7 +79,7 @@ class Guards:
             pool=FacePool(
                 settings.questions_at_once, settings.questions_waiting, settings.question_seconds
             ),
-            opened=OpenedAlbums(),
+            opened=opened_albums(),
             notices=Notices(NoticeStore(store), WebhookSender(hosts), secret),
         )
 

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from grouping.cli.command import Command
 from grouping.cli.display.logs import note, terminal_line
-from grouping.cli.options import add_common
+from grouping.cli.options import add_common, add_sources, source_options_from
 from grouping.config import AUTO
 from grouping.cores import usable_cores
 from grouping.errors import ModelError, OutputError
-from grouping.storage.s3.client import S3Options
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -106,24 +105,14 @@ def settings_from(arguments: argparse.Namespace) -> ServiceSettings:
     except ImportError as error:
         raise ModelError(f"{LACKING} ({error.name} is missing)") from None
     given = vars(arguments)
-    names = set(ServiceSettings.__dataclass_fields__) - {
-        "s3",
-        "buckets",
-        "allowed_hosts",
-        "proxies",
-    }
+    names = set(ServiceSettings.__dataclass_fields__)
     values: dict[str, Any] = {name: given[name] for name in names if name in given}
-    return ServiceSettings(
-        **values,
-        buckets=tuple(given.get("s3_bucket", ())),
-        allowed_hosts=tuple(given.get("allow_host", ())),
-        proxies=tuple(given.get("proxy") or ServiceSettings.proxies),
-        s3=S3Options(
-            endpoint_url=given.get("s3_endpoint_url"),
-            region=given.get("s3_region"),
-            profile=given.get("s3_profile"),
-        ),
-    )
+    if "allow_host" in given:  # 'keys' fetches nothing
+        sources = source_options_from(arguments)
+        values |= {"allowed_hosts": sources.http.allowed, "s3": sources.s3}
+        values |= {"buckets": tuple(arguments.s3_bucket)}
+        values |= {"proxies": tuple(arguments.proxy or ServiceSettings.proxies)}
+    return ServiceSettings(**values)
 
 
 def _app(settings: ServiceSettings) -> FastAPI:
@@ -241,31 +230,21 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_places(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("where photos may come from").add_argument
-    add(
-        "--allow-host",
-        action="append",
-        default=[],
-        metavar="HOST",
-        help="host or network that may be private, e.g. nas.local or 10.0.0.0/8; repeatable. "
-        "Photos come by https alone",
-    )
+    add_sources(parser)
+    add = parser.add_argument_group("where callers may have photos, and results go").add_argument
     add("--ca-file", metavar="FILE", help="certificates to trust in place of the system's")
     add(
         "--s3-bucket",
         action="append",
         default=[],
         metavar="NAME",
-        help="bucket that callers may name; repeatable (default: none)",
+        help="bucket that callers may name; repeatable (default: none, and https alone)",
     )
     add(
         "--results",
         metavar="URL",
         help="s3://bucket/prefix that results are brought to as well, a folder an album",
     )
-    add("--s3-endpoint-url", metavar="URL", help="of another S3 service, e.g. http://nas:9000")
-    add("--s3-region", metavar="NAME", help="region of the buckets")
-    add("--s3-profile", metavar="NAME", help="profile of the AWS configuration")
 
 
 def _days(text: str) -> float:

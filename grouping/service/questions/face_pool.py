@@ -29,15 +29,17 @@ class FacePool:
     """Threads for questions about faces.
 
     Args:
-        threads: that work at a time; they share the cores.
+        threads: that work at a time; each has its share of the cores.
         places: requests that are at work, wait, or send their photos, and so hold memory.
         seconds: that one may wait and work.
     """
 
     def __init__(self, threads: int, places: int, seconds: float) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="questions")
+        self._threads = ThreadPoolExecutor(
+            threads, "questions", initializer=take_share, initargs=(threads,)
+        )
         self._places, self._seconds = places, seconds
-        self._taken = self._working = 0
+        self._taken = 0
         self._by_link: Counter[str | None] = Counter()
         self._lock = threading.Lock()
 
@@ -73,7 +75,7 @@ class FacePool:
             RefusedRequestError: 503: it took too long; what waits is dropped, what is at work ends
                 by itself within the seconds a photo may take.
         """
-        done = asyncio.get_running_loop().run_in_executor(self._threads, self._shared, work)
+        done = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
             async with asyncio.timeout(self._seconds):
                 return await done
@@ -84,18 +86,6 @@ class FacePool:
     def begin(self, work: Callable[[], object]) -> None:
         """Have work done before that of the first request; what fails is logged, nobody waits."""
         self._threads.submit(_logged, work)
-
-    def _shared(self, work: Callable[[], T]) -> T:
-        """Work, with all cores where nothing else is at work, else with a share of them."""
-        with self._lock:
-            self._working += 1
-            working = self._working
-        try:
-            take_share(working)
-            return work()
-        finally:
-            with self._lock:
-                self._working -= 1
 
     def stop(self) -> None:
         """End: what is at work is finished, what waits is dropped."""

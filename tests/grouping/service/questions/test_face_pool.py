@@ -19,28 +19,12 @@ def usual_threads():
     return found[0]
 
 
-def test_one_alone_has_all_cores_and_two_have_half():
-    pool, together = FacePool(2, 9, 30.0), threading.Barrier(2, timeout=20)
-    seen = []
-
-    def alone():
-        seen.append(torch.get_num_threads())
-
-    def beside():
-        together.wait()
-        seen.append(torch.get_num_threads())
-        together.wait()
-
-    async def ask():
-        await pool.run(alone)
-        await asyncio.gather(pool.run(beside), pool.run(beside))
-        await pool.run(alone)
-
-    asyncio.run(ask())
+@pytest.mark.parametrize("threads", [1, 2, 50])
+def test_each_thread_has_its_share_of_the_cores(threads):
+    pool, usual = FacePool(threads, 9, 30.0), usual_threads()
+    assert asyncio.run(pool.run(torch.get_num_threads)) == max(1, usual // threads)
+    assert usual_threads() == usual
     pool.stop()
-    usual = usual_threads()
-    assert sorted(seen[1:3]) == [max(1, usual // 2), usual]  # who was first began alone
-    assert seen[0] == seen[3] == usual
 
 
 def test_no_more_are_at_work_than_there_are_threads():
@@ -77,5 +61,4 @@ def test_places_and_time_are_bounded_and_come_back():
         assert asyncio.run(pool.run(lambda: 3)) == 3
     with pytest.raises(ZeroDivisionError):
         asyncio.run(pool.run(lambda: 1 // 0))
-    assert pool._working == 0
     pool.stop()
