@@ -90,8 +90,8 @@ class GroupingConfig:
         allow_cpu_fallback: go on on the CPU, with a warning, where a device fails.
         workers: processes that look at photos; 0 works in the calling process.
         backend: ``"local"``, or ``"ray"`` for many machines; needs the extra ``ray``.
-        ray_address: of a running cluster, ``"auto"``, ``"HOST:PORT"`` or ``"ray://HOST:PORT"``;
-            None starts one on this machine, of ``workers`` processes or one a core.
+        ray_address: of a running cluster, ``"auto"`` or ``"HOST:PORT"``; None starts one on this
+            machine, of ``workers`` processes or one a core.
         photo_seconds: after so many seconds of work on it a photo fails, the others go on.
         memory: bytes for reading ahead, decoding and processes together; None for a quarter of
             what the machine has.
@@ -145,6 +145,12 @@ class GroupingConfig:
             raise ConfigError("ray_address (--ray-address) needs the backend 'ray' (--backend ray)")
         if not isinstance(self.ray_address, str | None) or self.ray_address == "":
             raise ConfigError(f"ray_address must be HOST:PORT or auto, got {self.ray_address!r}")
+        if self.ray_address is not None and "://" in self.ray_address:
+            raise ConfigError(
+                f"ray_address {self.ray_address} is one of Ray's client server, which passes all "
+                "results through one process: run on a machine of the cluster with --ray-address "
+                "auto, or within its network with HOST:6379, the port of `ray start --head`"
+            )
         if isinstance(self.threshold, str):
             _choice("threshold", self.threshold, (AUTO,))
         elif self.threshold is not None:

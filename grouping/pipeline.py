@@ -19,7 +19,7 @@ from grouping.execution.face_attributes import (
 )
 from grouping.execution.face_models import FaceModels, shared_models
 from grouping.execution.outcomes import crops_of, faces_of
-from grouping.execution.tasks_elsewhere import tasks_for
+from grouping.execution.tasks_elsewhere import on_one_cluster, tasks_for
 from grouping.faces.time_limit import seconds_a_photo
 from grouping.opting_out import clear_cache, may_be_of, without_people
 from grouping.records import GROUPING, FaceSet, Int64, PhotoFaces, Progress
@@ -68,6 +68,7 @@ class GroupingPipeline:
         self.stop = stop or threading.Event()
         self._attributes = self._attribute_reader()
 
+    @on_one_cluster
     def run(
         self,
         photos: Iterable[Photo],

@@ -21,7 +21,7 @@ from grouping.errors import Interrupted, PhotoError
 from grouping.execution.backends import LOCAL, Backend
 from grouping.execution.known_results import HoldBack, KnownResults, Lookup
 from grouping.execution.read_ahead import read_ahead
-from grouping.execution.workers.photo_work import Chunk, PhotoWork
+from grouping.execution.workers.photo_work import CHUNK, Chunk, PhotoWork
 from grouping.memory.allowance import DECODING
 from grouping.memory.budget import MemoryBudget
 from grouping.records import Failure, PhotoFaces
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from grouping.execution.face_models import FaceModels
     from grouping.storage.cache import Cache
 
-CHUNK = 4  # photos a worker takes at once
-# On a CPU, where each photo passes the networks alone: workers end sooner after each other.
+# Photos that a worker on a CPU takes at once, where each passes the networks alone: with CHUNK the
+# workers would end longer after each other.
 CHUNK_ON_CPU = 2
 AHEAD = 32  # photos read but not yet worked on
 READERS = 8  # threads that read

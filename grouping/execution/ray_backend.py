@@ -59,7 +59,8 @@ def analyse_in_ray(
         budget = models.memory_budget(usable_cores())
     local = budget if address is None else None
     seconds = allowed_seconds()
-    with connected(address, max(1, budget.workers)):
+    # The graph, which uses all cores, comes to the same cluster.
+    with connected(address, max(budget.workers, usable_cores())):
         staff, order = _staff(models, local), _order(models, seconds, local)
         tasks = Tasks(chain([first], source), budget.chunk)
         with RayPool(order, staff, on_read, given_up, seconds) as pool:

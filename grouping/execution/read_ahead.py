@@ -98,7 +98,11 @@ class _Tasks(Generic[T]):
     def next(self) -> Task[T] | None:
         """The task whose result is due; None where there are no more photos."""
         self.begin()
-        return self._waiting.popleft() if self._waiting else None
+        if not self._waiting:
+            return None
+        task = self._waiting.popleft()
+        self._bounds.taken(task)
+        return task
 
     def begin(self) -> None:
         """Begin to read what there is room for."""
@@ -107,30 +111,54 @@ class _Tasks(Generic[T]):
             if photo is None:
                 return
             self._following = photo
-            if not self._bounds.leave_room_for(photo, self._waiting):
+            if self._waiting and not self._bounds.leave_room_for(photo):
                 return
-            self._waiting.append(self._threads.begin(photo))
+            task = self._threads.begin(photo)
+            self._bounds.begun(task)
+            self._waiting.append(task)
             self._following = None
 
 
 class _Bounds(Generic[T]):
-    """How many results may wait, and how many bytes they may take."""
+    """How many results may wait, and how many bytes they may take.
+
+    Each result is weighed once: photos whose reading takes no time come by the thousand a second.
+    """
 
     def __init__(self, ahead: int, budget: int, weigh: Callable[[T], int] | None) -> None:
         self.ahead = ahead
         self._budget = budget
         self._weigh = weigh or _length
         self._largest = UNKNOWN_BYTES
+        self._reading: dict[Future[T | PhotoError], Photo] = {}
+        self._weights: dict[Future[T | PhotoError], int] = {}  # of results that wait
+        self._held = 0  # their sum
 
-    def leave_room_for(self, photo: Photo, waiting: deque[Task[T]]) -> bool:
-        """Whether a photo may be read while others wait; one may always."""
-        held = sum(self._bytes_of(task) for task in waiting)
-        return not waiting or held + self._expected(photo) <= self._budget
-
-    def _bytes_of(self, task: Task[T]) -> int:
+    def begun(self, task: Task[T]) -> None:
+        """Take note of a photo that is being read."""
         photo, future = task
-        if not future.done():
-            return self._expected(photo)
+        self._reading[future] = photo
+
+    def taken(self, task: Task[T]) -> None:
+        """Take note that a photo does not wait any longer, read or not."""
+        self._weigh_read()
+        self._reading.pop(task[1], None)
+        self._held -= self._weights.pop(task[1], 0)
+
+    def leave_room_for(self, photo: Photo) -> bool:
+        """Whether a photo may be read while others wait."""
+        self._weigh_read()
+        reading = sum(map(self._expected, self._reading.values()))
+        return self._held + reading + self._expected(photo) <= self._budget
+
+    def _weigh_read(self) -> None:
+        """Weigh what has been read since the last time."""
+        for future in [future for future in self._reading if future.done()]:
+            del self._reading[future]
+            self._weights[future] = weight = self._weight(future)
+            self._held += weight
+
+    def _weight(self, future: Future[T | PhotoError]) -> int:
         if future.exception() is not None or isinstance(result := future.result(), PhotoError):
             return 0
         weight = self._weigh(result)

@@ -1,12 +1,44 @@
-"""Where tasks of the graph are done, as the settings say."""
+"""Where tasks of the graph are done, as the settings say, and one cluster for all of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from grouping.config import GroupingConfig
 from grouping.cores import usable_cores
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Configured(Protocol):
+    @property
+    def config(self) -> GroupingConfig: ...
+
+
+S = TypeVar("S", bound=_Configured)
+
+
+def on_one_cluster(run: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """Have a method connect to a cluster once: for its photos, then for the graph.
+
+    Whoever needs none connects to none. The connection, or the cluster that was started, ends with
+    the method, whatever ends that.
+    """
+
+    @wraps(run)
+    def kept(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        if self.config.backend == "local":
+            return run(self, *args, **kwargs)
+        from grouping.execution.on_ray.cluster import kept_connected
+
+        with kept_connected():
+            return run(self, *args, **kwargs)
+
+    return kept
 
 
 @contextmanager

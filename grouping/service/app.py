@@ -9,23 +9,24 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from grouping.api import GroupingConfig
-from grouping.api.albums.album_document import AlbumDocuments
+from grouping.api.albums.album_document import album_documents
 from grouping.errors import OutputError
 from grouping.service.albums.erasing import Eraser
 from grouping.service.albums.folders import AlbumFolders
 from grouping.service.context import Context
-from grouping.service.guards import Guards, question_limits
+from grouping.service.guards import MARGIN_BYTES, Guards, body_limits
 from grouping.service.jobs.runner import JobRunner
 from grouping.service.metrics import Metrics
 from grouping.service.pages.shared import LinkRates
 from grouping.service.questions.asking import load_networks
-from grouping.service.routes import albums, guests, operations, pages, people, questions
+from grouping.service.routes import albums, guests, links, operations, pages, people, questions
 from grouping.service.safety.audited import Audited
 from grouping.service.safety.secret_file import derived_secret, load_secret
 from grouping.service.settings import ServiceSettings
 from grouping.service.store.albums import AlbumStore
 from grouping.service.store.jobs import JobStore
-from grouping.service.store.keys import ApiKeyStore
+from grouping.service.store.keys import ApiKeyStore, ListedKeys
+from grouping.service.store.remembered import Remembered
 from grouping.service.store.store import Store
 from grouping.service.web.body_limit import BodyLimit, limit_by_path
 from grouping.service.web.error_envelope import add_error_handlers
@@ -58,14 +59,11 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.state.context = context
     app.state.link_rates = LinkRates()
     add_error_handlers(app)
-    app.add_middleware(
-        BodyLimit,
-        limit_of=limit_by_path(question_limits(settings), settings.request_bytes),
-    )
-    app.add_middleware(Audited, log=context.guards.audit)
+    app.add_middleware(BodyLimit, limit_of=limit_by_path(body_limits(settings), MARGIN_BYTES))
+    app.add_middleware(Audited, log=context.guards.audit, strangers=context.guards.strangers)
     app.add_middleware(EveryRequest, app_state=app.state)
     app.include_router(operations.router)
-    for routes in (albums, people, questions, pages, guests):
+    for routes in (albums, people, questions, links, pages, guests):
         app.include_router(routes.router, prefix="/v1")
     return app
 
@@ -86,12 +84,13 @@ def create_context(settings: ServiceSettings) -> Context:
     mark = derived_secret(secret, "store").hex()[:32]
     store.belongs_to(mark, has_albums=bool(folders.known()))
     kept, jobs = AlbumStore(store), JobStore(store, settings.lease_seconds)
+    keys = ApiKeyStore(store)
     config = GroupingConfig(
         checkpoint=settings.checkpoint,
         device=settings.device,
         photo_seconds=settings.photo_seconds,
     )
-    metrics = Metrics(kept.numbers)
+    metrics = Metrics(Remembered(kept.numbers))
     eraser = Eraser(kept, folders, settings)
     runner = JobRunner(settings, kept, jobs, folders, config, metrics, eraser.after_job)
     return Context(
@@ -99,13 +98,14 @@ def create_context(settings: ServiceSettings) -> Context:
         store=store,
         albums=kept,
         jobs=jobs,
-        keys=ApiKeyStore(store),
+        keys=keys,
+        listed_keys=ListedKeys(keys),
         folders=folders,
         config=config,
         metrics=metrics,
         runner=runner,
         eraser=eraser,
-        documents=AlbumDocuments(),
+        documents=album_documents(),
         secret=secret,
         guards=Guards.of(settings, secret, store),
     )

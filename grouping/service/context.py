@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from grouping.service.metrics import Metrics
     from grouping.service.store.albums import AlbumStore
     from grouping.service.store.jobs import JobStore
-    from grouping.service.store.keys import ApiKeyStore
+    from grouping.service.store.keys import ApiKeyStore, ListedKeys
     from grouping.service.store.store import Store
 
 
@@ -33,6 +33,7 @@ class Context:
         albums: kept there.
         jobs: kept there.
         keys: kept there.
+        listed_keys: all of them, a second old at most.
         folders: where albums are on the disk.
         config: of the networks that answer questions and look at photos.
         metrics: what is counted.
@@ -49,6 +50,7 @@ class Context:
     albums: AlbumStore
     jobs: JobStore
     keys: ApiKeyStore
+    listed_keys: ListedKeys
     folders: AlbumFolders
     config: GroupingConfig
     metrics: Metrics

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from grouping.api import HttpOptions, S3Options, SourceOptions
 from grouping.errors import ConfigError
@@ -34,6 +36,8 @@ class ServiceSettings:
         request_bytes: of the whole body of one request.
         photo_seconds: that one photo may be looked at.
         requests_a_minute: that one API key may make.
+        refusals_a_minute: requests without a valid key or link that one address may make.
+        proxies: addresses or networks of proxies that are believed who calls.
         question_bytes: of one photo that is asked about, which is held in memory.
         questions_at_once: photos that are looked at for questions at a time.
         questions_waiting: questions whose photos are in memory, those at work counted.
@@ -63,6 +67,8 @@ class ServiceSettings:
     request_bytes: int = 500 * 2**20
     photo_seconds: float = 120.0
     requests_a_minute: int = 600
+    refusals_a_minute: int = 60
+    proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     question_bytes: int = 20 * 2**20
     questions_at_once: int = 2
     questions_waiting: int = 32
@@ -80,14 +86,23 @@ class ServiceSettings:
             _at_least(name, getattr(self, name), 1)
         for name in ("question_bytes", "questions_at_once", "questions_waiting"):
             _at_least(name, getattr(self, name), 1)
-        for name in ("photo_seconds", "question_seconds", "requests_a_minute", "lease_seconds"):
+        for name in ("photo_seconds", "question_seconds", "lease_seconds"):
             _at_least(name, getattr(self, name), 1)
+        for name in ("requests_a_minute", "refusals_a_minute"):
+            _at_least(name, getattr(self, name), 1)
+        for proxy in self.proxies:
+            _is_network(proxy)
         for name in ("jobs_at_once", "workers"):
             _at_least(name, getattr(self, name), 0)
         if self.keep_days is not None and not self.keep_days > 0:
             raise ConfigError(f"keep_days must be more than 0, got {self.keep_days!r}")
         if self.results is not None and not RESULTS.fullmatch(self.results):
             raise ConfigError(f"results must be s3://bucket/prefix, got {self.results!r:.80}")
+        for name in ("checkpoint", "ca_file"):
+            if (file := getattr(self, name)) is not None and not Path(file).is_file():
+                raise ConfigError(f"{name}: there is no file {str(file)!r:.200}")
+        if self.public_url is not None:
+            object.__setattr__(self, "public_url", _address(self.public_url))
         for bucket in self.buckets:
             if not BUCKET.fullmatch(bucket):
                 raise ConfigError(f"{bucket!r:.80} is not the name of a bucket")
@@ -112,6 +127,25 @@ class ServiceSettings:
     def s3_options(self) -> S3Options:
         """How S3 is reached; from no buckets but those that are named."""
         return replace(self.s3, buckets=self.buckets)
+
+
+def _is_network(text: str) -> None:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        raise ConfigError(f"{text!r:.80} is no address or network of a proxy") from None
+
+
+def _address(url: str) -> str:
+    """How browsers reach the service, without a slash at its end, which links bring along."""
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and (parts.port is None or parts.port >= 0)
+    except ValueError:
+        named = False
+    if not named or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+        raise ConfigError(f"public_url must be https://host, with a path or not, got {url!r:.80}")
+    return url.rstrip("/")
 
 
 def _at_least(name: str, value: float, low: float) -> None:

@@ -7,16 +7,16 @@ import ipaddress
 import logging
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grouping.cli.command import Command
 from grouping.cli.display.logs import note, terminal_line
-from grouping.cli.options import add_common
+from grouping.cli.options import add_common, add_sources, source_options_from
 from grouping.config import AUTO
 from grouping.cores import usable_cores
 from grouping.errors import ModelError, OutputError
-from grouping.storage.s3.client import S3Options
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -37,6 +37,13 @@ def add_serve_options(parser: argparse.ArgumentParser) -> None:
     add("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     add("--port", type=int, default=PORT, help="port (default %(default)s; 0: any free one)")
     add("--public-url", metavar="URL", help="how browsers reach the service, for links to guests")
+    add(
+        "--proxy",
+        action="append",
+        metavar="ADDRESS",
+        help="address or network of the proxy before the service, whose X-Forwarded-For says who "
+        "calls; repeatable (default: this machine)",
+    )
     add("--device", default=AUTO, help="auto, cpu, cuda, cuda:N or mps (default auto)")
     add("--checkpoint", type=Path, metavar="FILE", help="weights (see checkpoint/README.md)")
     _add_jobs(parser)
@@ -75,8 +82,8 @@ def run_serve(arguments: argparse.Namespace) -> None:
     settings = settings_from(arguments)
     app = _app(settings)
     logging.getLogger("grouping").setLevel(logging.INFO)
-    first = _first_key(app)
     listening = _listening(arguments.host, arguments.port)
+    first = _first_key(app)  # only now: a key that is made and not shown is of no use to anybody
     port = listening.getsockname()[1]
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
     if first:
@@ -84,7 +91,7 @@ def run_serve(arguments: argparse.Namespace) -> None:
     place = f"http://{host}:{port}"
     print(terminal_line(f"serving    {place}   (described in {place}/openapi.json)"), flush=True)
     _warn_of_the_open(arguments.host)
-    _serve(app, listening)
+    _serve(app, listening, settings.proxies)
 
 
 def settings_from(arguments: argparse.Namespace) -> ServiceSettings:
@@ -98,18 +105,14 @@ def settings_from(arguments: argparse.Namespace) -> ServiceSettings:
     except ImportError as error:
         raise ModelError(f"{LACKING} ({error.name} is missing)") from None
     given = vars(arguments)
-    names = set(ServiceSettings.__dataclass_fields__) - {"s3", "buckets", "allowed_hosts"}
+    names = set(ServiceSettings.__dataclass_fields__)
     values: dict[str, Any] = {name: given[name] for name in names if name in given}
-    return ServiceSettings(
-        **values,
-        buckets=tuple(given.get("s3_bucket", ())),
-        allowed_hosts=tuple(given.get("allow_host", ())),
-        s3=S3Options(
-            endpoint_url=given.get("s3_endpoint_url"),
-            region=given.get("s3_region"),
-            profile=given.get("s3_profile"),
-        ),
-    )
+    if "allow_host" in given:  # 'keys' fetches nothing
+        sources = source_options_from(arguments)
+        values |= {"allowed_hosts": sources.http.allowed, "s3": sources.s3}
+        values |= {"buckets": tuple(arguments.s3_bucket)}
+        values |= {"proxies": tuple(arguments.proxy or ServiceSettings.proxies)}
+    return ServiceSettings(**values)
 
 
 def _app(settings: ServiceSettings) -> FastAPI:
@@ -140,7 +143,9 @@ def _listening(host: str, port: int) -> Any:
         return bound_socket(host, port)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise OutputError(f"cannot listen on {host} port {port}: {reason}; name another") from None
+        raise OutputError(
+            f"cannot listen on {host} port {port}: {reason}; name another with --port"
+        ) from None
 
 
 def _warn_of_the_open(host: str) -> None:
@@ -153,14 +158,19 @@ def _warn_of_the_open(host: str) -> None:
         note("the service speaks http; put a proxy with TLS before it", logging.WARNING)
 
 
-def _serve(app: FastAPI, listening: Any) -> None:
+def _serve(app: FastAPI, listening: Any, proxies: Sequence[str]) -> None:
     import uvicorn
 
+    from grouping.service.web.listening import allow_open_files, impatient_protocol
+
+    allow_open_files()
     config = uvicorn.Config(
         app,
+        http=impatient_protocol(),
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=list(proxies),
         timeout_graceful_shutdown=STOP_SECONDS,
     )
     try:
@@ -209,6 +219,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         ("--photos-a-job", usual.photos_a_job, "photos an album may have"),
         ("--queue-length", usual.queue_length, "albums that may wait; more are answered 429"),
         ("--requests-a-minute", usual.requests_a_minute, "that one key may make"),
+        ("--refusals-a-minute", usual.refusals_a_minute, "without a key, of one address"),
         (
             "--questions-at-once",
             usual.questions_at_once,
@@ -219,31 +230,21 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_places(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("where photos may come from").add_argument
-    add(
-        "--allow-host",
-        action="append",
-        default=[],
-        metavar="HOST",
-        help="host or network that may be private, e.g. nas.local or 10.0.0.0/8; repeatable. "
-        "Photos come by https alone",
-    )
+    add_sources(parser)
+    add = parser.add_argument_group("where callers may have photos, and results go").add_argument
     add("--ca-file", metavar="FILE", help="certificates to trust in place of the system's")
     add(
         "--s3-bucket",
         action="append",
         default=[],
         metavar="NAME",
-        help="bucket that callers may name; repeatable (default: none)",
+        help="bucket that callers may name; repeatable (default: none, and https alone)",
     )
     add(
         "--results",
         metavar="URL",
         help="s3://bucket/prefix that results are brought to as well, a folder an album",
     )
-    add("--s3-endpoint-url", metavar="URL", help="of another S3 service, e.g. http://nas:9000")
-    add("--s3-region", metavar="NAME", help="region of the buckets")
-    add("--s3-profile", metavar="NAME", help="profile of the AWS configuration")
 
 
 def _days(text: str) -> float:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from grouping.errors import GroupingError, ModelError, one_line
+from grouping.execution.on_ray.token import make_token_private
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ CODE = Path(__file__).resolve().parents[3]  # the folder that workers import thi
 
 _lock = threading.RLock()
 _users = 0  # of the connection that this module has made
+_keepers = 0  # who will use it again
+_made = False  # whether there is one
 
 
 @dataclass(frozen=True)
@@ -64,24 +67,57 @@ def connected(address: str | None, cpus: int, *, dashboard: bool = True) -> Iter
         ModelError: the extra is not installed.
         GroupingError: there is no such cluster, or it cannot be started.
     """
-    global _users
     ray = ray_module()
+    ours = _joined(ray, address, cpus, dashboard)
+    try:
+        yield
+    finally:
+        if ours:
+            _left(ray)
+
+
+@contextmanager
+def kept_connected() -> Iterator[None]:
+    """Keep a connection that is made within the block until its end; make none."""
+    global _keepers
     with _lock:
-        if _users or not ray.is_initialized():
-            if not _users:
-                _connect(ray, address, cpus, dashboard)
-            _users += 1
-            ours = True
-        else:
-            ours = False
+        _keepers += 1
     try:
         yield
     finally:
         with _lock:
-            if ours:
-                _users -= 1
-                if not _users:
-                    _disconnect(ray)
+            _keepers -= 1
+            if _made:
+                _end_unused(ray_module())
+
+
+def _joined(ray: Any, address: str | None, cpus: int, dashboard: bool) -> bool:
+    """Use the connection that there is, or make one; tell whether it is of this module."""
+    global _users, _made
+    with _lock:
+        if not _made:
+            if ray.is_initialized():
+                return False
+            _connect(ray, address, cpus, dashboard)
+            _made = True
+        _users += 1
+        return True
+
+
+def _left(ray: Any) -> None:
+    """Use it no longer."""
+    global _users
+    with _lock:
+        _users -= 1
+        _end_unused(ray)
+
+
+def _end_unused(ray: Any) -> None:
+    """End the connection of this module, if nobody uses it now or later."""
+    global _made
+    if not _users and not _keepers:
+        _made = False
+        _disconnect(ray)
 
 
 def ray_module() -> Any:
@@ -125,6 +161,7 @@ def _node(told: dict[str, Any]) -> Node:
 def _connect(ray: Any, address: str | None, cpus: int, dashboard: bool) -> None:
     started: dict[str, Any] = {}
     if address is None:
+        make_token_private()
         has_dashboard = dashboard and all(find_spec(name) for name in DASHBOARD_PACKAGES)
         started = {"address": "local", "num_cpus": cpus, "include_dashboard": has_dashboard}
         started |= {"dashboard_host": "127.0.0.1"}
@@ -139,9 +176,11 @@ def _connect(ray: Any, address: str | None, cpus: int, dashboard: bool) -> None:
                 configure_logging=False,
                 log_to_driver=False,
             )
-    except Exception as error:
+    except BaseException as error:
         with suppress(Exception):
             ray.shutdown()
+        if not isinstance(error, Exception):
+            raise  # Ctrl-C, with half of it begun
         what = (
             "cannot be started on this machine"
             if address is None

@@ -11,49 +11,30 @@ slow with the results gets no more of them.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from grouping.errors import GroupingError, PhotoError, SourceError
 from grouping.execution.on_ray.actor import Answer, Order, Read
-from grouping.execution.on_ray.cluster import Node, ray_module
+from grouping.execution.on_ray.calls import Call, Calls
+from grouping.execution.on_ray.cluster import Node
 from grouping.execution.on_ray.staff import Staff
 from grouping.execution.on_ray.tally import Tally
-from grouping.execution.on_ray.tasks import MAX_DEATHS, MAX_LOSSES, Task, Tasks
+from grouping.execution.on_ray.tasks import IN_FLIGHT, MAX_DEATHS, MAX_LOSSES, Task, Tasks
 from grouping.execution.on_ray.workforce import Worker, Workforce
 from grouping.execution.workers.photo_work import OnRead, PhotoWork
 from grouping.records import Failure, PhotoFaces
-from grouping.sources.photo import LocalPhoto, Photo
+from grouping.sources.photo import LocalPhoto, MemoryPhoto, Photo
 
 log = logging.getLogger(__name__)
 
-IN_FLIGHT = 2  # tasks a worker
-IDLE_SECONDS = 0.5  # between two looks where nobody works
-START_SECONDS = 600.0  # that a worker has to load its networks
-GRACE_SECONDS = 120.0  # see grouping.execution.workers.process_pool
+# Stands for a photo that the worker has read.
+HELD = MemoryPhoto(None, "held")
 CHANGED = Failure("fetch", "it changed while it was worked on; run again", retryable=True)
 
 GivenUp = Callable[[str], PhotoFaces]
 Result = tuple[int, PhotoFaces]
-
-
-@dataclass(frozen=True, eq=False)
-class _Call:
-    """A call of an actor that has not been answered.
-
-    Attributes:
-        worker: the actor.
-        task: what it is about; None for whether it is there.
-        reading: whether photos are read, or analysed.
-        since: seconds of a steady clock.
-    """
-
-    worker: Worker
-    task: Task | None
-    reading: bool
-    since: float
 
 
 class RayPool:
@@ -77,12 +58,10 @@ class RayPool:
         given_up: GivenUp,
         seconds: float,
     ) -> None:
-        self._ray = ray_module()
         self._force = Workforce(order, staff)
         self._on_read = on_read
         self._given_up = given_up
-        self._seconds = seconds
-        self._calls: dict[Any, _Call] = {}
+        self._calls = Calls(seconds)
         self._seeing: set[str] = set()  # machines that have read a file of this one
         self.tally = Tally()
 
@@ -95,7 +74,7 @@ class RayPool:
     def close(self) -> None:
         """End the workers; what is in flight is dropped."""
         self._force.close()
-        self._calls = {}
+        self._calls.clear()
 
     def map(self, tasks: Tasks) -> Iterator[Result]:
         """Work on photos; yield (position, result) as they are done.
@@ -106,23 +85,29 @@ class RayPool:
         """
         while True:
             for worker, hello in self._force.hire():
-                self._note(worker, None, hello)
+                self._calls.note(worker, None, hello)
             self._feed(tasks)
             if tasks.over and not any(worker.tasks for worker in self._force.workers):
                 return
             self._force.check_served()
-            for call, answer in self._answers():
+            for call, answer in self._calls.answers():
                 yield from self._collect(call, answer, tasks)
 
     def _feed(self, tasks: Tasks) -> None:
         """Give every ready worker a task, then every one a second."""
         for depth in range(IN_FLIGHT):
             for worker in self._force.workers:
-                if not worker.ready or len(worker.tasks) != depth or worker.has_suspect:
+                if len(worker.tasks) != depth or not worker.ready or worker.has_suspect:
                     continue
                 if depth and tasks.suspects:
                     return  # who has one task will be free for a suspect
-                task = tasks.next(idle=not depth, large=not self._force.has_large(worker.node))
+                large = not self._force.has_large(worker.node)
+                task = tasks.next(
+                    idle=not depth,
+                    large=large,
+                    photos=worker.photos,
+                    size=worker.staff.budget.chunk,
+                )
                 if task is not None:
                     self._give(worker, task)
 
@@ -130,58 +115,15 @@ class RayPool:
         worker.tasks.append(task)
         if task.unread:
             works = [_sent(*found) for found in task.unread]
-            self._note(worker, task, worker.actor.read.remote(works), reading=True)
+            self._calls.note(worker, task, worker.actor.read.remote(works), reading=True)
         else:
             self._analyse(worker, task, [])
 
     def _analyse(self, worker: Worker, task: Task, known: list[int]) -> None:
-        works = [_sent(*found) for found in task.works]
-        self._note(worker, task, worker.actor.analyse.remote(works, known))
+        works = [_asked_for(*found) for found in task.works]
+        self._calls.note(worker, task, worker.actor.analyse.remote(works, known))
 
-    def _note(
-        self, worker: Worker, task: Task | None, reference: Any, *, reading: bool = False
-    ) -> None:
-        """Remember a call, to be asked for its answer."""
-        self._calls[reference] = _Call(worker, task, reading, time.monotonic())
-
-    def _answers(self) -> Iterator[tuple[_Call, Any]]:
-        """Wait until something is answered or somebody is lost; yield calls with their answers."""
-        if not self._calls:
-            time.sleep(IDLE_SECONDS)
-            return
-        ready, _ = self._ray.wait(list(self._calls), num_returns=1, timeout=1.0)
-        if ready:
-            pending = list(self._calls)
-            ready, _ = self._ray.wait(pending, num_returns=len(pending), timeout=0)
-        for reference in ready:
-            call = self._calls.pop(reference, None)
-            if call is None:
-                continue  # of a worker that was lost meanwhile
-            try:
-                answer: Any = self._ray.get(reference)
-            except self._ray.exceptions.RayError as error:
-                answer = error
-            yield call, answer
-        for call in self._overdue():
-            yield call, TimeoutError("took far too long, and")
-
-    def _overdue(self) -> list[_Call]:
-        """Calls of hung workers; not those that were answered while this process did not look."""
-        now = time.monotonic()
-        late = [r for r, call in self._calls.items() if now - call.since > self._allowed(call)]
-        if not late:
-            return []
-        _, unanswered = self._ray.wait(late, num_returns=len(late), timeout=0)
-        return [self._calls[reference] for reference in unanswered]
-
-    def _allowed(self, call: _Call) -> float:
-        """Seconds after which a worker is taken for hung; one that waits for a core is not."""
-        if call.task is None:
-            return float("inf")
-        seconds = 2 * IN_FLIGHT * self._seconds * len(call.task.works) + GRACE_SECONDS
-        return seconds if call.worker.begun else seconds + START_SECONDS
-
-    def _collect(self, call: _Call, answer: Any, tasks: Tasks) -> Iterator[Result]:
+    def _collect(self, call: Call, answer: Any, tasks: Tasks) -> Iterator[Result]:
         """Take an answer, or find that a worker is lost; yield what is done for good."""
         worker, task = call.worker, call.task
         if isinstance(answer, Exception) and not isinstance(answer, GroupingError):
@@ -191,7 +133,7 @@ class RayPool:
         else:
             yield from self._taken(call, task, answer, tasks)
 
-    def _taken(self, call: _Call, task: Task, answer: Answer, tasks: Tasks) -> Iterator[Result]:
+    def _taken(self, call: Call, task: Task, answer: Answer, tasks: Tasks) -> Iterator[Result]:
         """Take the answer to a call about a task."""
         worker = call.worker
         self.tally.spent(worker.node.name, answer.costs)
@@ -204,8 +146,8 @@ class RayPool:
         elif call.reading:
             yield from self._after_read(worker, task, answer.value, tasks)
         else:
-            worker.begun = True
             worker.tasks.remove(task)
+            worker.done += 1
             works = dict(task.works)
             for position, result in answer.value:
                 single = task.single(position, works[position])
@@ -284,7 +226,7 @@ class RayPool:
         """Have what a worker had in flight done again; who has died over what is remembered."""
         if worker not in self._force.workers:
             return
-        self._calls = {r: c for r, c in self._calls.items() if c.worker is not worker}
+        self._calls.forget(worker)
         machine = self._force.let_go(worker, error)
         for task in worker.tasks:
             if machine:
@@ -316,4 +258,11 @@ def _sent(position: int, work: PhotoWork) -> tuple[int, PhotoWork]:
     """Return what is sent of a photo: where it is, in place of what the driver knows of it."""
     if isinstance(work.photo, Photo):
         work = replace(work, photo=work.photo.for_elsewhere(), fingerprint=None)
+    return position, work
+
+
+def _asked_for(position: int, work: PhotoWork) -> tuple[int, PhotoWork]:
+    """Return what is sent of a photo that is to be analysed: no place, where the worker has it."""
+    if isinstance(work.photo, Photo):
+        work = replace(work, photo=HELD, fingerprint=None)
     return position, work

@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from grouping.execution.workers.photo_work import Chunk, PhotoWork, Work
+from grouping.execution.workers.photo_work import CHUNK, Chunk, PhotoWork, Work
 from grouping.sources.photo import Photo
 
+IN_FLIGHT = 2  # tasks a worker: one is read while one is analysed
 MAX_DEATHS = 2  # of workers over one photo; the kernel may have meant another
 MAX_LOSSES = 6  # of machines under one photo, which is not its fault
 MOST_LARGE = 64  # that wait for their turn before others are taken
@@ -90,24 +91,36 @@ class Tasks:
         ((position, work),) = single.works
         self._large.append(replace(single, works=[(position, replace(work, alone=True))]))
 
-    def next(self, *, idle: bool, large: bool) -> Task | None:
+    def next(self, *, idle: bool, large: bool, photos: int = CHUNK, size: int = 0) -> Task | None:
         """The task for a worker; None where there is none for it now.
 
         Args:
             idle: the worker has no other; a suspect is given to no other worker.
             large: a large photo may be given to it.
+            photos: that it is given where these are new and small, about.
+            size: bytes of their files that are not to be exceeded by giving it more than a chunk.
         """
         if (task := self._next_again(idle, large)) is not None:
             return task
         if self._large and large:
             return self._large.popleft()
+        works: Chunk = []
         while not self._exhausted and len(self._large) < MOST_LARGE:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                self._exhausted = True
-            elif small := self._small_of(chunk):
-                return Task(small)
-        return None
+            works += self._next_small()
+            if works and (len(works) + CHUNK > photos or _bytes_of_more(works) > size):
+                break
+        return Task(works) if works else None
+
+    def _next_small(self) -> Chunk:
+        """The small photos of the next chunk; its large ones are put aside."""
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            self._exhausted = True
+            return []
+        for found in chunk:
+            if found[1].held_bytes > self._limit:
+                self.put_large(Task([found]))
+        return [found for found in chunk if found[1].held_bytes <= self._limit]
 
     def _next_again(self, idle: bool, large: bool) -> Task | None:
         for task in self._again:
@@ -116,9 +129,8 @@ class Tasks:
                 return task
         return None
 
-    def _small_of(self, chunk: Chunk) -> Chunk:
-        """Put the large files of a chunk aside, and return the rest."""
-        for found in chunk:
-            if found[1].held_bytes > self._limit:
-                self.put_large(Task([found]))
-        return [found for found in chunk if found[1].held_bytes <= self._limit]
+
+def _bytes_of_more(works: Chunk) -> int:
+    """What photos would take with another chunk like them."""
+    held = sum(work.held_bytes for _, work in works)
+    return held + held * CHUNK // len(works)

@@ -13,9 +13,12 @@ from grouping.execution.on_ray.actor import Order, PhotoActor, code_digest
 from grouping.execution.on_ray.cluster import Node, living_nodes, ray_module
 from grouping.execution.on_ray.staff import Staff
 from grouping.execution.on_ray.tasks import Task
+from grouping.execution.workers.photo_work import CHUNK
 
 log = logging.getLogger(__name__)
 
+MOST_PHOTOS = 16  # of a task
+STEADY = 16  # tasks of a worker after which it gets larger ones
 CALLS = 3  # that a worker answers at once: one reads, one analyses, one forgets
 HIRE_SECONDS = 5.0  # between two looks at what machines there are
 WAIT_SECONDS = 300.0  # for a worker where there is none: machines take minutes to start
@@ -32,7 +35,7 @@ class Worker:
         node: its machine.
         staff: what it may take there.
         ready: it has answered, and may be given work.
-        begun: it has analysed something, so that its networks are loaded.
+        done: tasks that it has analysed.
         tasks: that it has.
     """
 
@@ -40,8 +43,22 @@ class Worker:
     node: Node
     staff: Staff
     ready: bool = False
-    begun: bool = False
+    done: int = 0
     tasks: list[Task] = field(default_factory=list)
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has analysed something, so that its networks are loaded."""
+        return self.done > 0
+
+    @property
+    def photos(self) -> int:
+        """How many it is given at a time: more, once the last ones make no difference any longer.
+
+        Each call costs the driver, which for many workers is what all wait for; but where there
+        are few photos, everybody is to have some.
+        """
+        return min(MOST_PHOTOS, CHUNK * (1 + self.done // STEADY))
 
     @property
     def has_suspect(self) -> bool:

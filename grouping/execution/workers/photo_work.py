@@ -47,6 +47,7 @@ class PhotoWork:
 
 
 Work = tuple[int, PhotoWork]  # a photo with its position
+CHUNK = 4  # photos a worker takes at once
 Chunk = list[Work]  # worked on in one pass
 Results = Generator[tuple[int, PhotoFaces], None, None]  # (position, result)
 # Called with a position, a photo and the SHA-256 of its bytes; see grouping.execution.backends.

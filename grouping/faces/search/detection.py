@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -56,7 +57,9 @@ class Detector:
 
     def __init__(self, networks: MtcnnNetworks) -> None:
         self.networks = networks
-        self._lock = threading.Lock()  # a batch at a time: torch uses all cores it may anyway
+        # A GPU takes one batch at a time. On a CPU threads would only wait for each other's Python.
+        alone = networks.device.type != "cpu"
+        self._lock: AbstractContextManager[object] = threading.Lock() if alone else nullcontext()
 
     def __call__(
         self, images: Sequence[Image.Image], settings: Sequence[CascadeSettings]

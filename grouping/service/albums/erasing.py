@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import suppress
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -81,10 +80,12 @@ class Eraser:
         """Erase what callers deleted and what is too old, where no job is; return how many."""
         count = 0
         for album in self._albums.to_erase(self._oldest):
-            if self._albums.begin_erasing(album):
-                with suppress(OutputError):  # logged below, and tried again
+            if self._albums.begin_erasing(album, self._oldest):
+                try:
                     self.erase(album)
                     count += 1
+                except OutputError as error:  # tried again at the next look
+                    log.error("%s", error, extra={"fields": {"album": album}})
         return count
 
     def tidy_up(self) -> None:
@@ -105,5 +106,7 @@ class Eraser:
                 self.tidy_up()
             except (SQLAlchemyError, OSError) as error:
                 log.error("albums cannot be erased: %s", type(error).__name__)
+            except Exception:  # what keeps its promise to erase must not end
+                log.exception("albums cannot be erased")
             if self._stop.wait(self._seconds):
                 return

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -17,8 +16,9 @@ from grouping.service.context import Context
 from grouping.service.safety.api_keys import ApiKey
 from grouping.service.safety.webhooks import check_webhook
 from grouping.service.schemas import MorePhotos, NewAlbum
-from grouping.service.store.records import NewPhoto, Repeat
-from grouping.service.web.refusals import RefusedRequestError, invalid
+from grouping.service.store.records import NewPhoto, Repeat, unique_names
+from grouping.service.web.refusals import invalid, storage_full
+from grouping.service.web.room import no_room
 
 Sent = TypeVar("Sent", NewAlbum, MorePhotos)
 
@@ -74,8 +74,7 @@ async def received(
         if sent.photos:
             raise invalid("photos are uploaded, or named by addresses; make two requests of it")
         check_places(context, sent)
-        known = await run_in_threadpool(context.albums.known_ids, album, uploads.names)
-        names = unique_names(uploads.names, known)
+        names = unique_names(uploads.names)
         photos = [NewPhoto(n, file=p.name) for n, p in zip(names, uploads.files, strict=True)]
         yield Intake(sent, photos, repeat_of(request, key, uploads.digest))
     finally:
@@ -101,20 +100,6 @@ def check_places(context: Context, sent: NewAlbum | MorePhotos) -> None:
         check_webhook(sent.webhook.url)
 
 
-def unique_names(names: Iterable[str], known: Iterable[str | int]) -> list[str]:
-    """Return names of which none is known or there twice: ``a.jpg``, ``a.jpg (2)``."""
-    taken = set(known)
-    found = []
-    for name in names:
-        number, unique = 1, name
-        while unique in taken:
-            number += 1
-            unique = f"{name} ({number})"
-        taken.add(unique)
-        found.append(unique)
-    return found
-
-
 async def _upload(request: Request, context: Context, uploads: Uploads, album: str) -> None:
     settings = context.settings
     try:
@@ -126,10 +111,8 @@ async def _upload(request: Request, context: Context, uploads: Uploads, album: s
             settings.photos_a_job,
         )
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RefusedRequestError(
-                503, "storage_full", "there is no room for photos; erase albums, or ask for more"
-            ) from error
+        if no_room(error):
+            raise storage_full() from error
         raise
 
 

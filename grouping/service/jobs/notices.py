@@ -62,6 +62,8 @@ class Notices:
                     continue
             except SQLAlchemyError as error:
                 log.error("notices cannot be read: %s", type(error).__name__)
+            except Exception:  # one notice must not end them all; its lease runs out
+                log.exception("a notice cannot be delivered")
             self._stop.wait(self._poll)
 
     def _deliver(self, notice: DueNotice) -> None:

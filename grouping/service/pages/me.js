@@ -116,6 +116,8 @@
     const image = at("large");
     at("caption").textContent = nameOf(i);
     image.alt = nameOf(i);
+    image.style.visibility = "";
+    at("save").hidden = false;
     image.src = address;
     at("save").href = address;
     at("save").download = `photo-${String(i + 1).padStart(3, "0")}.jpg`;
@@ -155,7 +157,13 @@
   at("previous").addEventListener("click", () => step(-1));
   at("next").addEventListener("click", () => step(1));
   at("close").addEventListener("click", () => viewer.close());
-  at("large").addEventListener("error", () => { at("caption").textContent = "This photo cannot be shown any more. Close it, and look for your photos again."; });
+  // There is nothing to save then but the words of the service, under the name of a photo.
+  at("large").addEventListener("error", () => {
+    at("large").style.visibility = "hidden";
+    at("save").hidden = true;
+    at("caption").textContent = "This photo cannot be shown any more. Close it, and look for your photos again.";
+    at("close").focus();
+  });
   viewer.addEventListener("keydown", (event) => {
     if (event.key === "ArrowLeft") step(-1);
     if (event.key === "ArrowRight") step(1);

@@ -18,6 +18,7 @@ from grouping.service.web.error_envelope import not_found
 from grouping.service.web.refusals import RefusedRequestError, too_many
 
 GUEST, PAGE, PHOTO = "guest", "page", "photo"  # kinds of links
+SAVE, LOOK = "save", "look"  # what a link to a page may be used for
 # A minute, and at once: selfies of one link, which a whole party may share; photos of one look-up,
 # or of one who looks at the gallery.
 SELFIES = (30.0, 30.0)

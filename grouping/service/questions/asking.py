@@ -5,6 +5,7 @@ Nothing here writes a file or a line of a log: photos that are asked about leave
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -15,11 +16,13 @@ from grouping.errors import CorrectionsError, InputError
 from grouping.service.context import Context
 from grouping.service.questions.sent_photos import photos_of
 from grouping.service.store.records import AlbumRecord
+from grouping.service.web.body_limit import SLOW
 from grouping.service.web.refusals import RefusedRequestError
 
 T = TypeVar("T")
 Photos = dict[str, list[bytes]]
 
+BODY_SECONDS = 60.0  # in which photos have to be there, as they hold a place
 NOT_READY = "the album has no results yet; ask again once its state is 'done'"
 UNUSABLE = "the album was grouped with another network or has no vectors; group it again"
 
@@ -41,7 +44,11 @@ def load_networks(context: Context) -> None:
 
 
 async def answer_about(
-    request: Request, context: Context, names: Mapping[str, int], work: Callable[[Photos], T]
+    request: Request,
+    context: Context,
+    names: Mapping[str, int],
+    work: Callable[[Photos], T],
+    link: str | None = None,
 ) -> T:
     """Return what work makes of the photos of a request.
 
@@ -50,14 +57,19 @@ async def answer_about(
         context: of the service.
         names: of the photos, and how many of each there may be; there must be one of each.
         work: done in a thread of the pool.
+        link: id of the link of a guest who asks.
 
     Raises:
-        RefusedRequestError: the body is none, or the service is too busy.
+        RefusedRequestError: the body is none or too slow, or the service is too busy.
         GroupingError: whatever work raises.
     """
     pool = context.guards.pool
-    with pool.place():
-        photos = await photos_of(request, names, context.settings.question_bytes)
+    with pool.place(link):
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                photos = await photos_of(request, names, context.settings.question_bytes)
+        except TimeoutError:
+            raise RefusedRequestError(408, "timeout", SLOW) from None
         return await pool.run(lambda: work(photos))
 
 

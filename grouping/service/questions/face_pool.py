@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from grouping.api.cores import take_share
 from grouping.errors import GroupingError
 from grouping.service.web.refusals import RefusedRequestError, too_many
 
@@ -20,39 +22,51 @@ T = TypeVar("T")
 BUSY = "the service is at as many photos as it can take; ask again in a moment"
 LATE = "the photo took too long, as the service is busy; ask again in a moment"
 AGAIN_SECONDS = 1.0
+SHARE_OF_LINK = 4
 
 
 class FacePool:
     """Threads for questions about faces.
 
     Args:
-        threads: that work at a time; a network uses all cores by itself.
+        threads: that work at a time; each has its share of the cores.
         places: requests that are at work, wait, or send their photos, and so hold memory.
         seconds: that one may wait and work.
     """
 
     def __init__(self, threads: int, places: int, seconds: float) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="questions")
+        self._threads = ThreadPoolExecutor(
+            threads, "questions", initializer=take_share, initargs=(threads,)
+        )
         self._places, self._seconds = places, seconds
         self._taken = 0
+        self._by_link: Counter[str | None] = Counter()
         self._lock = threading.Lock()
 
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def place(self, link: str | None = None) -> Iterator[None]:
         """Hold a place, from before the photos are read.
+
+        Args:
+            link: id of the link of a guest, which may hold a share of the places only: whoever has
+                it could keep all of them by sending slowly.
 
         Raises:
             RefusedRequestError: 429: all are taken.
         """
         with self._lock:
-            if self._taken >= self._places:
+            most = max(1, self._places // SHARE_OF_LINK)
+            if self._taken >= self._places or (link and self._by_link[link] >= most):
                 raise too_many(BUSY, AGAIN_SECONDS, "busy")
             self._taken += 1
+            self._by_link[link] += 1
         try:
             yield
         finally:
             with self._lock:
                 self._taken -= 1
+                self._by_link[link] -= 1
+                self._by_link += Counter()  # only what is held stays
 
     async def run(self, work: Callable[[], T]) -> T:
         """Return what work in one of the threads gives.

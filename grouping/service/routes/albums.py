@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
+from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 
 from grouping.errors import OutputError
@@ -26,6 +27,7 @@ from grouping.service.store.records import (
 )
 from grouping.service.web.error_envelope import not_found
 from grouping.service.web.refusals import RefusedRequestError, invalid
+from grouping.service.web.room import no_room
 
 log = logging.getLogger(__name__)
 
@@ -108,11 +110,12 @@ async def add_photos(
     key: Writer,
     _: RepeatKey = None,
 ) -> AlbumAnswer:
-    """Add photos, and group the album again; people who are still there keep their ids."""
+    """Add photos, or none, and group the album again; people who are still there keep their ids.
+
+    Photos that could not be read are tried again, so that `{}` is what a job that failed needs.
+    """
     await run_in_threadpool(_album, context, id)
     async with received(request, context, key, MorePhotos, id) as intake:
-        if not intake.photos and not intake.prefixes:
-            raise invalid("send photos, a prefix or uploads")
         _check_ids(intake.photos)
 
         album = await run_in_threadpool(
@@ -136,7 +139,7 @@ def delete_album(id: AlbumId, context: InContext, key: Writer) -> Response:
     Answers 204 where all is gone, 202 where that takes a while: a job is at it, which ends with the
     photos in flight, or results in S3 cannot be reached. Callers see nothing of it any more.
     """
-    free = context.albums.begin_erasing(id)
+    free = _begun_to_erase(context, id)
     if free is None:
         raise not_found()
     folder = context.folders.of(id)
@@ -151,6 +154,17 @@ def delete_album(id: AlbumId, context: InContext, key: Writer) -> Response:
         log.error("an album cannot be erased now", extra={"fields": {"album": id}})
         return Response(status_code=202)
     return Response(status_code=204)
+
+
+def _begun_to_erase(context: Context, id: str) -> bool | None:
+    """Begin to erase, also where the disk is full: the store cannot note it before files go."""
+    try:
+        return context.albums.begin_erasing(id)
+    except OperationalError as error:
+        if not no_room(error) or not context.albums.is_idle(id):
+            raise
+        context.folders.erase(id)
+        return context.albums.begin_erasing(id)
 
 
 def _album(context: Context, id: str) -> AlbumRecord:
@@ -176,7 +190,9 @@ def _check_ids(photos: Sequence[NewPhoto]) -> None:
 
 
 def _check_new(context: Context, id: str, intake: Intake[MorePhotos]) -> None:
-    known = context.albums.known_ids(id, [photo.id for photo in intake.photos])
+    """Refuse ids that callers chose and the album has; names of uploads are told apart."""
+    chosen = [photo.id for photo in intake.photos if photo.file is None]
+    known = context.albums.known_ids(id, chosen)
     if known:
         raise RefusedRequestError(
             409, "conflict", f"the album has a photo {min(map(str, known))!r:.80} already"

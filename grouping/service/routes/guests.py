@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from grouping.api import AlbumIndex, FoundPhoto, LookUp
@@ -29,11 +28,10 @@ from grouping.service.pages.shared import (
 from grouping.service.questions.asking import Photos, answer_about, look_up
 from grouping.service.routes.answers import ERRORS
 from grouping.service.routes.question_docs import photos_body
-from grouping.service.safety.api_keys import ApiKey, Scope
-from grouping.service.safety.callers import current_key
-from grouping.service.safety.guest_links import Link
+from grouping.service.safety.callers import link_of
+from grouping.service.safety.guest_links import EXPIRED, INVALID, Link
 from grouping.service.schemas import AlbumId
-from grouping.service.schemas_pages import GuestAnswer, GuestPhoto, LinkAnswer, NewGuestLink
+from grouping.service.schemas_pages import GuestAnswer, GuestPhoto
 from grouping.service.schemas_questions import FIND_SHARE
 from grouping.service.web.error_envelope import not_found
 from grouping.service.web.refusals import RefusedRequestError
@@ -51,19 +49,12 @@ DIGEST_LETTERS = 20  # of a photo, in its signed address
 # What a look-up says in its reasons; see grouping.lookup.ask and people.identify.only_face.
 NO_FACE, SEVERAL_FACES, NOBODY_THERE = "no face", "with one", "the album has no faces"
 TOO_POOR = "; nobody alike enough"
-ENDED = {"link_expired": "expired", "link_invalid": "invalid"}
-
-Writer = Annotated[ApiKey, Depends(current_key(Scope.WRITE))]
-
-
-@router.post("/guest-links", status_code=201, summary="Make a link for guests")
-def make_guest_link(id: AlbumId, new: NewGuestLink, context: InContext, key: Writer) -> LinkAnswer:
-    """Return a link under which guests find their own photos by a selfie, until it expires."""
-    if context.albums.get(id) is None:
-        raise not_found()
-    token, link = context.guards.links.sign(GUEST, id, new.expires_in_s)
-    url = f"{context.settings.public_url or ''}/v1/albums/{id}/me?t={token}"
-    return LinkAnswer(url=url, expires_at=datetime.fromtimestamp(link.expires, UTC))
+ENDED = {
+    EXPIRED: "expired",
+    INVALID: "invalid",
+    "too_many_requests": "invalid",
+    "album_not_ready": "waiting",
+}
 
 
 _SAID = {"description": "the page, which says so in words", "content": {"text/html": {}}}
@@ -73,18 +64,19 @@ _SAID = {"description": "the page, which says so in words", "content": {"text/ht
     "/me",
     summary="The page for guests",
     response_class=Response,
-    responses={200: {"content": {"text/html": {}}}, 403: _SAID, 404: _SAID, 409: _SAID},
+    responses={200: {"content": {"text/html": {}}}, **dict.fromkeys((403, 404, 409, 429), _SAID)},
 )
-def guest_page(id: AlbumId, context: InContext, t: str = "") -> HTMLResponse:
+def guest_page(request: Request, id: AlbumId, context: InContext, t: str = "") -> HTMLResponse:
     """Return the page; what has ended, it says in words."""
     ended, status = "", 200
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "private, no-store"}
     try:
-        context.guards.links.check(t, GUEST, id)
+        link_of(request, t, GUEST, id)
         opened_album(context, id)
     except RefusedRequestError as refusal:
         ended, status = ENDED.get(refusal.code, "gone"), refusal.status
+        headers |= refusal.headers
     text = _file("me.html").replace("{{ended}}", ended)
-    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "private, no-store"}
     return HTMLResponse(text, status, headers)
 
 
@@ -97,7 +89,7 @@ async def guest_find(
     request: Request, id: AlbumId, context: InContext, rates: InRates, t: str = ""
 ) -> GuestAnswer:
     """Compare a selfie with the album, in memory; neither it nor its vector is kept."""
-    link = request.state.link = context.guards.links.check(t, GUEST, id)
+    link = link_of(request, t, GUEST, id)
     count(rates.selfies, link.id)
     album = context.albums.get(id)
     if album is None:
@@ -107,7 +99,7 @@ async def guest_find(
         found = look_up(context, album, photos["selfie"], FIND_SHARE)
         return _answer(context, link, opened_album(context, id), found)
 
-    answer = await answer_about(request, context, {"selfie": 1}, work)
+    answer = await answer_about(request, context, {"selfie": 1}, work, link.id)
     request.state.counts = {"photos": len(answer.photos)}
     return answer
 
@@ -127,7 +119,7 @@ def guest_photo(
     size: Literal["small", "full"] = "full",
 ) -> Response:
     """Return a photo under the address that a look-up gave; without place, camera and names."""
-    link = request.state.link = context.guards.links.check(signed, PHOTO, id)
+    link = link_of(request, signed, PHOTO, id)
     count(rates.photos, link.subject.rpartition(".")[2])
     index = opened_album(context, id)
     photo = _named(index, link.subject)

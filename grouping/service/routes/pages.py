@@ -8,8 +8,8 @@ from this origin only.
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import Annotated, Any, cast
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -20,8 +20,10 @@ from grouping.api.albums.corrections import add_corrections
 from grouping.errors import FetchError, InputError
 from grouping.service.albums.changes import changed
 from grouping.service.context import Context, InContext, context_of
+from grouping.service.guards import CORRECTIONS_BYTES
 from grouping.service.pages.shared import (
     PAGE,
+    SAVE,
     InRates,
     count,
     gone,
@@ -29,11 +31,12 @@ from grouping.service.pages.shared import (
     picture,
     place_of,
 )
+from grouping.service.pages.told_page import told_page
 from grouping.service.routes.answers import ERRORS, album_answer
-from grouping.service.safety.api_keys import ApiKey, Scope, check_scope, key_of_request
-from grouping.service.safety.callers import check_rate, current_key
+from grouping.service.safety.api_keys import ApiKey, Scope, check_scope
+from grouping.service.safety.callers import check_rate, current_key, key_of, link_of
 from grouping.service.schemas import AlbumAnswer, AlbumId
-from grouping.service.schemas_pages import JobState, LinkAnswer, NewPageLink
+from grouping.service.schemas_pages import JobState
 from grouping.service.store.records import AlbumRecord
 from grouping.service.web.error_envelope import not_found
 from grouping.service.web.refusals import RefusedRequestError, invalid, too_large
@@ -41,8 +44,6 @@ from grouping.service.web.refusals import RefusedRequestError, invalid, too_larg
 router = APIRouter(prefix="/albums/{id}", tags=["pages"], responses=ERRORS)
 
 COOKIE = "album_page"
-SAVE, LOOK = "save", "look"  # what a link may be used for
-MOST_CORRECTIONS = 8 * 2**20  # bytes
 # By the first bytes, whatever a name says; what else a photo may be is for the disk.
 KINDS = (
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -53,32 +54,19 @@ KINDS = (
 Writer = Annotated[ApiKey, Depends(current_key(Scope.WRITE))]
 
 
-@router.post("/page-links", status_code=201, summary="Make a link to the album's page")
-def make_page_link(id: AlbumId, new: NewPageLink, context: InContext, key: Writer) -> LinkAnswer:
-    """Return a link to the whole album, people and photos, until it expires."""
-    if context.albums.get(id) is None:
-        raise not_found()
-    token, link = context.guards.links.sign(
-        PAGE, id, new.expires_in_s, SAVE if new.may_save else LOOK
-    )
-    url = f"{context.settings.public_url or ''}/v1/albums/{id}/page/?t={token}"
-    return LinkAnswer(url=url, expires_at=datetime.fromtimestamp(link.expires, UTC))
-
-
 def may(request: Request, id: str, scope: Scope) -> str:
     """Return the name of who asks for a part of the page: of a key, or of a link.
 
     Raises:
         RefusedRequestError: 401, 403: neither allows it.
     """
-    context = context_of(request)
-    header, cookie = request.headers.getlist("authorization"), request.cookies.get(COOKIE)
-    if header or cookie is None:
-        key = request.state.key = key_of_request(header, context.keys)
+    cookie = request.cookies.get(COOKIE)
+    if "authorization" in request.headers or cookie is None:
+        key = key_of(request)
         check_scope(key, scope)
         check_rate(request, key.id)
         return key.id
-    link = request.state.link = context.guards.links.check(cookie, PAGE, id)
+    link = link_of(request, cookie, PAGE, id)
     if scope is Scope.WRITE and link.subject != SAVE:
         raise RefusedRequestError(403, "forbidden", "this link is for looking only")
     if request.method not in ("GET", "HEAD"):
@@ -111,8 +99,15 @@ Saver = Annotated[str, Depends(saver)]
 )
 def page(request: Request, id: AlbumId, context: InContext, t: str | None = None) -> Response:
     """Return the page; a link's token becomes a cookie, and leaves the address."""
+    try:
+        return _page(request, id, context, t)
+    except RefusedRequestError as refusal:
+        return told_page(request, refusal, context.albums.get(id))
+
+
+def _page(request: Request, id: str, context: Context, t: str | None) -> Response:
     if t is not None:
-        return _entered(request, context.guards.links.check(t, PAGE, id).expires, t)
+        return _entered(request, link_of(request, t, PAGE, id).expires, t)
     may(request, id, Scope.READ)
     if context.albums.get(id) is None:
         raise not_found()
@@ -229,8 +224,8 @@ async def _text_of(request: Request) -> str:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MOST_CORRECTIONS:
-            raise too_large(MOST_CORRECTIONS, "the file of corrections")
+        if len(body) > CORRECTIONS_BYTES:
+            raise too_large(CORRECTIONS_BYTES, "the file of corrections")
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -251,7 +246,7 @@ def _entered(request: Request, expires: int, token: str) -> Response:
         COOKIE,
         token,
         max_age=max(1, expires - int(time.time())),
-        path=request.url.path,
+        path=urlsplit(context.settings.public_url or "").path + request.url.path,
         secure=secure,
         httponly=True,
         samesite="lax",

@@ -21,7 +21,7 @@ from grouping.service.routes.results import (
     person_answer,
 )
 from grouping.service.safety.api_keys import ApiKey, Scope
-from grouping.service.safety.callers import current_key
+from grouping.service.safety.callers import KeyFirst, current_key
 from grouping.service.schemas import (
     AlbumAnswer,
     AlbumId,
@@ -35,7 +35,7 @@ from grouping.service.store.records import AlbumRecord
 from grouping.service.web.error_envelope import not_found
 from grouping.service.web.refusals import RefusedRequestError, invalid
 
-router = APIRouter(prefix="/albums/{id}", tags=["people"], responses=ERRORS)
+router = APIRouter(prefix="/albums/{id}", tags=["people"], responses=ERRORS, route_class=KeyFirst)
 
 Reader = Annotated[ApiKey, Depends(current_key(Scope.READ))]
 Writer = Annotated[ApiKey, Depends(current_key(Scope.WRITE))]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
+from grouping.errors import InputError
 from grouping.service.context import Context
 from grouping.service.schemas import FaceAnswer, GroupAnswer, ImageAnswer, PersonAnswer
 from grouping.service.web.error_envelope import not_found
@@ -26,12 +28,12 @@ def document_of(context: Context, id: str) -> Mapping[str, Any]:
     album = context.albums.get(id)
     if album is None:
         raise not_found()
-    document = context.documents.get(context.folders.of(id))
-    if document is None or not album.done:
-        raise RefusedRequestError(
-            409, "not_ready", f"the album has no results yet, it is {album.state}; ask again later"
-        )
-    return document
+    if album.done:
+        with suppress(InputError):  # gone meanwhile, or damaged; its message names the place
+            return context.documents.get(context.folders.of(id))
+    raise RefusedRequestError(
+        409, "not_ready", f"the album has no results, it is {album.state}; ask again later"
+    )
 
 
 def page_of(

@@ -58,19 +58,10 @@ class ApiKey:
 
 
 class KeyStore(Protocol):
-    """Where keys are kept."""
-
-    def add_key(self, key: ApiKey) -> None:
-        """Keep a new one."""
+    """Where keys are looked up."""
 
     def key(self, id: str) -> ApiKey | None:
         """Return the one of that id, None without one."""
-
-    def keys(self) -> Sequence[ApiKey]:
-        """Return all of them, the oldest first, those revoked as well."""
-
-    def revoke_key(self, id: str, when: datetime) -> bool:
-        """Make one useless for good; False where there is none of that id."""
 
 
 def new_key(name: str, scopes: Iterable[str]) -> tuple[str, ApiKey]:

@@ -20,6 +20,7 @@ from grouping.service.safety.secret_file import derived_secret
 from grouping.service.web.refusals import RefusedRequestError
 
 VERSION = "1"
+EXPIRED, INVALID = "link_expired", "link_invalid"  # codes of refusals
 MAC_BYTES = hashlib.sha256().digest_size
 LONGEST_TOKEN = 600
 TOKEN_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,550}\.[A-Za-z0-9_-]{43}")
@@ -88,7 +89,7 @@ class LinkSigner:
         if (version, its_kind, its_album) != (VERSION, kind, album):
             raise _refused("this link is for something else; ask for a new one")
         if int(expires) <= self._clock():
-            raise _refused("this link has expired; ask for a new one", "link_expired")
+            raise _refused("this link has expired; ask for a new one", EXPIRED)
         return Link(its_kind, its_album, subject, int(expires), id)
 
     def _payload(self, token: str) -> bytes | None:
@@ -117,5 +118,5 @@ def _decoded(text: str) -> bytes | None:
     return data if _text(data) == text else None
 
 
-def _refused(message: str, code: str = "link_invalid") -> RefusedRequestError:
+def _refused(message: str, code: str = INVALID) -> RefusedRequestError:
     return RefusedRequestError(403, code, message)

@@ -25,8 +25,8 @@ class TokenBuckets:
         per_minute: tokens that flow into each.
         burst: tokens that one holds; what a caller who was quiet may take at once.
         most: callers that are kept; of more, the one that asked longest ago is forgotten, and
-            starts with a full bucket. Names are those of keys and links that were checked: nobody
-            can make up some to push others out.
+            starts with a full bucket. Names of keys and links were checked before: nobody can make
+            up some to push others out.
         clock: seconds, never backwards.
     """
 
@@ -60,8 +60,7 @@ class TokenBuckets:
         with self._lock:
             now = self._clock()
             bucket = self._buckets.setdefault(name, _Bucket(self._burst, now))
-            bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.at) * self._rate)
-            bucket.at = now
+            self._fill(bucket, now)
             self._buckets.move_to_end(name)
             if len(self._buckets) > self._most:
                 self._buckets.popitem(last=False)
@@ -69,3 +68,16 @@ class TokenBuckets:
                 return (tokens - bucket.tokens) / self._rate
             bucket.tokens -= tokens
             return 0.0
+
+    def wait(self, name: str) -> float:
+        """Return in how many seconds a caller has a token; 0.0 for now. None is taken."""
+        with self._lock:
+            bucket = self._buckets.get(name)
+            if bucket is None:
+                return 0.0
+            self._fill(bucket, self._clock())
+            return max(0.0, 1.0 - bucket.tokens) / self._rate
+
+    def _fill(self, bucket: _Bucket, now: float) -> None:
+        bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.at) * self._rate)
+        bucket.at = now

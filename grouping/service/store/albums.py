@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -23,6 +24,7 @@ from grouping.service.store.records import (
     TooManyPhotosError,
     new_id,
     record_of,
+    unique_names,
 )
 from grouping.service.store.store import Store
 from grouping.service.store.tables import albums, notices, photos, requests
@@ -137,7 +139,7 @@ class AlbumStore:
 
         Args:
             id: of the album.
-            new: photos.
+            new: photos; an upload that is called as one of the album gets a number behind its name.
             prefixes: addresses in S3.
             most_photos: that the album may have.
             queue_length: albums that may wait.
@@ -162,7 +164,7 @@ class AlbumStore:
                 raise TooManyPhotosError
             meanwhile(record_of(row))
             now = self._store.now(connection)
-            _add_photos(connection, id, row.photos, new)
+            _add_photos(connection, id, row.photos, _named_apart(connection, id, new))
             _keep(connection, repeat, id, now)
             named = json.loads(row.prefixes)
             values: dict[str, Any] = {
@@ -176,21 +178,40 @@ class AlbumStore:
 
         return self._once(work)
 
-    def begin_erasing(self, id: str) -> bool | None:
+    def begin_erasing(self, id: str, older_than: float | None = None) -> bool | None:
         """Take an album from callers, and its photos and pending notices from the store.
 
+        Args:
+            id: of the album.
+            older_than: seconds since the last change, without which it stays; an album that was
+                changed since it was listed is not too old any more. None: whatever its age.
+
         Returns:
-            Whether nobody works on it, so that its files can go now; None where there is none.
+            Whether nobody works on it, so that its files can go now; None where there is none, or
+            it stays.
         """
         with self._store.writing() as connection:
             row = connection.execute(_one(id)).first()
-            if row is None:
+            if row is None or not self._is_due(connection, row, older_than):
                 return None
             _forget_contents(connection, id)
             gone = {"state": DELETING, "settings": "{}", "prefixes": "[]", "webhook": None}
             gone |= {"failures": "{}", "error": None}
             connection.execute(update(albums).where(albums.c.id == id).values(gone))
             return row.lease is None or row.lease_until < self._store.now(connection)
+
+    def _is_due(self, connection: Connection, row: Any, older_than: float | None) -> bool:
+        """Whether a caller erased an album, or it is done and too old; None: of any age."""
+        if older_than is None:
+            return True
+        old = row.changed < self._store.now(connection) - older_than
+        return row.state == DELETING or (row.state in (DONE, FAILED) and old)
+
+    def is_idle(self, id: str) -> bool:
+        """Whether an album is there that no job waits for or works on."""
+        with self._store.reading() as connection:
+            row = connection.execute(_one(id)).first()
+        return row is not None and row.state in (DONE, FAILED) and row.lease is None
 
     def erase(self, id: str) -> None:
         """Forget an album whose files are gone."""
@@ -274,6 +295,17 @@ def waiting(connection: Connection) -> int:
 
 def _one(id: str) -> Any:
     return select(albums).where(albums.c.id == id).with_for_update()
+
+
+def _named_apart(connection: Connection, id: str, new: Sequence[NewPhoto]) -> list[NewPhoto]:
+    """The photos; uploads by names that the album has none of."""
+    uploads = [photo for photo in new if photo.file is not None]
+    if not uploads:
+        return [*new]
+    rows = connection.execute(select(photos.c.photo_id).where(photos.c.album == id))
+    known = [json.loads(row.photo_id) for row in rows]
+    names = iter(unique_names([str(photo.id) for photo in uploads], known))
+    return [photo if photo.file is None else replace(photo, id=next(names)) for photo in new]
 
 
 def _add_photos(connection: Connection, id: str, first: int, new: Sequence[NewPhoto]) -> None:

@@ -28,6 +28,7 @@ from grouping.service.store.tables import albums, notices
 
 # A job that ended its process so often (by a photo that takes all memory) is not begun again.
 MOST_STARTS = 10
+CLOCKS = 10  # times its own lease, that one of another process may be longer
 GIVEN_UP = f"the job ended the process {MOST_STARTS} times; look into the log of the service"
 
 
@@ -69,7 +70,9 @@ class JobStore:
         """Take the job that waits longest, or whose process died; None where there is none."""
         with self._store.writing() as connection:
             now = self._store.now(connection)
-            while (row := connection.execute(_first_free(now)).first()) is not None:
+            while (
+                row := connection.execute(_first_free(now, CLOCKS * self._seconds)).first()
+            ) is not None:
                 if row.starts < MOST_STARTS:
                     lease = secrets.token_urlsafe(16)
                     taken = {"state": RUNNING, "lease": lease, "starts": row.starts + 1}
@@ -106,7 +109,7 @@ class JobStore:
         """
         with self._store.writing() as connection:
             row = self._mine(connection, job)
-            if row is None or row.state == DELETING:
+            if row is None or self._was_deleted(connection, row):
                 return False
             now = self._store.now(connection)
             more = row.wanted > job.album.wanted
@@ -125,7 +128,7 @@ class JobStore:
         """Say why a job cannot be done; returns as :meth:`finish`."""
         with self._store.writing() as connection:
             row = self._mine(connection, job)
-            if row is None or row.state == DELETING:
+            if row is None or self._was_deleted(connection, row):
                 return False
             now = self._store.now(connection)
             more = row.wanted > job.album.wanted
@@ -145,6 +148,12 @@ class JobStore:
             self._set(connection, row.id, {**values, "starts": max(0, row.starts - 1)})
             return True
 
+    def _was_deleted(self, connection: Connection, row: Row[Any]) -> bool:
+        """Whether callers erased an album meanwhile; it is let go of, so that its files can go."""
+        if row.state == DELETING:
+            self._set(connection, row.id, _FREE)
+        return bool(row.state == DELETING)
+
     def _mine(self, connection: Connection, job: Job) -> Row[Any] | None:
         query = select(albums).where(albums.c.id == job.album.id, albums.c.lease == job.lease)
         return connection.execute(query.with_for_update()).first()
@@ -153,8 +162,10 @@ class JobStore:
         connection.execute(update(albums).where(albums.c.id == id).values(dict(values)))
 
 
-def _first_free(now: float) -> Any:
-    died = and_(albums.c.state == RUNNING, albums.c.lease_until < now)
+def _first_free(now: float, longest: float) -> Any:
+    """The next job; a lease that ends later than one can is from before the clock was put back."""
+    over = or_(albums.c.lease_until < now, albums.c.lease_until > now + longest)
+    died = and_(albums.c.state == RUNNING, over)
     query = select(albums).where(or_(albums.c.state == QUEUED, died))
     return query.order_by(albums.c.queued, albums.c.id).limit(1).with_for_update(skip_locked=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +99,24 @@ class RepeatError(Exception):
 def new_id() -> str:
     """Return the id of a new album."""
     return secrets.token_urlsafe(ID_BYTES)
+
+
+def unique_names(names: Iterable[str], known: Iterable[str | int] = ()) -> list[str]:
+    """Return names of which none is known or there twice: ``a.jpg``, ``a.jpg (2)``.
+
+    Phones call every photo ``image.jpg``: ten thousand of one name are no more work than others.
+    """
+    taken, last = set(known), dict[str, int]()
+    found = []
+    for name in names:
+        number, unique = last.get(name, 1), name
+        while unique in taken:
+            number += 1
+            unique = f"{name} ({number})"
+        last[name] = number
+        taken.add(unique)
+        found.append(unique)
+    return found
 
 
 def record_of(row: Row[Any]) -> AlbumRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import traceback
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -11,6 +12,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -22,7 +25,8 @@ from grouping.errors import (
     NoFaceError,
     PhotoError,
 )
-from grouping.service.web.refusals import RefusedRequestError
+from grouping.service.web.refusals import RefusedRequestError, storage_full
+from grouping.service.web.room import no_room
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +56,10 @@ CODES = {
     503: "unavailable",
 }
 LONGEST_MESSAGE = 500  # characters
+STORE_AWAY = "the store of the service cannot be reached now; ask again in a moment"
+AWAY_SECONDS = 5
+# Names that pydantic gives to the kinds of a value, as "constrained-str": nobody sent them.
+KIND_OF_VALUE = re.compile(r"(?:constrained-)?(?:str|int|float)|.*[\[(].*")
 
 
 def not_found(what: str = "album") -> RefusedRequestError:
@@ -76,6 +84,7 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(GroupingError, _grouping_error)
+    app.add_exception_handler(SQLAlchemyError, _store_error)
 
 
 def unforeseen(error: Exception) -> JSONResponse:
@@ -110,13 +119,25 @@ async def _validation_error(_: Request, error: Exception) -> JSONResponse:
     """What is wrong and where; not what was sent, which may be a face or a key."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return error_answer(422, "invalid", f"{place}: {first['msg']}")
+    parts = [str(part) for part in first["loc"]]
+    place = ".".join(part for part in parts if not KIND_OF_VALUE.fullmatch(part))
+    message = first["msg"].removeprefix("Value error, ")
+    return error_answer(422, "invalid", f"{place}: {message}")
 
 
-async def _grouping_error(_: Request, error: Exception) -> JSONResponse:
+async def _grouping_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, GroupingError)
     for kind, status, code in OF_ERRORS:
         if isinstance(error, kind):
             return error_answer(status, code, str(error))
-    return unforeseen(error)
+    return await _refused(request, storage_full()) if no_room(error) else unforeseen(error)
+
+
+async def _store_error(request: Request, error: Exception) -> JSONResponse:
+    """The store has no room, or cannot be reached for a while; anything else is a bug."""
+    if no_room(error):
+        return await _refused(request, storage_full())
+    if not isinstance(error, OperationalError | InterfaceError | PoolTimeoutError):
+        return unforeseen(error)
+    log.error("the store cannot be reached: %s", type(error).__name__)
+    return error_answer(503, "unavailable", STORE_AWAY, {"Retry-After": str(AWAY_SECONDS)})

@@ -38,6 +38,13 @@ def too_large(most: int, what: str = "the request") -> RefusedRequestError:
     )
 
 
+def storage_full() -> RefusedRequestError:
+    """Return the refusal of what there is no room for."""
+    return RefusedRequestError(
+        503, "storage_full", "there is no room for it; erase albums, or ask for more"
+    )
+
+
 def bad_request(message: str) -> RefusedRequestError:
     """Return the refusal of a body that cannot be understood."""
     return RefusedRequestError(400, "bad_request", message)

@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from grouping.boxes import SAME_FACE_IOU, box_iou
-from grouping.execution.collector import CHUNK
+from grouping.execution.workers.photo_work import CHUNK
 from tests.helpers.networks.embedding import no_embedding
 from tests.helpers.paths import ROOT
 

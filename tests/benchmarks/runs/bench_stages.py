@@ -21,7 +21,7 @@ from backbone.networks.mtcnn import ONet, PNet, RNet
 from backbone.runtime.memory import keep_freed_memory
 from backbone.runtime.runner import Runner
 from grouping.config import DetectionSettings, EmbeddingSettings
-from grouping.execution.collector import CHUNK
+from grouping.execution.workers.photo_work import CHUNK
 from grouping.faces.embedding.embedder import Embedder
 from grouping.faces.loading import load_analyser
 from grouping.faces.search.detection import Detector

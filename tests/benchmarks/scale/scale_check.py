@@ -12,24 +12,23 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import secrets
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grouping.execution.collector import CHUNK
+from grouping.execution.workers.photo_work import CHUNK
 from tests.benchmarks.scale.scale_inputs import driver_seconds
 from tests.benchmarks.scale.scale_schedule import Cluster, Job, simulate
+from tests.helpers.execution.ray_cluster import cluster_of
 from tests.helpers.paths import ROOT
 
 CORES = os.cpu_count() or 1
+STORE = 100 * 2**20  # bytes of each node's object store
 
 
 @dataclass
@@ -101,25 +100,11 @@ def print_row(options: argparse.Namespace, run: Run, nodes: int, start: float) -
     )
 
 
-@contextmanager
-def local_cluster(nodes: int) -> Iterator[tuple[Any, list[Any]]]:
-    """A head without cores, and nodes with one core each, as processes of this machine."""
-    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
-    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # Ray reads it once a process
-    from ray.cluster_utils import Cluster as RayCluster
-
-    memory = {"object_store_memory": 100 * 2**20}
-    cluster = RayCluster(True, head_node_args={"num_cpus": 0, "include_dashboard": False, **memory})
-    try:
-        yield cluster, [cluster.add_node(num_cpus=1, **memory) for _ in range(nodes)]
-    finally:
-        cluster.shutdown()
-
-
 def real_run(folder: Path, out: Path, nodes: int, kill: float | None) -> Run:
     """Group the photos of a folder; end a node so many seconds after the nodes were met."""
     count = len(list(folder.iterdir()))
-    with local_cluster(nodes) as (cluster, workers):
+    with cluster_of(1, num_cpus=0, object_store_memory=STORE) as cluster:
+        workers = [cluster.add(object_store_memory=STORE) for _ in range(nodes)]
         program = [sys.executable, str(ROOT / "run_grouping.py"), str(folder), "--out", str(out)]
         said = ["--backend", "ray", "--ray-address", cluster.address, "--no-plots", "--log-json"]
         process = subprocess.Popen(
@@ -134,7 +119,7 @@ def real_run(folder: Path, out: Path, nodes: int, kill: float | None) -> Run:
                 time.sleep(0.1)
             time.sleep(kill)
             run.killed = time.monotonic()
-            cluster.remove_node(workers[0], allow_graceful=False)
+            cluster.kill(workers[0])
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         run.cpu = usage.ru_utime + usage.ru_stime

@@ -314,8 +314,8 @@ class Answering:
 
 def print_engine(_: argparse.Namespace) -> None:
     """Core seconds of the driver for each answer of a worker, for few and many workers."""
-    from grouping.execution.collector import CHUNK
     from grouping.execution.on_ray.cluster import connected, ray_module
+    from grouping.execution.workers.photo_work import CHUNK
 
     ray = ray_module()
     with connected(None, 1, dashboard=False):

@@ -5,6 +5,7 @@ One cluster of real raylets serves the whole file; nodes that are to die are add
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,9 +116,14 @@ def test_an_album_in_s3_gives_what_one_machine_does(cluster, bucket, client, tmp
 
 
 def test_people_are_found_by_the_nodes_where_faces_are_many(cluster, tmp_path, monkeypatch):
+    import ray
+
+    from grouping.execution.on_ray import cluster as connection
     from grouping.execution.on_ray import graph_tasks
 
     done, run_tasks = [], graph_tasks.RayTaskRunner.run
+    made, connect = [], connection._connect
+    monkeypatch.setattr(connection, "_connect", lambda *a: (made.append(a), connect(*a)))
 
     def counted(runner, work, tasks):
         for found in run_tasks(runner, work, tasks):
@@ -130,8 +137,11 @@ def test_people_are_found_by_the_nodes_where_faces_are_many(cluster, tmp_path, m
         assert_same(run(local_photos(), cluster, cache), here)
         assert not done  # few: nobody was waited for
         monkeypatch.setattr("grouping.similarity.cosine_graph.FEW_TO_SPREAD", 2)
-        assert_same(run(local_photos(), cluster, cache), here)
+        assert not made
+        assert_same(run(local_photos(), cluster), here)
     assert "tile" in done
+    assert len(made) == 1  # for the photos and for the graph
+    assert not ray.is_initialized()
 
 
 def test_without_the_extra_the_error_says_how_to_get_it(monkeypatch):
@@ -144,6 +154,8 @@ def test_without_the_extra_the_error_says_how_to_get_it(monkeypatch):
 def test_an_address_needs_the_backend():
     with pytest.raises(ConfigError, match="--backend ray"):
         GroupingConfig(ray_address="auto")
+    with pytest.raises(ConfigError, match=r"^ray_address ray://a:10001 .* HOST:6379"):
+        GroupingConfig(backend="ray", ray_address="ray://a:10001")
     with pytest.raises(ConfigError, match="backend must be one of local, ray"):
         GroupingConfig(backend="dask")
 
@@ -193,10 +205,18 @@ def test_a_node_that_is_killed_costs_nothing(cluster, tmp_path):
 
 @pytest.mark.slow
 def test_a_node_that_joins_is_used(cluster, tmp_path):
-    photos, added = slow_copies(tmp_path, 60), []
+    added, trace = [], tmp_path / "trace"
+
+    def until_it_works():
+        """Photos for as long as nobody works on the third node, which takes a while to start."""
+        for photo in slow_copies(tmp_path, 600):
+            yield photo
+            if trace.exists() and len(set(trace.read_text().split())) == 3:
+                return
+
     try:
-        run(photos, cluster, on_photo=once(lambda: added.append(cluster.add())))
-        assert len(set((tmp_path / "trace").read_text().split())) == 3
+        run(until_it_works(), cluster, on_photo=once(lambda: added.append(cluster.add())))
+        assert len(set(trace.read_text().split())) == 3
     finally:
         cluster.kill(added[0])
 
@@ -322,6 +342,76 @@ def test_a_driver_that_is_killed_goes_on_from_the_cache(cluster, tmp_path):
         [*COMMAND, str(album), "--out", str(here)], cwd=ROOT, capture_output=True, check=True
     )
     assert same_documents(out, here)
+
+
+@pytest.mark.slow
+def test_log_lines_have_the_names_of_the_nodes(cluster, tmp_path):
+    album = tmp_path / "album"
+    album.mkdir()
+    plain(slow_copies(album, 24))
+    ray = [*COMMAND, str(album), "--backend", "ray", "--ray-address", cluster.address]
+    said = ["--out", str(tmp_path / "out"), "--log-json", "--profile"]
+    ran = subprocess.run([*ray, *said], cwd=ROOT, capture_output=True, text=True, check=True)
+    events = [json.loads(line) for line in ran.stderr.splitlines()]  # each is one
+    joined = {event["node"] for event in events if event["event"].startswith("node joined")}
+    assert joined == {node.name for node in nodes_of(cluster)}
+    counted = [event for event in events if event.get("node") and "faces" in event]
+    assert {event["node"] for event in counted} == joined
+    assert sum(event["photos"] for event in counted) == 24
+    document = json.loads((tmp_path / "out" / "groups.json").read_text())
+    found = sum(len(image["faces"]) for image in document["images"])
+    assert sum(event["faces"] for event in counted) == found > 0
+    assert all(event["search_seconds"] > 0 for event in counted)
+    (board,) = [event for event in events if "dashboard" in event]
+    assert board["dashboard"] == "none"
+
+
+def nodes_of(cluster):
+    """The nodes with a core, as the program names them."""
+    from grouping.execution.on_ray.cluster import connected, living_nodes
+
+    with connected(cluster.address, 1):
+        return living_nodes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_a_cluster_that_was_started_here(tmp_path, sent):
+    album, out, mark = tmp_path / "album", tmp_path / "out", secrets.token_hex(8)
+    album.mkdir()
+    for number in range(400):
+        (album / f"{number:03}.jpg").write_bytes(
+            FILES[number % len(FILES)].read_bytes() + b"%d" % number
+        )
+    process = subprocess.Popen(
+        [*COMMAND, str(album), "--out", str(out), "--backend", "ray", "--workers", "2"],
+        cwd=ROOT,
+        env={**os.environ, "STARTED_BY": mark},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    stored = wait_for_cache(out / "cache.sqlite", 8)
+    assert "raylet" in marked_processes(mark)
+    process.send_signal(sent)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode, said
+    assert 8 <= stored < 400
+    give_up = time.monotonic() + 20
+    while marked_processes(mark) and time.monotonic() < give_up:
+        time.sleep(0.2)
+    assert marked_processes(mark) == ""
+
+
+def marked_processes(mark):
+    """Command lines of all processes with a mark in their environment."""
+    lines = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and mark.encode() in (folder / "environ").read_bytes():
+                lines.append((folder / "cmdline").read_bytes().decode().replace("\0", " "))
+        except OSError:  # it has ended meanwhile
+            continue
+    return "\n".join(lines)
 
 
 def wait_for_cache(path, count):

@@ -1,9 +1,8 @@
-"""A real Ray cluster on this machine, for tasks of the graph: raylets of one core each."""
+"""Tasks of the graph on a real Ray cluster of this machine, and what may happen to them."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import threading
 import time
@@ -16,16 +15,7 @@ import numpy as np
 
 from grouping.errors import InputError
 from grouping.records import Int64
-from tests.helpers.paths import ROOT
-
-# Ray's processes read these when they start; nobody else gets at what a test has started.
-ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "token",
-    "RAY_AUTH_TOKEN": os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32),
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "PYTHONPATH": str(ROOT),
-}
+from tests.helpers.execution.ray_cluster import cluster_of
 
 
 @contextmanager
@@ -39,25 +29,14 @@ def connected_nodes(count: int, store: int) -> Iterator[Any]:
     Yields:
         The cluster.
     """
-    before = {name: os.environ.get(name) for name in ENVIRONMENT}
-    os.environ |= ENVIRONMENT
     import ray
-    from ray.cluster_utils import Cluster
 
-    cluster = Cluster(shutdown_at_exit=True)
-    try:
-        for _ in range(count):
-            cluster.add_node(num_cpus=1, object_store_memory=store, include_dashboard=False)
-        ray.init(cluster.address, configure_logging=False, log_to_driver=False)
-        yield cluster
-    finally:
-        ray.shutdown()
-        cluster.shutdown()
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    with cluster_of(count, object_store_memory=store) as made:
+        try:
+            ray.init(made.address, configure_logging=False, log_to_driver=False)
+            yield made.cluster
+        finally:
+            ray.shutdown()
 
 
 def kill_one_at_work(after: float) -> list[int]:

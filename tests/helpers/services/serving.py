@@ -85,7 +85,7 @@ def serving(app: Any, **options: Any) -> Iterator[str]:
     """Serve an ASGI application; gives its address."""
     import uvicorn
 
-    listening = socket.socket()
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, **options))
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from grouping import AlbumIndex, InputError
-from grouping.api.albums.opened_albums import OpenedAlbums
+from grouping.api.albums.opened_albums import opened_albums
 from tests.helpers.results.lookup import write_vectors
 from tests.helpers.vectors import face_set, hard_vectors
 
@@ -35,7 +35,7 @@ def opened(monkeypatch):
 
 
 def test_it_is_opened_once_and_again_when_it_changes(tmp_path, opened):
-    folder, albums = album(tmp_path / "a"), OpenedAlbums()
+    folder, albums = album(tmp_path / "a"), opened_albums()
     first = albums.get(folder)
     assert albums.get(folder) is first
     groups = folder / "groups.json"
@@ -52,7 +52,7 @@ def test_it_is_opened_once_and_again_when_it_changes(tmp_path, opened):
 
 
 def test_threads_wait_for_one_that_opens(tmp_path, opened, monkeypatch):
-    folder, albums, usual = album(tmp_path / "a"), OpenedAlbums(), AlbumIndex.open
+    folder, albums, usual = album(tmp_path / "a"), opened_albums(), AlbumIndex.open
     monkeypatch.setattr(AlbumIndex, "open", lambda folder: (time.sleep(0.2), usual(folder))[1])
     with ThreadPoolExecutor(8) as pool:
         found = set(map(id, pool.map(lambda _: albums.get(folder), range(16))))
@@ -60,7 +60,7 @@ def test_threads_wait_for_one_that_opens(tmp_path, opened, monkeypatch):
 
 
 def test_what_fails_is_tried_again_and_kept_by_nobody(tmp_path, opened):
-    albums = OpenedAlbums()
+    albums = opened_albums()
     for _ in range(2):
         with pytest.raises(InputError):
             albums.get(tmp_path / "a")
@@ -76,7 +76,7 @@ def test_a_failure_reaches_all_who_wait(tmp_path, monkeypatch):
         raise InputError("damaged")
 
     monkeypatch.setattr(AlbumIndex, "open", fails)
-    albums = OpenedAlbums()
+    albums = opened_albums()
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(albums.get, tmp_path) for _ in range(4)]
         time.sleep(0.1)
@@ -86,7 +86,7 @@ def test_a_failure_reaches_all_who_wait(tmp_path, monkeypatch):
 
 def test_room_is_bounded_in_albums_and_in_faces(tmp_path, opened):
     folders = [album(tmp_path / str(n), seed=n) for n in range(4)]
-    few = OpenedAlbums(most_albums=2)
+    few = opened_albums(most=2)
     for folder in folders:
         few.get(folder)
     assert len(few) == 2
@@ -94,17 +94,17 @@ def test_room_is_bounded_in_albums_and_in_faces(tmp_path, opened):
     assert len(opened) == 4
     few.get(folders[0])
     assert len(opened) == 5
-    small = OpenedAlbums(most_faces=100)
+    small = opened_albums(most_faces=100)
     for folder in folders:
         small.get(folder)
     assert len(small) == 1
-    assert len(OpenedAlbums(most_faces=1).get(folders[0])) == 60  # however large
+    assert len(opened_albums(most_faces=1).get(folders[0])) == 60  # however large
 
 
 def test_an_album_that_was_erased_leaves_the_memory_with_the_next_question(tmp_path):
     import shutil
 
-    one, other, albums = album(tmp_path / "a"), album(tmp_path / "b"), OpenedAlbums()
+    one, other, albums = album(tmp_path / "a"), album(tmp_path / "b"), opened_albums()
     albums.get(one)
     albums.get(other)
     shutil.rmtree(one)
@@ -117,4 +117,4 @@ def test_an_album_that_was_erased_leaves_the_memory_with_the_next_question(tmp_p
 def test_an_album_without_faces_can_be_opened(tmp_path):
     empty = face_set(np.zeros((0, 512), np.float32))
     folder = write_vectors(tmp_path / "a", empty, np.zeros(0, np.int64))
-    assert len(OpenedAlbums().get(folder)) == 0
+    assert len(opened_albums().get(folder)) == 0

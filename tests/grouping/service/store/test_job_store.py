@@ -5,13 +5,14 @@ import time
 from collections import Counter
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from grouping.service.store import jobs as jobs_module
 from grouping.service.store.albums import AlbumStore
 from grouping.service.store.jobs import JobStore, Notice
 from grouping.service.store.records import NewPhoto
 from grouping.service.store.store import Store
+from grouping.service.store.tables import albums as album_table
 from grouping.service.store.tables import notices
 
 MANY = {"queue_length": 1000}
@@ -147,9 +148,31 @@ def test_an_album_that_is_erased_while_a_job_is_at_it_stops_the_job(store):
     assert albums.begin_erasing(id) is False
     assert albums.get(id) is None
     assert not jobs.beat(job, {})
-    assert not jobs.finish(job, **ENDED)
     assert albums.to_erase(None) == []
     assert jobs.put_back(job)
     assert albums.to_erase(None) == [id]
     albums.erase(id)
     assert albums.numbers() == {}
+
+
+@pytest.mark.parametrize("end", ["finish", "fail"])
+def test_an_album_that_was_deleted_is_free_once_its_job_ends_whatever_the_end(store, end):
+    (id,) = added(store)
+    albums, jobs = AlbumStore(store), JobStore(store, 30)
+    job = jobs.claim()
+    assert albums.begin_erasing(id) is False
+    assert albums.to_erase(None) == []
+    kept = jobs.finish(job, **ENDED) if end == "finish" else jobs.fail(job, "no luck")
+    assert kept is False
+    assert albums.to_erase(None) == [id]
+
+
+def test_a_clock_that_is_put_back_holds_no_job_up(store):
+    (id,) = added(store)
+    jobs = JobStore(store, 30)
+    jobs.claim()
+    with store.writing() as connection:
+        lease = {"lease_until": store.now(connection) + 30 + 3600}
+        connection.execute(update(album_table).where(album_table.c.id == id).values(lease))
+    assert jobs.claim().album.id == id
+    assert jobs.claim() is None
