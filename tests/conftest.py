@@ -1,7 +1,10 @@
 """Fixtures shared by all tests."""
 
 import atexit
+import contextlib
+import ctypes
 import functools
+import gc
 import logging
 import os
 import random
@@ -14,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.paths import PHOTOS, SHARED_DATA
+
+MUCH_MEMORY = 900 * 10**6  # bytes; half of them are what is imported
 
 # Tests run in one process a core: more threads than that wait for each other by spinning. Set
 # before torch is imported, and inherited by the programs that tests start.
@@ -35,6 +40,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def resident_bytes() -> int:
+    """What this process holds; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def give_memory_back() -> None:
+    """Have the C library return what is free, where it knows how to."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 @pytest.fixture(autouse=True)
 def no_logs_to_closed_streams():
     """What a test logs to ends with it; services of other tests in this process go on."""
@@ -42,6 +61,21 @@ def no_logs_to_closed_streams():
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if type(handler) is logging.StreamHandler]:
         root.removeHandler(handler)
+
+
+def pytest_collection_finish():
+    """What is there by now stays; the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory_is_given_back():
+    """The memory of a file of tests goes back; ``main`` has its process keep what is freed."""
+    yield
+    if resident_bytes() > MUCH_MEMORY:
+        gc.collect()
+        give_memory_back()
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +113,12 @@ def facenet():
     except ReferenceUnavailableError as error:
         pytest.skip(str(error))
     return load_facenet_mtcnn
+
+
+@pytest.fixture
+def short_pauses(monkeypatch):
+    """What is tried again is tried again at once, where it is not the pause that is tested."""
+    monkeypatch.setattr("grouping.storage.retry.FIRST_PAUSE", 0.01)
 
 
 @pytest.fixture

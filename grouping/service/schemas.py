@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from grouping.api.albums.corrections import JOINERS
+
 MOST_PHOTOS = 100_000  # of one request, whatever the service allows
 LONGEST_URL = 8192
 
@@ -31,8 +33,13 @@ def _place(url: str) -> str:
     return url
 
 
+def is_shown(sign: str) -> bool:
+    """Whether a sign may stand in a name: printable, or joining others, as in Persian and emoji."""
+    return sign.isprintable() or sign in JOINERS
+
+
 def _printable(text: str) -> str:
-    if not text.isprintable() or not text.strip():
+    if not all(map(is_shown, text)) or not text.strip(f" {JOINERS}"):
         raise ValueError("must be printable characters on one line")
     return text
 

@@ -128,11 +128,18 @@ def launched(config, kind):
     return instance
 
 
-def test_ray_up_launches_instances_that_nobody_reaches(aws, checked, account, tmp_path):
+def test_ray_up_launches_what_nobody_reaches_and_opens_no_group(aws, checked, account, tmp_path):
+    import boto3
     from ray.autoscaler._private.commands import _bootstrap_config
 
     (tmp_path / ".ssh").mkdir()
+    before = {group.id for group in boto3.resource("ec2", REGION).security_groups.all()}
     config = _bootstrap_config(account.filled(aws), no_config_cache=True)
+    after = list(boto3.resource("ec2", REGION).security_groups.all())
+    # Left to itself Ray makes a group with port 22 open to all.
+    assert {group.id for group in after} == before
+    ours = next(group for group in after if group.id == account.group)
+    assert [rule["IpRanges"] for rule in ours.ip_permissions] == [[]]
     assert [key.name for key in (tmp_path / ".ssh").iterdir()] == [f"ray-autoscaler_{REGION}.pem"]
     for kind in ("head", "worker"):
         instance = launched(config, kind)
@@ -144,20 +151,6 @@ def test_ray_up_launches_instances_that_nobody_reaches(aws, checked, account, tm
         assert [volume.encrypted for volume in instance.volumes.all()] == [True]
     resources = {name: kind["resources"] for name, kind in config["available_node_types"].items()}
     assert (resources["head"]["CPU"], resources["worker"]["CPU"]) == (0, 16)
-
-
-def test_no_group_lets_the_world_in(aws, checked, account, tmp_path):
-    import boto3
-    from ray.autoscaler._private.commands import _bootstrap_config
-
-    (tmp_path / ".ssh").mkdir()
-    before = {group.id for group in boto3.resource("ec2", REGION).security_groups.all()}
-    _bootstrap_config(account.filled(aws), no_config_cache=True)
-    after = list(boto3.resource("ec2", REGION).security_groups.all())
-    # Left to itself Ray makes a group with port 22 open to all.
-    assert {group.id for group in after} == before
-    ours = next(group for group in after if group.id == account.group)
-    assert [rule["IpRanges"] for rule in ours.ip_permissions] == [[]]
 
 
 def test_only_the_wheel_and_the_token_travel(aws):

@@ -112,7 +112,7 @@ def test_what_the_page_says_in_words():
     assert scale_model.driver_bytes(100 * million) == pytest.approx(2.5e12, rel=0.01)
     assert scale_model.driver_bytes(100_000) < 4.5e9
     assert 200_000 > scale_model.exact_faces() / 2 > 100_000
-    assert 11 < 1 / scale_model.cluster_share(1) < 14
+    assert 19 < 1 / scale_model.cluster_share(1) < 22
     web = photo_seconds("web") / photo_seconds("camera")
-    assert 4.5 < web / scale_model.cluster_share(1) < 5.5
-    assert driver_parts() < INPUTS["driver"].value / 2
+    assert 7.5 < web / scale_model.cluster_share(1) < 8.5
+    assert 0.6 < driver_parts() / INPUTS["driver"].value < 0.75

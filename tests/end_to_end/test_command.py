@@ -1,5 +1,6 @@
-"""The command line, run as a user runs it: a process, its output, its exit code, its files."""
+"""The command line as a user sees it: its output, its exit code, its files, its end by signals."""
 
+import contextlib
 import json
 import os
 import pickle
@@ -17,15 +18,11 @@ import torch
 from PIL import Image
 
 from grouping.storage.cache import Cache
+from tests.helpers.command import run, run_here
 from tests.helpers.paths import PHOTOS, ROOT
 from tests.helpers.photo_files.files import png_bomb
 
 BUNDLED = ROOT / "checkpoint" / "mobilefacenet_arcface_512.pth"
-
-
-def run(*arguments, timeout=170, **options):
-    command = [sys.executable, str(ROOT / "run_grouping.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)
 
 
 def assert_one_line_error(process, *words):
@@ -90,7 +87,7 @@ def test_pictures_are_written_and_open(sample_run):
 
 
 def test_no_plots_leaves_them_out_and_files_are_accepted(tmp_path):
-    process = run(
+    process = run_here(
         PHOTOS / "president_obama_1.jpg",
         PHOTOS / "president_obama_2.jpg",
         "--out",
@@ -133,18 +130,18 @@ def test_help_teaches():
 )
 def test_usage_errors_exit_with_2(arguments, tmp_path):
     sources = [PHOTOS, "--out", tmp_path] if arguments else []
-    assert run(*sources, *arguments).returncode == 2
+    assert run_here(*sources, *arguments).returncode == 2
 
 
 def test_a_setting_out_of_range_is_a_known_error(tmp_path):
-    process = run(PHOTOS, "--out", tmp_path, "--threshold", "7")
+    process = run_here(PHOTOS, "--out", tmp_path, "--threshold", "7")
     assert_one_line_error(process, "threshold", "7")
 
 
 def test_a_missing_or_empty_folder_is_a_known_error(tmp_path):
-    assert_one_line_error(run(tmp_path / "nowhere", "--out", tmp_path / "o"), "nowhere")
+    assert_one_line_error(run_here(tmp_path / "nowhere", "--out", tmp_path / "o"), "nowhere")
     (tmp_path / "empty").mkdir()
-    assert_one_line_error(run(tmp_path / "empty", "--out", tmp_path / "o"), "no photos")
+    assert_one_line_error(run_here(tmp_path / "empty", "--out", tmp_path / "o"), "no photos")
 
 
 def test_an_output_that_cannot_be_written_is_found_out_first(tmp_path):
@@ -176,14 +173,23 @@ def _checkpoints(folder):
 def test_bad_checkpoints_are_refused_before_any_photo_is_touched(tmp_path):
     for path, word in _checkpoints(tmp_path).items():
         out = tmp_path / f"out {path.stem}"
-        process = run(PHOTOS, "--out", out, "--checkpoint", path, cwd=tmp_path)
+        process = run_here(PHOTOS, "--out", out, "--checkpoint", path, cwd=tmp_path)
         assert_one_line_error(process, path.name, word)
         assert not (out / "groups.json").exists()
     assert not (tmp_path / "hacked").exists()
 
 
 def test_an_unknown_device_is_a_known_error(tmp_path):
-    assert_one_line_error(run(PHOTOS, "--out", tmp_path, "--device", "abacus"), "abacus")
+    assert_one_line_error(run_here(PHOTOS, "--out", tmp_path, "--device", "abacus"), "abacus")
+
+
+def photos_kept(cache):
+    """How many photos a run that goes on has stored."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{cache.as_uri()}?mode=ro", uri=True)) as reading:
+            return reading.execute("SELECT count(*) FROM detections").fetchone()[0]
+    except sqlite3.Error:  # it has not been made
+        return 0
 
 
 def test_ctrl_c_ends_with_130(tmp_path):
@@ -195,7 +201,11 @@ def test_ctrl_c_ends_with_130(tmp_path):
             file.write(str(number).encode())  # no two alike
     command = [sys.executable, str(ROOT / "run_grouping.py"), str(album), "--out", "o"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    time.sleep(6)
+    until = time.monotonic() + 60
+    while not photos_kept(tmp_path / "o" / "cache.sqlite"):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < until, "no photo was done in time"
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -221,7 +231,7 @@ def test_a_signal_to_all_processes_in_the_first_seconds_is_one_line(tmp_path, se
     )
     script = str(ROOT / "run_grouping.py")
     process = subprocess.Popen(
-        [sys.executable, "-c", code, script, "album", "--out", "o", "--workers", "4"],
+        [sys.executable, "-c", code, script, "album", "--out", "o", "--workers", "2"],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
@@ -268,7 +278,7 @@ def test_two_signals_end_a_run_that_is_busy_with_one_photo(tmp_path):
 def test_sigterm_leaves_nothing_half_written(tmp_path):
     """Sent while the archive is written: no part of it stays, and 130 as after Ctrl-C."""
     out = tmp_path / "out"
-    assert run(PHOTOS, "--out", out, "--no-plots").returncode == 0
+    assert run_here(PHOTOS, "--out", out, "--no-plots").returncode == 0
     code = (
         "import sys, os, signal, zipfile\n"
         "real = zipfile.ZipFile.writestr\n"
@@ -319,7 +329,8 @@ def test_results_are_for_their_owner_alone_unless_shared(tmp_path):
         shutil.copy(PHOTOS / f"president_obama_{number}.jpg", album)
     before = os.umask(0o022)
     try:
-        assert run(album, "--out", tmp_path / "mine", "--zip", "--folders", "copy").returncode == 0
+        done = run_here(album, "--out", tmp_path / "mine", "--zip", "--folders", "copy")
+        assert done.returncode == 0, done.stderr
         assert run(album, "--out", tmp_path / "ours", "--no-plots", "--share").returncode == 0
     finally:
         os.umask(before)
@@ -333,17 +344,17 @@ def test_results_are_for_their_owner_alone_unless_shared(tmp_path):
     "words", [("", "--out", "x"), ("album", "--out", ""), ("album", "--out", "x", "--erase")]
 )
 def test_an_empty_argument_and_one_too_many_are_usage_errors(tmp_path, words):
-    process = run(*words, cwd=tmp_path)
+    process = run_here(*words, cwd=tmp_path)
     assert process.returncode == 2
     assert list(tmp_path.iterdir()) == []
 
 
 def test_forgetting_what_is_not_there_is_an_error(tmp_path):
     for words in (("--erase",), ("--forget", "a.jpg")):
-        assert_one_line_error(run("--out", "typo", *words, cwd=tmp_path), "no cache")
+        assert_one_line_error(run_here("--out", "typo", *words, cwd=tmp_path), "no cache")
     assert list(tmp_path.iterdir()) == []
     Cache.open(tmp_path / "cache.sqlite").close()
-    process = run("--out", ".", "--forget", "a.jpg", cwd=tmp_path)
+    process = run_here("--out", ".", "--forget", "a.jpg", cwd=tmp_path)
     assert process.returncode == 1
     assert "nothing was forgotten" in process.stderr
 
@@ -359,7 +370,7 @@ def test_people_known_beforehand_are_named_and_the_missing_are_listed(tmp_path):
     for name in ("president_obama_2.jpg", "president_obama_3.jpg", "two_presidents.jpg"):
         shutil.copy(PHOTOS / name, album)
     out = tmp_path / "out"
-    process = run(album, "--out", out, "--people", people)
+    process = run_here(album, "--out", out, "--people", people)
     assert process.returncode == 0, process.stderr
     assert "2 of 3 found" in process.stdout
     assert "not found  Eileen Collins" in process.stdout
@@ -383,7 +394,7 @@ def test_people_known_beforehand_are_named_and_the_missing_are_listed(tmp_path):
     later.mkdir()
     shutil.copy(PHOTOS / "president_obama_1.jpg", later)
     shutil.copy(PHOTOS / "president_biden.jpg", later)
-    process = run(later, "--out", tmp_path / "out 2", "--people", out, "--no-plots")
+    process = run_here(later, "--out", tmp_path / "out 2", "--people", out, "--no-plots")
     assert process.returncode == 0, process.stderr
     document = json.loads((tmp_path / "out 2" / "groups.json").read_text())
     found = {g["name"]: [Path(i).name for i in g["image_ids"]] for g in document["groups"]}
@@ -405,6 +416,6 @@ def test_a_list_of_people_that_cannot_be_used_is_found_out_before_the_work(tmp_p
     people = tmp_path / "people"
     people.mkdir()
     make(people)
-    process = run(PHOTOS, "--out", tmp_path / "out", "--people", people)
+    process = run_here(PHOTOS, "--out", tmp_path / "out", "--people", people)
     assert_one_line_error(process, words)
     assert not (tmp_path / "out" / "groups.json").exists()

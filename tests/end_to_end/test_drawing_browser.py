@@ -7,6 +7,7 @@ import pytest
 
 from grouping.cli.main import main
 from tests.end_to_end.test_gallery_browser import (
+    absent,
     browser,  # noqa: F401 - a fixture
     download,
     opener,
@@ -120,7 +121,7 @@ def test_a_box_is_where_it_was_drawn(opened, sized, album, width, name, kind):
     assert shown["width"] == pytest.approx((x2 - x1) * scale, abs=2)
     browser.find_element("css selector", f".photo[title='{name}']").click()
     browser.find_element("css selector", ".box.drawn").click()  # takes it back
-    assert not browser.find_elements("css selector", ".box.drawn")
+    assert absent(browser, ".box.drawn")
     assert not browser.find_element("css selector", "#changes").is_displayed()
 
 
@@ -156,10 +157,10 @@ def test_escape_and_clicks_draw_nothing(opened):
     browser = opened("without")  # noqa: F811
     picture = open_photo(browser, UPRIGHT)
     drag(browser, picture, (500, 500, 502, 501))
-    assert not browser.find_elements("css selector", ".box.sketch")
+    assert absent(browser, ".box.sketch")
     assert not browser.find_element("css selector", "#save-face").is_enabled()
     browser.find_element("css selector", ".stage").send_keys(Keys.ESCAPE)
-    assert not browser.find_elements("css selector", ".stage.drawing")
+    assert absent(browser, ".stage.drawing")
     assert browser.find_element("css selector", ".viewer").get_attribute("open") is not None
     browser.find_element("css selector", "#draw").send_keys(Keys.ESCAPE)
     assert browser.find_element("css selector", ".viewer").get_attribute("open") is None

@@ -16,6 +16,11 @@ CHROMIUM = next(
 )
 DRIVER = shutil.which("chromedriver")
 STORED = "return JSON.stringify(Object.entries(localStorage).sort())"
+MATCHING = """
+const [selector, done] = arguments;
+const count = () => done(document.querySelectorAll(selector).length);
+requestAnimationFrame(() => requestAnimationFrame(count));
+"""
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="no Chromium with chromedriver is installed"
 )
@@ -122,6 +127,16 @@ def fetched(browser) -> set[str]:
 
 def texts(browser, selector: str) -> list[str]:
     return [element.text for element in browser.find_elements("css selector", selector)]
+
+
+def absent(browser, selector: str) -> bool:
+    """Whether nothing matches; ``find_elements`` would wait for it in vain."""
+    return matching(browser, selector) == 0
+
+
+def matching(browser, selector: str) -> int:
+    """How many elements match once what was done before is on the screen."""
+    return browser.execute_async_script(MATCHING, selector)
 
 
 def download(browser) -> dict:
@@ -443,7 +458,7 @@ def test_a_copy_is_folded_behind_its_original_and_comes_out(opened_with_copies):
 def test_copies_are_counted_and_not_shown(opened_with_copies, section, text, photos):
     browser = opened_with_copies(section)
     assert text in browser.find_element("css selector", "main").text
-    assert len(browser.find_elements("css selector", ".photo")) == photos
+    assert matching(browser, ".photo") == photos
 
 
 def test_what_is_said_of_a_face_holds_in_the_copies_of_its_photo(opened_with_copies):
@@ -488,7 +503,7 @@ def test_people_who_seem_children_come_first_in_the_review(browser, tmp_path):
 def test_without_attributes_the_review_speaks_of_no_children(opened):
     browser = opened("review")
     assert "years old" not in browser.find_element("css selector", "main").text
-    assert not browser.find_elements("css selector", "#children")
+    assert absent(browser, "#children")
 
 
 def test_who_opted_out_is_a_number(browser, tmp_path):
@@ -510,4 +525,4 @@ def test_the_page_of_a_look_up_shows_the_photos_and_nothing_to_correct(browser, 
         assert texts(browser, "h1") == ["Grandma"]
         assert len(browser.find_elements("css selector", ".photo")) == 2
     for selector in (".name-field", "#merge", "#leave-out", ".face .not", "#search"):
-        assert browser.find_elements("css selector", selector) == []
+        assert absent(browser, selector)

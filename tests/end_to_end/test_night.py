@@ -5,16 +5,16 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
+from contextlib import closing
 from pathlib import Path
 
 import boto3
 import pytest
 from PIL import Image
 
-from tests.helpers.networks.checkpoints import write_ir50_checkpoint
-from tests.helpers.paths import PHOTOS, ROOT
+from tests.helpers import command
+from tests.helpers.networks.checkpoints import write_small_checkpoint
+from tests.helpers.paths import PHOTOS
 from tests.helpers.services.servers import s3_server
 
 OBAMA = "president_obama_1.jpg"
@@ -22,15 +22,17 @@ BIDEN = "president_biden.jpg"
 
 
 def run(*arguments, code=0, **environment):
-    process = subprocess.run(
-        [sys.executable, str(ROOT / "run_grouping.py"), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=170,
-        env=os.environ | environment,
-    )
+    """A night of its own: a process."""
+    process = command.run(*arguments, env=os.environ | environment)
     assert process.returncode == code, process.stderr
     return process
+
+
+def run_here(*arguments, code=0):
+    """The same, where another process would prove nothing."""
+    done = command.run_here(*arguments)
+    assert done.returncode == code, done.stderr
+    return done
 
 
 def document(out):
@@ -89,7 +91,7 @@ def test_only_new_photos_cost_time_and_people_keep_their_ids(night, tmp_path):
     with Image.open(PHOTOS / BIDEN) as biden:
         biden.resize((500, 567)).save(album / "new.jpg")
     before = document(out)
-    run(album, "--out", out, "--no-plots")
+    run_here(album, "--out", out, "--no-plots")
     after = document(out)
     ids = [group["group_id"] for group in before["groups"]]
     assert [group["group_id"] for group in after["groups"]] == ids
@@ -103,9 +105,9 @@ def test_another_network_embeds_again_without_detecting_again(night, tmp_path):
     with sqlite3.connect(out / "cache.sqlite") as cache:
         boxes = cache.execute("SELECT sha256, boxes FROM detections ORDER BY 1").fetchall()
         cache.execute("UPDATE detections SET width = width")
-    checkpoint = write_ir50_checkpoint(tmp_path / "ir50.pth")
-    run(album, "--out", out, "--no-plots", "--checkpoint", checkpoint, "--min-photos", 1)
-    assert document(out)["model"]["architecture"] == "IR-50"
+    checkpoint = write_small_checkpoint(tmp_path / "other.pth")
+    run_here(album, "--out", out, "--no-plots", "--checkpoint", checkpoint, "--min-photos", 1)
+    assert document(out)["model"]["file"] == "other.pth"
     with sqlite3.connect(out / "cache.sqlite") as cache:
         again = cache.execute("SELECT sha256, boxes FROM detections ORDER BY 1").fetchall()
         models = cache.execute("SELECT count(DISTINCT model) FROM embeddings").fetchone()
@@ -126,7 +128,7 @@ def test_failures_are_listed_and_too_many_exit_with_3(tmp_path):
         rows = list(csv.DictReader(file))
     assert [row["stage"] for row in rows] == ["decode", "decode"]
     assert all(row["reason"] and row["retry_may_help"] == "no" for row in rows)
-    run(album, "--out", tmp_path / "out", "--no-plots", "--max-failures", 70)
+    run_here(album, "--out", tmp_path / "out", "--no-plots", "--max-failures", 70)
 
 
 def face_of(out, name):
@@ -143,14 +145,14 @@ def test_corrections_name_split_and_ignore(night, tmp_path):
         f"[[cannot_link]]\nfaces = [{face_of(out, OBAMA)}, {face_of(out, 'obama_2.jpg')}]\n"
         f"[[ignore]]\nfaces = [{face_of(out, BIDEN)}]\n"
     )
-    run(album, "--out", out, "--no-plots", "--corrections", file)
+    run_here(album, "--out", out, "--no-plots", "--corrections", file)
     named = [g for g in document(out)["groups"] if g["name"] == "Barack 오바마"]
     assert len(named) == 1
     names = {Path(i).name for i in named[0]["image_ids"]}
     assert OBAMA in names
     assert "president_obama_2.jpg" not in names
     assert all(BIDEN not in photos for photos in people(out))
-    run(album, "--out", out, "--no-plots")  # the name outlives the corrections
+    run_here(album, "--out", out, "--no-plots")  # the name outlives the corrections
     assert "Barack 오바마" in [group["name"] for group in document(out)["groups"]]
 
 
@@ -161,7 +163,7 @@ def test_contradicting_corrections_name_both_lines(night, tmp_path):
     file.write_text(
         f"version = 1\n[[must_link]]\nfaces = [{a}, {b}]\n[[cannot_link]]\nfaces = [{a}, {b}]\n"
     )
-    process = run(album, "--out", out, "--no-plots", "--corrections", file, code=1)
+    process = run_here(album, "--out", out, "--no-plots", "--corrections", file, code=1)
     assert "2" in process.stderr
     assert "4" in process.stderr
 
@@ -169,22 +171,22 @@ def test_contradicting_corrections_name_both_lines(night, tmp_path):
 def test_forget_and_erase_remove_the_vectors(night):
     album, out = night
     cache = out / "cache.sqlite"
-    with sqlite3.connect(cache) as connection:
+    with closing(sqlite3.connect(cache)) as connection:
         vectors = dict(connection.execute("SELECT sha256, vectors FROM embeddings"))
     image = next(i for i in document(out)["images"] if i["url"].endswith(OBAMA))
     mine = vectors[image["sha256"]]
     assert mine in cache.read_bytes()
-    assert "forgotten" in run("--out", out, "--forget", album / OBAMA).stdout
+    assert "forgotten" in run_here("--out", out, "--forget", album / OBAMA).stdout
     data = cache.read_bytes()
     assert mine not in data
-    assert "erased" in run("--out", out, "--erase").stdout
+    assert "erased" in run_here("--out", out, "--erase").stdout
     assert not [path for path in out.iterdir() if path.name.startswith(cache.name)]
 
 
 def test_report_makes_the_pictures_again_without_detection(night):
     _, out = night
     assert not (out / "index.html").exists()
-    run("report", out, "--folders", "copy")
+    run_here("report", out, "--folders", "copy")
     for name in ("index.html", "groups/person_000.jpg", "faces.csv"):
         assert (out / name).stat().st_size > 100
     copied = {p.name for p in (out / "people").rglob("*.jpg")}
@@ -204,11 +206,11 @@ def test_a_log_of_json_lines_can_be_followed(night):
 def test_a_list_file_gives_ids(tmp_path):
     list_file = tmp_path / "list.csv"
     list_file.write_text(f"id,url\nfirst,{PHOTOS / OBAMA}\nsecond,{PHOTOS / BIDEN}\n")
-    run(list_file, "--out", tmp_path / "out", "--no-plots", "--min-photos", 1)
+    run_here(list_file, "--out", tmp_path / "out", "--no-plots", "--min-photos", 1)
     assert [i["id"] for i in document(tmp_path / "out")["images"]] == ["first", "second"]
 
 
-def test_from_bucket_to_bucket(tmp_path):
+def test_from_bucket_to_bucket(tmp_path, monkeypatch):
     endpoint = s3_server()
     keys = {
         "AWS_ACCESS_KEY_ID": "x",
@@ -227,9 +229,12 @@ def test_from_bucket_to_bucket(tmp_path):
         client.upload_file(str(photo), "night", f"event/{photo.name}")
     client.put_object(Bucket="night", Key="event/broken.jpg", Body=b"no")
     target = "s3://night/people"
-    command = ["s3://night/event", "--out", target, "--s3-endpoint-url", endpoint]
-    for _ in range(2):  # the second run knows the people of the first
-        run(*command, "--cache", tmp_path / "cache.sqlite", **keys)
+    words = ["s3://night/event", "--out", target, "--s3-endpoint-url", endpoint]
+    words += ["--cache", tmp_path / "cache.sqlite"]
+    run(*words, **keys)
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    run_here(*words)  # it knows the people of the first
     stored = client.list_objects_v2(Bucket="night", Prefix="people/")["Contents"]
     names = {item["Key"].removeprefix("people/") for item in stored}
     assert {"groups.json", "index.html", "tsne.png", "groups/person_000.jpg"} <= names

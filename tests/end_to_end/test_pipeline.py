@@ -6,13 +6,16 @@ import json
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from backbone.weights.known_files import IR50_RECORD
 from grouping import GroupingPipeline, face_recognition
 from grouping.errors import ConfigError, CorrectionsError, InputError, ModelError, OutputError
+from grouping.execution import face_models
 from grouping.sources.entries import photos_from_entries
 from tests.helpers.networks.checkpoints import write_ir50_checkpoint
 from tests.helpers.paths import PHOTOS
@@ -250,12 +253,14 @@ def test_copies_of_a_photo_are_reported_in_every_place(tmp_path):
 
 
 def test_an_ir50_checkpoint_drives_a_whole_run(tmp_path):
-    checkpoint = write_ir50_checkpoint(tmp_path / "any_name.pth")
+    checkpoint = write_ir50_checkpoint(tmp_path / IR50_RECORD.file_name)
     photos = photos_from_entries([PHOTOS / "astronaut.jpg"] * 1 + [PHOTOS / BOTH])
     from grouping import GroupingConfig
 
     result = GroupingPipeline(GroupingConfig(checkpoint=checkpoint)).run(photos)
     assert result.model["architecture"] == "IR-50"
+    assert result.model["sha256"] == sha256(checkpoint.read_bytes()).hexdigest()
+    face_models._models.cache_clear()  # of half a gigabyte
     assert result.faces.embeddings.shape == (3, 512)
 
 

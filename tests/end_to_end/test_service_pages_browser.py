@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.end_to_end.test_gallery_browser import (
+    absent,
     browser,  # noqa: F401 - a fixture
     fetched,
     pytestmark,  # noqa: F401 - skips without a browser
@@ -185,7 +186,7 @@ def test_while_it_is_grouped_again_nothing_can_be_changed(gallery, service):
     one(gallery, "#save").click()
     wait(gallery, lambda: "grouped again" in one(gallery, "#saved").text)
     assert gallery.execute_script("return document.getElementById('main').inert")
-    assert texts(gallery, "#changes button") == []
+    assert absent(gallery, "#changes button")
     assert gallery.execute_script("return document.activeElement.id") == "changes"
     service.grouped(gallery.album)
 
@@ -225,6 +226,26 @@ def test_the_save_bar_fits_and_can_be_read(gallery, width, scheme):
         assert ratio >= 4.5, where
         one(gallery, "#save").click()
         wait(gallery, lambda: "Not saved" in one(gallery, "#saved").text)
+
+
+def test_the_focus_in_the_row_of_tabs_is_seen_whole(gallery):
+    """The row scrolls on a phone, and cuts off what lies outside of it."""
+    from selenium.webdriver.common.keys import Keys
+
+    resized(gallery, 360)
+    outline = """
+    const e = document.activeElement, style = getComputedStyle(e);
+    return e.closest('nav') && [style.outlineStyle,
+      parseFloat(style.outlineOffset) + parseFloat(style.outlineWidth)];
+    """
+    one(gallery, "body").send_keys(Keys.TAB)
+    seen = []
+    for _ in range(8):
+        seen.append(gallery.execute_script(outline))
+        gallery.switch_to.active_element.send_keys(Keys.TAB)
+    tabs = [found for found in seen if found]
+    assert tabs == [["solid", 0]] * len(tabs)
+    assert len(tabs) > 3
 
 
 # The page for guests
@@ -274,6 +295,25 @@ def test_a_photo_opens_large_and_is_saved_whole(guest):
             Image.open(PHOTOS / f"{n}.jpg").size for n in ("president_biden", "two_presidents")
         ]
         assert saved.size in sizes
+
+
+def test_a_photo_that_cannot_be_had_any_more_is_not_saved(guest, service, album):
+    """What would be saved are the words of a refusal, under the name of a photo."""
+    send(guest, PHOTOS / "president_biden.jpg")
+    photo = service.context.albums.photo_of(album, IN_ALBUM.index("president_biden"))
+    file = service.context.folders.upload(album, photo.file)
+    away = file.rename(file.with_suffix(".away"))
+    try:
+        one(guest, "#sure button").click()
+        wait(guest, lambda: "cannot be shown" in one(guest, "#caption").text)
+        assert not one(guest, "#save").is_displayed()
+        assert guest.switch_to.active_element.get_attribute("id") == "close"
+        one(guest, "#next").click()
+        wait(guest, lambda: guest.execute_script(LARGE))
+        assert one(guest, "#save").is_displayed()
+        assert one(guest, "#large").is_displayed()
+    finally:
+        away.rename(file)
 
 
 def test_the_whole_page_works_from_the_keyboard(guest):

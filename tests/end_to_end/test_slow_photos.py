@@ -3,15 +3,14 @@
 import csv
 import json
 import shutil
-import subprocess
-import sys
 
 import pytest
 
-from tests.helpers.paths import PHOTOS, ROOT
+from tests.helpers.command import run, run_here
+from tests.helpers.paths import PHOTOS
 from tests.helpers.photo_files.files import bmp_that_is_slow
 
-LIMIT = 4  # seconds; the slow photo takes twice as long on a fast machine
+LIMIT = 2  # seconds; the slow photo takes twice as long on a fast machine
 
 
 @pytest.fixture(scope="module")
@@ -20,14 +19,15 @@ def album(tmp_path_factory):
     for photo in PHOTOS.glob("*.jpg"):
         shutil.copy(photo, folder)
         (folder / f"b {photo.name}").write_bytes(photo.read_bytes() + b" ")  # of other bytes
-    (folder / "slow.bmp").write_bytes(bmp_that_is_slow(4000))
+    (folder / "slow.bmp").write_bytes(bmp_that_is_slow(2400))
     return folder
 
 
 @pytest.mark.parametrize("workers", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_a_slow_photo_is_named_and_not_remembered(album, tmp_path, workers):
     out = tmp_path / "out"
-    done = run(album, out, "--workers", workers, "--photo-seconds", LIMIT)
+    options = ("--workers", workers, "--photo-seconds", LIMIT)
+    done = run(album, "--out", out, "--no-plots", *options)
     assert done.returncode == 0, done.stderr
     with (out / "failures.csv").open(encoding="utf-8-sig") as file:
         (failure,) = csv.DictReader(file)
@@ -35,14 +35,7 @@ def test_a_slow_photo_is_named_and_not_remembered(album, tmp_path, workers):
     assert f"took longer than the {LIMIT} seconds" in failure["reason"]
     groups = json.loads((out / "groups.json").read_text())["groups"]
     assert len(groups) == 2
-    again = run(album, out, "--workers", 0)
+    again = run_here(album, "--out", out, "--no-plots", "--workers", 0)
     assert again.returncode == 0, again.stderr
     with (out / "failures.csv").open(encoding="utf-8-sig") as file:
         assert list(csv.DictReader(file)) == []
-
-
-def run(album, out, *options):
-    command = [sys.executable, str(ROOT / "run_grouping.py"), str(album), "--out", str(out)]
-    return subprocess.run(
-        [*command, "--no-plots", *map(str, options)], capture_output=True, text=True, timeout=300
-    )

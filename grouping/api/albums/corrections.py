@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from grouping.corrections.toml_file import parse_corrections
 from grouping.errors import CorrectionsError, InputError
+from grouping.records import JOINERS as JOINERS
 from grouping.results.album import Album, Face
 from grouping.storage.atomic_files import write_bytes
 from grouping.storage.regular_files import read_regular_file

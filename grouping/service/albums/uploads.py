@@ -17,6 +17,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
+from grouping.api.albums.corrections import JOINERS
+from grouping.service.schemas import is_shown
 from grouping.service.web.refusals import bad_request, invalid, too_large
 
 MOST_HEADER_BYTES = 8 * 1024  # of one part
@@ -185,4 +187,5 @@ class _Reader:
 def _name_of(name: bytes) -> str:
     """The name of a file without folders; empty where none of it can be shown on a line."""
     text = name.decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2]
-    return "".join(sign for sign in text if sign.isprintable()).strip()[:LONGEST_ID]
+    shown = "".join(filter(is_shown, text)).strip()[:LONGEST_ID]
+    return shown if shown.strip(JOINERS) else ""

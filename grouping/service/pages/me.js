@@ -116,7 +116,8 @@
     const image = at("large");
     at("caption").textContent = nameOf(i);
     image.alt = nameOf(i);
-    image.hidden = at("save").hidden = false;
+    image.style.visibility = "";
+    at("save").hidden = false;
     image.src = address;
     at("save").href = address;
     at("save").download = `photo-${String(i + 1).padStart(3, "0")}.jpg`;
@@ -158,7 +159,8 @@
   at("close").addEventListener("click", () => viewer.close());
   // There is nothing to save then but the words of the service, under the name of a photo.
   at("large").addEventListener("error", () => {
-    at("large").hidden = at("save").hidden = true;
+    at("large").style.visibility = "hidden";
+    at("save").hidden = true;
     at("caption").textContent = "This photo cannot be shown any more. Close it, and look for your photos again.";
     at("close").focus();
   });

@@ -49,7 +49,12 @@ DIGEST_LETTERS = 20  # of a photo, in its signed address
 # What a look-up says in its reasons; see grouping.lookup.ask and people.identify.only_face.
 NO_FACE, SEVERAL_FACES, NOBODY_THERE = "no face", "with one", "the album has no faces"
 TOO_POOR = "; nobody alike enough"
-ENDED = {EXPIRED: "expired", INVALID: "invalid", "too_many_requests": "invalid"}
+ENDED = {
+    EXPIRED: "expired",
+    INVALID: "invalid",
+    "too_many_requests": "invalid",
+    "album_not_ready": "waiting",
+}
 
 
 _SAID = {"description": "the page, which says so in words", "content": {"text/html": {}}}

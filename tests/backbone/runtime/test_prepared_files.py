@@ -41,8 +41,9 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "kept"
 
 
-@pytest.mark.parametrize("name", ["bundled", "IR-50"])
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(
+    ("name", "precision"), [("bundled", "fp32"), ("bundled", "bf16"), ("IR-50", "bf16")]
+)
 def test_a_network_from_its_file_gives_the_same_to_the_bit(name, precision, tmp_path):
     if precision == "bf16" and not has_bf16_units():
         pytest.skip("the CPU has no bfloat16 units")

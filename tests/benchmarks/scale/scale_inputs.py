@@ -31,6 +31,7 @@ class Input(NamedTuple):
 PHOTOS = "`scale_costs photos`"
 DRIVER = "`scale_costs driver`"
 ENGINE = "`scale_costs engine`"
+LOOP = "`scale_driver --photos"
 GRAPH = "`scale_costs graph --faces 40000 80000`"
 ASSUMED = "assumed: "
 
@@ -45,7 +46,7 @@ INPUTS: dict[str, Input] = {
     "camera_embed": Input(0.0152, "core s", "their vectors", PHOTOS),
     "start": Input(3.4, "s", "start of a worker, networks loaded", "`scale_check`"),
     "driver": Input(
-        1.3e-3,
+        7.8e-4,
         "core s",
         "driver: all that it does for a photo without faces",
         "`scale_check TINY --seconds 0.005 --photos 2500 --nodes 2`",
@@ -57,7 +58,11 @@ INPUTS: dict[str, Input] = {
     "look": Input(5.8e-6, "s", "of it: looking for it in the cache in vain", DRIVER),
     "remember": Input(3.8e-5, "s", "of it: noting where its bytes were found", DRIVER),
     "keep": Input(1.49e-4, "s", "of it: keeping its result in the cache", DRIVER),
-    "answer": Input(7.2e-4, "core s", "of it: an answer of one of 320 workers", ENGINE),
+    "answer": Input(7.2e-4, "core s", "an answer of one of 320 workers, asked for alone", ENGINE),
+    "loop": Input(
+        5.4e-4, "core s", "driver: a photo of 320 workers that answer at once", LOOP + " 60000`"
+    ),
+    "loop_few": Input(3.4e-4, "core s", "of 8 such workers", LOOP + " 10000 --workers 8`"),
     "held_photo": Input(4837, "bytes", "driver: at most, for a photo", DRIVER),
     "held_face": Input(10065, "bytes", "driver: at most, for a face", DRIVER),
     "cache_photo": Input(1196, "bytes", "cache: a photo", DRIVER),
@@ -119,6 +124,5 @@ def driver_seconds() -> tuple[float, float]:
 
 
 def driver_parts() -> float:
-    """Seconds of the driver a photo that its parts take, measured alone."""
-    own = figure("list") + 2 * figure("look") + figure("remember") + figure("keep")
-    return own + 2 * figure("answer") / CHUNK
+    """Seconds of the driver a photo, where 320 workers answer at once."""
+    return figure("loop")

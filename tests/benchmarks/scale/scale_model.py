@@ -217,7 +217,7 @@ def limits_table() -> str:
     ended = simulate(job(LOST_PHOTOS, lost), cluster(USUAL))
     rows = (
         ("driver, a photo", f"{a_photo * 1e3:.2f} ms"),
-        ("of it answers and cache, measured alone", f"{driver_parts() * 1e3:.2f} ms"),
+        ("of it with 320 workers that answer at once", f"{driver_parts() * 1e3:.2f} ms"),
         ("photos a second that it follows, whatever the machines", number(1 / a_photo)),
         ("machines that keep it busy with photos of 12 MP", number(1 / cluster_share(1))),
         ("faces up to which linkage is over all pairs at once", f"{exact_faces():,.0f}"),

@@ -1,8 +1,9 @@
 """The schedule of a run on a cluster, played event by event.
 
 As :mod:`grouping.execution.on_ray.pool` has it: each worker holds two tasks of a few photos, one
-being read and one being analysed; the driver, one thread, takes the answer to each step in turn. A
-machine that is lost has its tasks done again, and another one comes in its place.
+being read and one being analysed, and of more photos once it has done many; the driver, one thread,
+takes the answer to each step in turn. A machine that is lost has its tasks done again, and another
+one comes in its place.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 from grouping.execution.on_ray.actor import READERS
 from grouping.execution.on_ray.tasks import IN_FLIGHT
+from grouping.execution.on_ray.workforce import MOST_PHOTOS, STEADY
 from grouping.execution.workers.photo_work import CHUNK
 
 WARM_TASKS = 20  # a worker, played before the rate is taken from as many again
@@ -59,7 +61,7 @@ class Job:
         driver_read: seconds of the driver for the answer that a task was read.
         driver_done: seconds of the driver for the results of a task.
         lost: (seconds, node) at which machines die.
-        chunk: photos of a task.
+        chunk: photos of a worker's first tasks; what a task costs the driver is told of these.
     """
 
     photos: int
@@ -120,6 +122,7 @@ class _Worker:
     busy: bool = False
     tasks: list[int] = field(default_factory=list)
     waiting: deque[int] = field(default_factory=deque)
+    done: int = 0
 
 
 class _Play:
@@ -183,7 +186,8 @@ class _Play:
 
     def _give(self, worker: _Worker) -> None:
         """Have a worker read the next photos."""
-        count = min(self._job.chunk, self._left)
+        size = min(MOST_PHOTOS, self._job.chunk * (1 + worker.done // STEADY))
+        count = min(size, self._left)
         if count:
             self._left -= count
             worker.tasks.append(count)
@@ -205,7 +209,8 @@ class _Play:
             worker.waiting.append(count)
             self._analyse(worker)
 
-        self._at(self._driven(self._job.driver_read), wanted, worker)
+        seconds = self._job.driver_read * count / self._job.chunk
+        self._at(self._driven(seconds), wanted, worker)
 
     def _analyse(self, worker: _Worker) -> None:
         if worker.busy or not worker.waiting:
@@ -228,10 +233,12 @@ class _Play:
 
         def kept() -> None:
             worker.tasks.remove(count)
+            worker.done += 1
             self._done += count
             self._give(worker)
 
-        self._at(self._driven(self._job.driver_done), kept, worker)
+        seconds = self._job.driver_done * count / self._job.chunk
+        self._at(self._driven(seconds), kept, worker)
         self._analyse(worker)
 
     def _lose(self, node: int) -> None:

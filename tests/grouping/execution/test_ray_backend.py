@@ -205,10 +205,18 @@ def test_a_node_that_is_killed_costs_nothing(cluster, tmp_path):
 
 @pytest.mark.slow
 def test_a_node_that_joins_is_used(cluster, tmp_path):
-    photos, added = slow_copies(tmp_path, 60), []
+    added, trace = [], tmp_path / "trace"
+
+    def until_it_works():
+        """Photos for as long as nobody works on the third node, which takes a while to start."""
+        for photo in slow_copies(tmp_path, 600):
+            yield photo
+            if trace.exists() and len(set(trace.read_text().split())) == 3:
+                return
+
     try:
-        run(photos, cluster, on_photo=once(lambda: added.append(cluster.add())))
-        assert len(set((tmp_path / "trace").read_text().split())) == 3
+        run(until_it_works(), cluster, on_photo=once(lambda: added.append(cluster.add())))
+        assert len(set(trace.read_text().split())) == 3
     finally:
         cluster.kill(added[0])
 

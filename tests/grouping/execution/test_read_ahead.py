@@ -214,6 +214,7 @@ def test_threads_end_when_the_caller_stops():
     assert not reading_threads(before)
 
 
+@pytest.mark.usefixtures("short_pauses")
 def test_one_request_in_five_failing_loses_nothing():
     body = b"x" * 1000
     options = HttpOptions(allowed=("127.0.0.1",), read_timeout=0.3)

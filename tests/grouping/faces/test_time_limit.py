@@ -120,13 +120,13 @@ def test_every_decoder_ends_when_the_time_is_over(format, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "data", [bmp_that_is_slow(), png_of_many_parts(400_000)], ids=["bmp", "png"]
+    "data", [bmp_that_is_slow(1000), png_of_many_parts(400_000)], ids=["bmp", "png"]
 )
 def test_a_slow_file_is_given_up_within(data):
-    started = time.monotonic()
+    started = time.thread_time()
     with seconds_a_photo(0.3), pytest.raises(PhotoTimeError, match=r"0\.3 seconds"):
         decode_photo(data)
-    assert time.monotonic() - started < 1.5
+    assert time.thread_time() - started < 1.5
     assert decode_photo(data).width > 0  # it is a photo, only slow
 
 
@@ -150,10 +150,10 @@ def test_the_slow_photo_of_a_chunk_is_named_and_the_others_are_done(together):
     good = (PHOTOS / "president_biden.jpg").read_bytes()
     analyser = shared_models(GroupingConfig()).analyser
     (alone,) = analyser([good])
-    photos = [bmp_that_is_slow(4000), *[good] * (together - 1)]
-    with seconds_a_photo(8):
+    photos = [bmp_that_is_slow(2400), *[good] * (together - 1)]
+    with seconds_a_photo(2):
         slow, *others = analyser(photos)
-    assert slow.failure.reason.startswith("took longer than the 8 seconds")
+    assert slow.failure.reason.startswith("took longer than the 2 seconds")
     assert slow.failure.retryable
     assert slow.sha256 is not None
     for other in others:

@@ -26,7 +26,7 @@ from tests.helpers.services.servers import (
     stalls,
 )
 
-pytestmark = pytest.mark.usefixtures("s3_credentials")
+pytestmark = pytest.mark.usefixtures("s3_credentials", "short_pauses")
 
 BODY = bytes(range(256)) * 4096  # 1 MB
 

@@ -15,7 +15,7 @@ from grouping.storage.s3.client import S3Options
 from tests.helpers.paths import ROOT
 from tests.helpers.services.servers import FaultyServer, drops, forwards, s3_server, sends
 
-pytestmark = pytest.mark.usefixtures("s3_credentials")
+pytestmark = pytest.mark.usefixtures("s3_credentials", "short_pauses")
 
 FILES = {
     "groups.json": b"[]",

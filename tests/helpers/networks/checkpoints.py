@@ -37,6 +37,12 @@ def random_network(architecture: str, seed: int = 0) -> nn.Module:
     return module.eval()
 
 
+def write_small_checkpoint(path: Path) -> Path:
+    """A file of a network that nobody has measured, where it does not matter which."""
+    torch.save(random_network("MobileFaceNet").state_dict(), path)
+    return path
+
+
 def write_ir50_checkpoint(path: Path, *, legacy: bool = True, seed: int = 0) -> Path:
     """A file of the published IR-50 layout with random weights, old (published) or zip format."""
     state = random_network("IR-50", seed).state_dict()

@@ -114,9 +114,9 @@ def test_nothing_of_the_selfie_is_written(folder, tmp_path, monkeypatch):
 
 
 def test_another_network_is_refused(folder, tmp_path):
-    from tests.helpers.networks.checkpoints import write_ir50_checkpoint
+    from tests.helpers.networks.checkpoints import write_small_checkpoint
 
-    other = write_ir50_checkpoint(tmp_path / "other.pth", legacy=False)
+    other = write_small_checkpoint(tmp_path / "other.pth")
     with pytest.raises(InputError, match="was embedded by MobileFaceNet"):
         find(PHOTOS / OBAMA[0], folder, config=GroupingConfig(checkpoint=other))
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 from grouping import InputError, NoFaceError, extract_faces, represent, verify
 from grouping.people.identify.same_person import VerdictRule
 from grouping.similarity.impostors import Impostors
-from tests.helpers.networks.checkpoints import write_ir50_checkpoint
+from tests.helpers.networks.checkpoints import write_small_checkpoint
 from tests.helpers.networks.verify_reference import reference_crops, reference_vectors
 from tests.helpers.paths import PHOTOS
 
@@ -85,8 +85,8 @@ def test_similarities_resemble_those_of_another_detector_and_alignment(verified,
 
 
 def test_it_does_not_matter_which_photo_comes_first(verified):
-    for (a, b), found in verified.items():
-        other = verify(PHOTOS / b, PHOTOS / a)
+    for a, b in PAIRS[::3]:
+        found, other = verified[a, b], verify(PHOTOS / b, PHOTOS / a)
         assert (other.verdict, other.same_from) == (found.verdict, found.same_from)
         np.testing.assert_allclose(similarities(other), similarities(found).T, atol=1e-6)
 
@@ -148,7 +148,7 @@ def test_a_single_pixel_has_no_face():
 
 
 def test_a_network_that_nobody_measured_has_no_verdict_unless_told(tmp_path):
-    checkpoint = write_ir50_checkpoint(tmp_path / "net.pth")
+    checkpoint = write_small_checkpoint(tmp_path / "net.pth")
     found = verify(OBAMA, OBAMA_2, checkpoint=checkpoint)
     assert found.verdict == "unsure"
     assert "nobody has measured" in found.reasons[-1]

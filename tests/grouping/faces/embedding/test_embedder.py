@@ -12,13 +12,12 @@ import torch
 from PIL import Image
 
 from backbone.runtime.processor import has_bf16_units
-from backbone.weights.known_files import CHECKPOINT_FOLDER, IR50_RECORD, MOBILEFACENET_RECORD
+from backbone.weights.known_files import CHECKPOINT_FOLDER, MOBILEFACENET_RECORD
 from grouping.config import EmbeddingSettings
 from grouping.errors import InputError, ModelError
 from grouping.faces.alignment import align_faces
 from grouping.faces.embedding.embedder import load_embedder
 from grouping.records import RECOGNITION_SIGNS
-from tests.helpers.networks.checkpoints import write_ir50_checkpoint
 from tests.helpers.paths import PHOTOS, SHARED_DATA
 
 BUNDLED = CHECKPOINT_FOLDER / MOBILEFACENET_RECORD.file_name
@@ -164,14 +163,6 @@ def test_model_is_told_as_it_is(embedder):
         "licence": "MIT",
     }
     assert embedder.default_threshold == MOBILEFACENET_RECORD.threshold
-
-
-def test_file_of_the_ir50_layout_embeds(tmp_path):
-    path = write_ir50_checkpoint(tmp_path / IR50_RECORD.file_name)
-    embed = embedder_of(path, device="cpu", precision="fp32", flip=False)
-    assert embed.model["architecture"] == "IR-50"
-    assert embed.model["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert embed(noise(2)).vectors.shape == (2, 512)
 
 
 @pytest.mark.parametrize(

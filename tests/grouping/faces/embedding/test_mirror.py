@@ -162,7 +162,7 @@ def test_an_unmeasured_network_decides_by_itself(tmp_path):
     from tests.helpers.networks.checkpoints import random_network
 
     path = tmp_path / "untrained.pth"
-    torch.save(random_network("iresnet18").state_dict(), path)
+    torch.save(random_network("EdgeFace-XXS").state_dict(), path)
     itself = load_embedder(EmbeddingSettings(path, device="cpu", precision="fp32"))
     network = plain_network(path)
     faces = sample_crops()

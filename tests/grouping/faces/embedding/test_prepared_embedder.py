@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from backbone.runtime.prepared_files import cache_folder
+from backbone.runtime.processor import has_bf16_units
 from backbone.weights.known_files import default_checkpoint, file_digest
 from grouping.config import EmbeddingSettings
 from grouping.errors import ModelError
 from grouping.faces.embedding import prepared_embedder
 from grouping.faces.embedding.embedder import load_embedder
 from grouping.faces.embedding.prepared_embedder import is_ready, load_prepared_embedder
-from tests.helpers.networks.checkpoints import write_ir50_checkpoint
+from tests.helpers.networks.checkpoints import write_small_checkpoint
 
 CROPS = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), np.uint8)
 
@@ -22,17 +23,22 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("FACE_GROUPING_CACHE", str(tmp_path / "kept"))
 
 
-@pytest.fixture(scope="module", params=["bundled", "IR-50"])
-def weights(request, tmp_path_factory):
-    if request.param == "bundled":
-        path = default_checkpoint()
-    else:
-        path = write_ir50_checkpoint(tmp_path_factory.mktemp("weights") / "mine.pth")
+@pytest.fixture(scope="module")
+def weights():
+    path = default_checkpoint()
     return path, file_digest(path)
 
 
-def test_what_was_kept_embeds_as_what_was_loaded(weights, monkeypatch):
-    settings = EmbeddingSettings(checkpoint=weights[0], device="cpu")
+@pytest.mark.parametrize(
+    ("mine", "precision"), [(False, "auto"), (False, "bf16"), (True, "auto"), (True, "bf16")]
+)
+def test_what_was_kept_embeds_as_what_was_loaded(weights, mine, precision, tmp_path, monkeypatch):
+    if precision == "bf16" and not has_bf16_units():
+        pytest.skip("the CPU has no bfloat16 units")
+    if mine:
+        path = write_small_checkpoint(tmp_path / "mine.pth")
+        weights = path, file_digest(path)
+    settings = EmbeddingSettings(checkpoint=weights[0], device="cpu", precision=precision)
     plain = load_embedder(settings)
     assert not is_ready(settings, *weights)
     first = load_prepared_embedder(settings, *weights)
@@ -62,7 +68,7 @@ def test_other_settings_and_other_weights_are_other_networks(weights):
 
 
 def test_what_is_warned_of_is_said_by_each_run_and_once_in_it(tmp_path, caplog):
-    path = write_ir50_checkpoint(tmp_path / "mine.pth")
+    path = write_small_checkpoint(tmp_path / "mine.pth")
     weights = path, file_digest(path)
     settings = EmbeddingSettings(checkpoint=path, device="cpu", scale=1e6)
     for announced, times in ((False, 1), (False, 1), (True, 0)):

@@ -112,8 +112,10 @@ def test_without_mirror_images_nothing_is_said_of_them(crops):
     assert column(given.signs, "norm") == pytest.approx(norm, rel=1e-5)
 
 
-@pytest.mark.parametrize("architecture", ["iresnet18", "EdgeFace-XXS"])
-@pytest.mark.parametrize("flip", [True, False, "auto"])
+@pytest.mark.parametrize(
+    ("architecture", "flip"),
+    [("MobileFaceNet", "auto"), *(("EdgeFace-XXS", flip) for flip in (True, False, "auto"))],
+)
 def test_an_untrained_network_is_taken_too(tmp_path, crops, architecture, flip):
     path = tmp_path / "untrained.pth"
     torch.save(random_network(architecture).state_dict(), path)

@@ -9,11 +9,15 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi import Body, FastAPI, Request
 
+from grouping.service.web import body_limit
 from grouping.service.web.body_limit import BodyLimit, limit_by_path
 from grouping.service.web.error_envelope import add_error_handlers
 from tests.helpers.services.serving import Client, serving
 
 SMALL, LARGE = 1000, 5_000_000
+# Seconds after which the server hangs up, which is where an answer is known to end: where nothing
+# is asked any more, and where the rest of what was refused does not come.
+IDLE = LINGER = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,8 @@ def url():
     async def early() -> str:
         return "not read"
 
-    with serving(app) as address:
+    with pytest.MonkeyPatch.context() as patch, serving(app, timeout_keep_alive=IDLE) as address:
+        patch.setattr(body_limit, "LINGER_SECONDS", LINGER)
         yield address
 
 

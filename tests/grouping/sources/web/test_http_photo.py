@@ -26,6 +26,8 @@ from tests.helpers.services.servers import (
 )
 from tests.helpers.services.tls import tls_server
 
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
 BODY = bytes(range(256)) * 40
 LOOPBACK = HttpOptions(
     allowed=("127.0.0.0/8",), connect_timeout=2, read_timeout=0.4, total_timeout=8

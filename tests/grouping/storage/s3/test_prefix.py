@@ -17,7 +17,7 @@ from tests.helpers.paths import ROOT
 from tests.helpers.services.servers import FaultyServer, forwards, s3_server
 from tests.helpers.soaking import FAULTS
 
-pytestmark = pytest.mark.usefixtures("s3_credentials")
+pytestmark = pytest.mark.usefixtures("s3_credentials", "short_pauses")
 
 # Begins to upload, says so when the first file is there, and waits to be killed.
 KILLED = """
