@@ -43,6 +43,7 @@ OF_OTHERS |= {
     "--side",
     "--seconds",
     "--speed",
+    "--store",
     "--before",
     "--only",
     "--web",
