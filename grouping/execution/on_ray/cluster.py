@@ -28,6 +28,7 @@ from grouping.execution.on_ray.token import make_token_private
 log = logging.getLogger(__name__)
 
 STATISTICS = "RAY_USAGE_STATS_ENABLED"
+CLIENT = "ray://"
 DASHBOARD_PACKAGES = ("aiohttp", "aiohttp_cors", "opencensus")
 CODE = Path(__file__).resolve().parents[3]  # the folder that workers import this package from
 
@@ -139,6 +140,8 @@ def ray_module() -> Any:
     """
     os.environ[STATISTICS] = "0"
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else each worker warns
+    # Else a cluster that is started here starts processes that none of our actors is put into.
+    os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
     try:
         import ray
     except ImportError:
@@ -193,12 +196,12 @@ def _connect(ray: Any, address: str | None, cpus: int, dashboard: bool) -> None:
             ray.shutdown()
         if not isinstance(error, Exception):
             raise  # Ctrl-C, with half of it begun
-        what = (
-            "cannot be started on this machine"
-            if address is None
-            else f"{address} cannot be reached"
-        )
-        hint = "" if address is None else "; see `ray status` there"
+        what = f"{address} cannot be reached"
+        hint = "; see `ray status` there"
+        if address is None:
+            what, hint = "cannot be started on this machine", ""
+        elif address.startswith(CLIENT):
+            hint = "; is this its --ray-client-server-port, and its token known here?"
         raise GroupingError(f"the Ray cluster {what}{hint} ({one_line(error)})") from error
     page = getattr(context, "dashboard_url", None)
     where = f"http://{page}" if page else "none"
