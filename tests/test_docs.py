@@ -31,7 +31,8 @@ OF_OTHERS |= {
     "--ask",
     "--clients",
     "--half",
-    "--ray-client-server-port",  # of ray start
+    "--head",  # of ray start
+    "--ray-client-server-port",
     "--read-only",  # of podman
     "--tmpfs",
     "--keep",
@@ -39,6 +40,7 @@ OF_OTHERS |= {
     "--nodes",
     "--package",
     "--photos",
+    "--random-ir50",
     "--requests",
     "--rounds",
     "--side",
