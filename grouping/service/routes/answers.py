@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from grouping.service.schemas import AlbumAnswer, ErrorAnswer, Progress
+from grouping.service.schemas import AlbumAnswer, AlbumSummary, ErrorAnswer, Progress
 from grouping.service.store.records import AlbumRecord
 
 # What any route may answer, all in one form.
@@ -26,6 +26,16 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         503: "the service is at its limit for now",
     }.items()
 }
+
+
+def album_summary(album: AlbumRecord) -> AlbumSummary:
+    """Return what the list of all albums says of one."""
+    return AlbumSummary(
+        id=album.id,
+        state=cast(Any, album.state),
+        created=datetime.fromtimestamp(album.created, UTC),
+        counts=album.counts,
+    )
 
 
 def album_answer(album: AlbumRecord) -> AlbumAnswer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from grouping.service.web.refusals import RefusedRequestError, invalid
 
 T = TypeVar("T")
 
-MOST_OFFSET = 2**40
+OFFSET = re.compile(r"[0-9]{1,12}")
 
 
 def document_of(context: Context, id: str) -> Mapping[str, Any]:
@@ -47,21 +48,32 @@ def page_of(
     state = str(document["created"])
     first = 0 if cursor is None else _offset(cursor, state)
     last = first + limit
-    return items[first:last], None if last >= len(items) else _cursor(last, state)
+    return items[first:last], None if last >= len(items) else cursor_of(str(last), state)
 
 
-def _cursor(offset: int, state: str) -> str:
-    return base64.urlsafe_b64encode(f"{offset}@{state}".encode()).decode().rstrip("=")
+def cursor_of(place: str, of: str) -> str:
+    """Return the cursor for a place in a list, and what tells the list or the entry from others."""
+    return base64.urlsafe_b64encode(f"{place}@{of}".encode()).decode().rstrip("=")
 
 
-def _offset(cursor: str, state: str) -> int:
+def parts_of(cursor: str, place: re.Pattern[str]) -> tuple[str, str]:
+    """Return the two parts of a cursor that a caller sent.
+
+    Raises:
+        RefusedRequestError: 422: it is none, or its place is not of this form.
+    """
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (binascii.Error, ValueError):
-        raise invalid("the cursor is none; take the one of the page before") from None
-    offset, _, made_of = text.partition("@")
-    if not (offset.isascii() and offset.isdecimal()) or len(offset) > 12:
+        text = ""
+    found, _, of = text.partition("@")
+    if not place.fullmatch(found):
         raise invalid("the cursor is none; take the one of the page before")
+    return found, of
+
+
+def _offset(cursor: str, state: str) -> int:
+    offset, made_of = parts_of(cursor, OFFSET)
     if made_of != state:
         raise RefusedRequestError(
             409, "conflict", "the album was grouped again meanwhile; begin with the first page"
