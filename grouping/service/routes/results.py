@@ -6,14 +6,14 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from grouping.errors import InputError
+from grouping.service.albums.readable import grouped, unreadable
 from grouping.service.context import Context
 from grouping.service.schemas import FaceAnswer, GroupAnswer, ImageAnswer, PersonAnswer
-from grouping.service.web.error_envelope import not_found
 from grouping.service.web.refusals import RefusedRequestError, invalid
+from grouping.service.web.wording import for_callers
 
 T = TypeVar("T")
 
@@ -24,17 +24,14 @@ def document_of(context: Context, id: str) -> Mapping[str, Any]:
     """Return the results of an album.
 
     Raises:
-        RefusedRequestError: 404: there is no such album; 409: it has no results yet.
+        RefusedRequestError: 404: there is no such album; 409: it has no results yet, or must be
+            grouped again; 503: they cannot be read now.
     """
-    album = context.albums.get(id)
-    if album is None:
-        raise not_found()
-    if album.done:
-        with suppress(InputError):  # gone meanwhile, or damaged; its message names the place
-            return context.documents.get(context.folders.of(id))
-    raise RefusedRequestError(
-        409, "not_ready", f"the album has no results, it is {album.state}; ask again later"
-    )
+    grouped(context.albums.get(id))
+    try:
+        return context.documents.get(context.folders.of(id))
+    except InputError as error:
+        raise unreadable(context, id, error) from None
 
 
 def page_of(
@@ -124,9 +121,13 @@ def image_answer(document: Mapping[str, Any], image: Mapping[str, Any], folder: 
         copy_of=image.get("copy_of"),
         group_ids=[groups[number]["group_id"] for number in image["group_idx"] if number >= 0],
         faces=[face_answer(document, image, face) for face in image["faces"]],
-        error=None if error is None else error.replace(folder, "the album"),
-        warnings=[warning.replace(folder, "the album") for warning in image.get("warnings", [])],
+        error=None if error is None else _told(error, folder),
+        warnings=[_told(warning, folder) for warning in image.get("warnings", [])],
     )
+
+
+def _told(message: str, folder: str) -> str:
+    return for_callers(message.replace(folder, "the album"))
 
 
 def face_answer(
