@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -50,6 +51,7 @@ class EveryRequest:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message["headers"] = [_relative(scope, *each) for each in message["headers"]]
                 present = {name.lower() for name, _ in message["headers"]}
                 added = [(n, v) for n, v in HEADERS if n not in present]
                 message["headers"] = [
@@ -78,6 +80,22 @@ class EveryRequest:
         fields |= {"milliseconds": round(1000 * seconds), "request": request_id.get()}
         level = logging.DEBUG if route in OPERATIONS else logging.INFO
         log.log(level, "request", extra={"fields": fields})
+
+
+def _relative(scope: Scope, name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """A header; a redirect to another slash at the end leads there whatever is before the path.
+
+    Starlette's names scheme and host as they seem from here: behind a proxy that is not believed it
+    would send the token of a link over http.
+    """
+    if name.lower() != b"location" or not value.startswith((b"http://", b"https://")):
+        return name, value
+    path = str(scope["path"])
+    last = quote(path.rstrip("/").rpartition("/")[2], safe="")
+    slashes = len(path) - len(path.rstrip("/"))
+    place = "../" * slashes + last if slashes else f"./{last}/"
+    query = scope["query_string"]
+    return name, place.encode() + (b"?" + query if query else b"")
 
 
 def _id_of(scope: Scope) -> str:
