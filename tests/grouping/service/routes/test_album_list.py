@@ -7,6 +7,7 @@ import pytest
 from grouping.service.app import create_app
 from grouping.service.settings import ServiceSettings
 from grouping.service.store.records import NewPhoto
+from tests.helpers.services.albums import upload
 from tests.helpers.services.serving import Client, client_of, serving
 
 
@@ -63,3 +64,18 @@ def test_the_description_has_an_example(app, url):
     answer = document["paths"]["/v1/albums"]["get"]["responses"]["200"]["content"]
     assert answer["application/json"]["schema"] == {"$ref": "#/components/schemas/AlbumsPage"}
     assert document["components"]["schemas"]["AlbumsPage"]["example"]["albums"]
+
+
+def test_the_photos_of_an_album_that_waits_are_counted(app, url, ids):
+    client = client_of(app, url)
+    assert client.get(f"/v1/albums/{ids[0]}").json["progress"]["total"] == 1
+    new = upload(client, [("a.jpg", b"x"), ("b.jpg", b"y"), ("c.jpg", b"z")])
+    assert new.json["progress"] == {"done": 0, "total": 3, "faces": 0, "failed": 0}
+    path = f"/v1/albums/{new.json['id']}"
+    more = upload(client, [("d.jpg", b"w")], f"{path}/photos").json["progress"]
+    assert (more["done"], more["total"]) == (0, 4)
+    kept, jobs = app.state.context.albums, app.state.context.jobs
+    while jobs.claim().album.id != new.json["id"]:
+        pass
+    assert client.get(path).json["progress"]["total"] == 4  # before its first heartbeat
+    assert kept.get(new.json["id"]).state == "running"
