@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
@@ -12,7 +13,8 @@ from urllib.parse import quote
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from grouping.service.web.error_envelope import request_id, unforeseen
+from grouping.service.web.error_envelope import error_answer, request_id, unforeseen
+from grouping.service.web.stopping import stopped
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,13 @@ class EveryRequest:
             await self._app(scope, receive, answer)
         except ClientDisconnect:
             status = status or 499
+        except asyncio.CancelledError:
+            if not self._state.stopping.begun:
+                raise
+            if not status:  # the time is over that a stop gives to requests
+                refusal = stopped()
+                told = refusal.code, refusal.message, refusal.headers
+                await error_answer(refusal.status, *told)(scope, receive, answer)
         except Exception as error:  # noqa: BLE001 - the last resort: answered and logged
             response = unforeseen(error)
             if not status:
