@@ -8,7 +8,7 @@ from grouping.service.web.wording import OPERATOR, for_callers
 from grouping.sources.web.allowed_addresses import AddressPolicy
 from tests.helpers.paths import ROOT
 
-SAYS = re.compile(r"(?<![\\w-])--[a-z]")
+SAYS = re.compile(r"(?<![\w-])--[a-z]")
 
 
 def refusal():
@@ -51,7 +51,7 @@ def test_no_message_of_the_program_that_names_options_gets_through():
         text
         for path in (ROOT / "grouping").rglob("*.py")
         if "cli" not in path.parts
-        for text in re.findall(r'"([^"\\n]*)"', path.read_text("utf-8"))
+        for text in re.findall(r'"([^"\n]*)"', path.read_text("utf-8"))
         if SAYS.search(text)
     ]
     assert len(texts) > 10
