@@ -11,8 +11,8 @@ from fastapi.responses import Response
 
 from grouping.api import AlbumIndex
 from grouping.errors import CorrectionsError, FetchError, InputError
-from grouping.service.albums.readable import grouped, unreadable
 from grouping.service.context import Context
+from grouping.service.readable import grouped, unreadable
 from grouping.service.safety.rate_limits import TokenBuckets
 from grouping.service.web.refusals import RefusedRequestError, too_many
 

@@ -13,9 +13,9 @@ from fastapi import Request
 
 from grouping.api import GroupingConfig, LookUp, find, represent
 from grouping.errors import CorrectionsError, InputError
-from grouping.service.albums.readable import grouped, unreadable
 from grouping.service.context import Context
 from grouping.service.questions.sent_photos import photos_of
+from grouping.service.readable import grouped, unreadable
 from grouping.service.store.records import AlbumRecord
 from grouping.service.web.body_limit import SLOW
 from grouping.service.web.refusals import RefusedRequestError

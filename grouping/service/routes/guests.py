@@ -14,7 +14,6 @@ from fastapi.responses import HTMLResponse, Response
 from grouping.api import AlbumIndex, FoundPhoto, LookUp
 from grouping.api.albums.album_files import album_thumbnail_of, photo_for_guests
 from grouping.errors import FetchError, InputError
-from grouping.service.albums.readable import GROUP_AGAIN, NOT_READY
 from grouping.service.context import Context, InContext
 from grouping.service.pages.shared import (
     GUEST,
@@ -27,6 +26,7 @@ from grouping.service.pages.shared import (
     place_of,
 )
 from grouping.service.questions.asking import Photos, answer_about, look_up
+from grouping.service.readable import GROUP_AGAIN, NOT_READY
 from grouping.service.routes.answers import ERRORS
 from grouping.service.routes.question_docs import photos_body
 from grouping.service.safety.callers import link_of

@@ -19,7 +19,6 @@ from grouping.api.albums.album_files import album_page, album_thumbnail, origina
 from grouping.api.albums.corrections import add_corrections
 from grouping.errors import FetchError, InputError
 from grouping.service.albums.changes import changed
-from grouping.service.albums.readable import grouped, unreadable
 from grouping.service.context import Context, InContext, context_of
 from grouping.service.guards import CORRECTIONS_BYTES
 from grouping.service.pages.shared import (
@@ -33,6 +32,7 @@ from grouping.service.pages.shared import (
     place_of,
 )
 from grouping.service.pages.told_page import told_page
+from grouping.service.readable import grouped, unreadable
 from grouping.service.routes.answers import ERRORS, album_answer
 from grouping.service.safety.api_keys import ApiKey, Scope, check_scope
 from grouping.service.safety.callers import check_rate, current_key, key_of, link_of

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from grouping.errors import InputError
-from grouping.service.albums.readable import grouped, unreadable
 from grouping.service.context import Context
+from grouping.service.readable import grouped, unreadable
 from grouping.service.schemas import FaceAnswer, GroupAnswer, ImageAnswer, PersonAnswer
 from grouping.service.web.refusals import RefusedRequestError, invalid
 from grouping.service.web.wording import for_callers
