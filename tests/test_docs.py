@@ -34,10 +34,12 @@ OF_OTHERS |= {
     "--read-only",  # of podman
     "--tmpfs",
     "--keep",
+    "--kinds",
     "--minutes",
     "--nodes",
     "--package",
     "--photos",
+    "--seeds",
     "--requests",
     "--rounds",
     "--side",
