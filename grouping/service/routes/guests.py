@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse, Response
 from grouping.api import AlbumIndex, FoundPhoto, LookUp
 from grouping.api.albums.album_files import album_thumbnail_of, photo_for_guests
 from grouping.errors import FetchError, InputError
+from grouping.service.albums.readable import GROUP_AGAIN, NOT_READY
 from grouping.service.context import Context, InContext
 from grouping.service.pages.shared import (
     GUEST,
@@ -53,7 +54,9 @@ ENDED = {
     EXPIRED: "expired",
     INVALID: "invalid",
     "too_many_requests": "invalid",
-    "album_not_ready": "waiting",
+    **dict.fromkeys((NOT_READY, GROUP_AGAIN), "waiting"),
+    "unavailable": "waiting",
+    "storage_full": "waiting",
 }
 
 

@@ -19,6 +19,7 @@ from grouping.api.albums.album_files import album_page, album_thumbnail, origina
 from grouping.api.albums.corrections import add_corrections
 from grouping.errors import FetchError, InputError
 from grouping.service.albums.changes import changed
+from grouping.service.albums.readable import grouped, unreadable
 from grouping.service.context import Context, InContext, context_of
 from grouping.service.guards import CORRECTIONS_BYTES
 from grouping.service.pages.shared import (
@@ -109,13 +110,12 @@ def _page(request: Request, id: str, context: Context, t: str | None) -> Respons
     if t is not None:
         return _entered(request, link_of(request, t, PAGE, id).expires, t)
     may(request, id, Scope.READ)
-    if context.albums.get(id) is None:
-        raise not_found()
+    grouped(context.albums.get(id))
     try:
         place = "corrections" if _may_save(request, id) else None
         served = album_page(context.folders.of(id), corrections=place, photos="photos")
     except InputError as error:
-        raise RefusedRequestError(409, "conflict", str(error)) from None
+        raise unreadable(context, id, error) from None
     headers = {"Content-Security-Policy": served.policy, "Cache-Control": "private, no-cache"}
     return HTMLResponse(served.text, headers=headers)
 
