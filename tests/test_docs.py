@@ -31,6 +31,7 @@ OF_OTHERS |= {
     "--ask",
     "--clients",
     "--half",
+    "--ray-client-server-port",  # of ray start
     "--read-only",  # of podman
     "--tmpfs",
     "--keep",
@@ -45,6 +46,7 @@ OF_OTHERS |= {
     "--side",
     "--seconds",
     "--speed",
+    "--store",
     "--before",
     "--only",
     "--web",
