@@ -6,6 +6,7 @@ a stage takes. Results in a cache depend on nothing but those two.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 BACKENDS = ("local", "ray")
 ELSEWHERE = ("backend", "ray_address")  # of no influence on any result, and nobody else's business
 AUTO = "auto"
+CLUSTER_PLACE = re.compile(r"(?:ray://)?[^\s/]+:[0-9]{1,5}")
 PHOTO_SECONDS = 120.0  # that one photo may take; most take less than one
 
 
@@ -90,8 +92,8 @@ class GroupingConfig:
         allow_cpu_fallback: go on on the CPU, with a warning, where a device fails.
         workers: processes that look at photos; 0 works in the calling process.
         backend: ``"local"``, or ``"ray"`` for many machines; needs the extra ``ray``.
-        ray_address: of a running cluster, ``"auto"`` or ``"HOST:PORT"``; None starts one on this
-            machine, of ``workers`` processes or one a core.
+        ray_address: of a running cluster, ``"auto"``, ``"HOST:PORT"`` or ``"ray://HOST:PORT"``;
+            None starts one on this machine, of ``workers`` processes or one a core.
         photo_seconds: after so many seconds of work on it a photo fails, the others go on.
         memory: bytes for reading ahead, decoding and processes together; None for a quarter of
             what the machine has.
@@ -143,14 +145,7 @@ class GroupingConfig:
         _choice("backend", self.backend, BACKENDS)
         if self.ray_address is not None and self.backend != "ray":
             raise ConfigError("ray_address (--ray-address) needs the backend 'ray' (--backend ray)")
-        if not isinstance(self.ray_address, str | None) or self.ray_address == "":
-            raise ConfigError(f"ray_address must be HOST:PORT or auto, got {self.ray_address!r}")
-        if self.ray_address is not None and "://" in self.ray_address:
-            raise ConfigError(
-                f"ray_address {self.ray_address} is one of Ray's client server, which passes all "
-                "results through one process: run on a machine of the cluster with --ray-address "
-                "auto, or within its network with HOST:6379, the port of `ray start --head`"
-            )
+        _cluster_place(self.ray_address)
         if isinstance(self.threshold, str):
             _choice("threshold", self.threshold, (AUTO,))
         elif self.threshold is not None:
@@ -208,6 +203,16 @@ def _choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
     """Raise ConfigError unless the value is one of those allowed."""
     if value not in allowed:
         raise ConfigError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+
+
+def _cluster_place(address: Any) -> None:
+    """Raise ConfigError unless a cluster may be there; Ray would import what stands before ://."""
+    if address is None or address == AUTO:
+        return
+    if not isinstance(address, str) or not CLUSTER_PLACE.fullmatch(address):
+        raise ConfigError(
+            f"ray_address must be auto, HOST:PORT or ray://HOST:PORT, got {address!r}"
+        )
 
 
 def _between(name: str, value: float, low: float, high: float) -> None:

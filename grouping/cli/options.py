@@ -147,8 +147,8 @@ def add_detection(parser: argparse.ArgumentParser, *, workers: bool = True) -> N
         "--ray-address",
         type=not_empty,
         metavar="ADDRESS",
-        help="of a running cluster: auto or HOST:PORT, whose cores are used instead of "
-        "--workers (default: one is started on this machine)",
+        help="of a running cluster: auto, HOST:PORT or, from outside of it, ray://HOST:PORT; its "
+        "cores are used instead of --workers (default: one is started on this machine)",
     )
 
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from backbone.runtime.processor import may_have_gpu
 from grouping.errors import Interrupted, PhotoError
 from grouping.execution.backends import LOCAL, Backend
 from grouping.execution.known_results import HoldBack, KnownResults, Lookup
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from grouping.execution.face_models import FaceModels
     from grouping.storage.cache import Cache
 
+# Photos that a worker on a CPU takes at once, where each passes the networks alone: with CHUNK the
+# workers would end longer after each other.
+CHUNK_ON_CPU = 2
 AHEAD = 32  # photos read but not yet worked on
 READERS = 8  # threads that read
 # Up to so many photos, starting processes takes longer than it saves (bench_run): so many of a
@@ -121,6 +125,7 @@ class PhotoCollector:
     ) -> Generator[Chunk, None, None]:
         """Read ahead, finish what is known on the way, and yield the rest in chunks."""
         chunk: Chunk = []
+        most = self._at_once(budget)
         reads = read_ahead(
             photos,
             lambda photo: self._looked_up(photo, budget.file),
@@ -140,11 +145,18 @@ class PhotoCollector:
                 elif (work := self._work_of(position, lookup)) is not None:
                     chunk.append((position, work))
                 held = sum(work.held_bytes for _, work in chunk)
-                if len(chunk) == CHUNK or held > budget.chunk:
+                if len(chunk) == most or held > budget.chunk:
                     yield chunk
                     chunk = []
         if chunk:
             yield chunk
+
+    def _at_once(self, budget: MemoryBudget) -> int:
+        """How many photos make a chunk."""
+        if not (self._reads and budget.workers):
+            return CHUNK
+        on_cpu = self._models.embedding.device == "cpu" or not may_have_gpu()
+        return CHUNK_ON_CPU if on_cpu else CHUNK
 
     def _looked_up(self, photo: Photo, most: int) -> Lookup:
         """Look a photo of so many bytes at most up, in a thread that reads."""

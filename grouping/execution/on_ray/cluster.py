@@ -3,6 +3,9 @@
 Nothing is sent to Ray's makers: their statistics are switched off before Ray is imported. A cluster
 that is started here takes work from nobody without its token, and its dashboard listens to this
 machine alone.
+
+A cluster whose machines cannot be reached from here is used through its client server (``ray://``):
+a process of its head that makes every call for this one.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import logging
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -65,12 +69,19 @@ def connected(address: str | None, cpus: int, *, dashboard: bool = True) -> Iter
 
     Raises:
         ModelError: the extra is not installed.
-        GroupingError: there is no such cluster, or it cannot be started.
+        GroupingError: there is no such cluster, it cannot be started, or the connection was lost.
     """
     ray = ray_module()
     ours = _joined(ray, address, cpus, dashboard)
     try:
         yield
+    except ConnectionError as error:
+        if type(error) is not ConnectionError:  # of a socket, not of Ray's client
+            raise
+        raise GroupingError(
+            f"the connection to the Ray cluster {address} was lost ({one_line(error)}); what was "
+            "done is kept in the cache: run again"
+        ) from error
     finally:
         if ours:
             _left(ray)
@@ -169,7 +180,8 @@ def _connect(ray: Any, address: str | None, cpus: int, dashboard: bool) -> None:
     else:
         started = {"address": address}
     try:
-        with _signals_kept(), _quiet():
+        with _signals_kept(), _quiet(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what matters comes as an error
             context = ray.init(
                 **started,
                 namespace="face-grouping",

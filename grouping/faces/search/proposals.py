@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import maximum_filter1d
 
 from backbone.networks.mtcnn import PNET_CELL, PNET_STRIDE
 from grouping.boxes import apply_offsets, non_max_suppression, to_squares
@@ -152,14 +151,12 @@ class PyramidLevel:
         cells = self.rows * self.columns
         if cells < HINTED_CELLS:
             return None
-        around = hints.view(np.uint8)
-        for axis in (0, 1):
-            around = maximum_filter1d(around, 2 * REACH + 1, axis, mode="constant")
+        around = _spread(hints, REACH)
         y, x = (
             _same_place(np.arange(count), scale / self._scale).clip(0, limit - 1)
             for count, limit in zip((self.rows, self.columns), hints.shape, strict=True)
         )
-        corners = _cover(around[y][:, x] > 0)
+        corners = _cover(around[y][:, x])
         return corners if len(corners) * WINDOW**2 < WINDOWS_SHARE * cells else None
 
     def candidates(self, scores: Float32, offsets: Float32, threshold: float) -> Float32:
@@ -180,6 +177,20 @@ class PyramidLevel:
         columns = [np.floor(sides), scores[y, x][:, None], offsets[y, x]]
         table = np.concatenate(columns, 1).astype(np.float32)
         return table[non_max_suppression(table[:, :4], table[:, 4], LEVEL_OVERLAP)]
+
+
+def _spread(marked: npt.NDArray[np.bool_], reach: int) -> npt.NDArray[np.bool_]:
+    """Mark all cells of a map (rows, columns) that are at most ``reach`` from a marked one.
+
+    SciPy has this too, but takes longer to import than all maps of an album take here.
+    """
+    for _axis in range(2):
+        spread = marked.copy()
+        for step in range(1, reach + 1):
+            spread[step:] |= marked[:-step]
+            spread[:-step] |= marked[step:]
+        marked = spread.T
+    return marked
 
 
 def _cover(wanted: npt.NDArray[np.bool_]) -> Int64:

@@ -8,6 +8,7 @@ from itertools import count
 import numpy as np
 import pytest
 
+from grouping.config import EmbeddingSettings
 from grouping.errors import FetchError, Interrupted, ModelError
 from grouping.execution import backends
 from grouping.execution.collector import FEW_PHOTOS, LARGE_BYTES, PhotoCollector
@@ -58,6 +59,7 @@ class Models:
 
     detector_key = "detector"
     earlier_detector_key = "earlier detector"
+    embedding = EmbeddingSettings(device="cpu")
 
     def __init__(self, model_key="model"):
         self.model_key = model_key
@@ -217,3 +219,20 @@ def test_processes_are_started_where_there_is_enough_to_do(monkeypatch, count, s
     made.collect((Sized(i, f"<{i}>", size) for i in range(count)), workers=2)
     assert len(made.results) == count
     assert bool(asked[0].workers) is pays
+
+
+@pytest.mark.parametrize(
+    ("device", "gpu", "workers", "at_once"),
+    [("auto", False, 2, 2), ("auto", True, 2, 4), ("cpu", True, 2, 2), ("auto", False, 0, 4)],
+)
+def test_workers_without_a_gpu_take_fewer_photos_at_once(
+    monkeypatch, device, gpu, workers, at_once
+):
+    models = Models()
+    models.embedding = EmbeddingSettings(device=device)
+    monkeypatch.setattr("grouping.execution.collector.may_have_gpu", lambda: gpu)
+    taken = PhotoCollector(models)._unknown(
+        iter(memory(b"1", b"2", b"3", b"4", b"5")), models.memory_budget(workers)
+    )
+    assert len(next(taken)) == at_once
+    taken.close()

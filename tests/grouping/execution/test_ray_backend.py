@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,6 @@ from grouping.config import GroupingConfig
 from grouping.errors import ConfigError, GroupingError, ModelError, SourceError
 from grouping.execution import collector as collector_module
 from grouping.pipeline import GroupingPipeline
-from grouping.records import FaceSet
 from grouping.sources.entries import SourceOptions, photos_from_entries
 from grouping.sources.photo import LocalPhoto, MemoryPhoto
 from grouping.sources.s3_photo import photos_in_bucket
@@ -32,16 +31,24 @@ from grouping.storage.s3.client import S3Options
 from tests.helpers.execution.ray_cluster import (
     HerePhoto,
     KillingPhoto,
-    SlowPhoto,
     cluster_of,
     skip_without_ray,
 )
-from tests.helpers.paths import PHOTOS, ROOT
+from tests.helpers.execution.ray_runs import (
+    FILES,
+    assert_same,
+    local_photos,
+    once,
+    one_thread,
+    plain,
+    same_documents,
+    slow_copies,
+)
+from tests.helpers.paths import ROOT
 from tests.helpers.services.servers import FaultyServer, s3_server, sends
 
 skip_without_ray()
 
-FILES = sorted(PHOTOS.glob("*.jpg"))
 AWS = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -51,14 +58,9 @@ AWS = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """As a worker has: the last bits of a number depend on how many share a sum."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def as_workers_round():
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -70,26 +72,9 @@ def cluster():
             yield made
 
 
-def local_photos():
-    return [LocalPhoto.at(path) for path in FILES]
-
-
 def run(photos, cluster=None, cache=None, **options):
     where = {} if cluster is None else {"backend": "ray", "ray_address": cluster.address}
     return GroupingPipeline(GroupingConfig(**where), cache=cache).run(photos, **options)
-
-
-def assert_same(found, expected):
-    """To the byte: every number of every face, every photo, every group."""
-    assert len(found.photos) == len(expected.photos)
-    for column in fields(FaceSet):
-        a, b = (getattr(result.faces, column.name) for result in (found, expected))
-        assert a.tobytes() == b.tobytes(), column.name
-    for a, b in zip(found.outcomes, expected.outcomes, strict=True):
-        assert (a.width, a.height, a.sha256, a.failure) == (b.width, b.height, b.sha256, b.failure)
-        assert (a.rotation, a.picture_hash, a.warnings) == (b.rotation, b.picture_hash, b.warnings)
-    assert np.array_equal(found.grouping.labels, expected.grouping.labels)
-    assert np.array_equal(found.copy_of, expected.copy_of)
 
 
 @pytest.fixture(scope="module")
@@ -154,36 +139,13 @@ def test_without_the_extra_the_error_says_how_to_get_it(monkeypatch):
 def test_an_address_needs_the_backend():
     with pytest.raises(ConfigError, match="--backend ray"):
         GroupingConfig(ray_address="auto")
-    with pytest.raises(ConfigError, match=r"^ray_address ray://a:10001 .* HOST:6379"):
-        GroupingConfig(backend="ray", ray_address="ray://a:10001")
+    for place in ("", "local", "ray://a", "other://a:1", "ray://a:1/b", "a b:1", 6379):
+        with pytest.raises(ConfigError, match=r"^ray_address must be auto, HOST:PORT or ray://"):
+            GroupingConfig(backend="ray", ray_address=place)
+    for place in ("auto", "10.0.0.1:6379", "[::1]:6379", "ray://head.example.org:10001"):
+        assert GroupingConfig(backend="ray", ray_address=place).ray_address == place
     with pytest.raises(ConfigError, match="backend must be one of local, ray"):
         GroupingConfig(backend="dask")
-
-
-def slow_copies(tmp_path, count=24):
-    """Photos of different bytes that take half a second to read."""
-    photos = []
-    for number in range(count):
-        path = tmp_path / f"{number:02}.jpg"
-        path.write_bytes(FILES[number % len(FILES)].read_bytes() + b"%d" % number)
-        photos.append(SlowPhoto(str(path), str(path), path, trace=tmp_path / "trace"))
-    return photos
-
-
-def plain(photos):
-    return [LocalPhoto.at(photo.path) for photo in photos]
-
-
-def once(act):
-    """Called for each photo; acts once, when five are done."""
-    done = []
-
-    def on_photo(photo, outcome):
-        done.append(photo)
-        if len(done) == 5:
-            act()
-
-    return on_photo
 
 
 @pytest.mark.slow
@@ -430,13 +392,6 @@ def wait_for_cache(path, count):
             if stored >= count:
                 return stored
     raise AssertionError("nothing is stored")
-
-
-def same_documents(*folders):
-    documents = [json.loads((folder / "groups.json").read_text()) for folder in folders]
-    for document in documents:
-        document.pop("created")
-    return all(document == documents[0] for document in documents)
 
 
 @pytest.mark.slow

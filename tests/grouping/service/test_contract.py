@@ -20,6 +20,14 @@ CHECKS = (
     "response_headers_conformance,response_schema_conformance,negative_data_rejection,"
     "unsupported_method"
 )
+# Where a wrong request cannot be told from a right one: a part of a form is bytes, whatever type
+# was meant; and of an address whose id is replaced by that of the album nothing wrong is left.
+NEGATIVE = "negative_data_rejection"
+NOT_TOLD_APART = (
+    *("POST /v1/verify", "POST /v1/represent", "POST /v1/extract"),
+    *("POST /v1/albums/{id}/find", "POST /v1/albums/{id}/me/find"),
+    "GET /v1/albums/{id}/page/photos/{photo}",
+)
 MANY = {"requests_a_minute": 10_000_000, "refusals_a_minute": 10_000_000}
 
 
@@ -42,10 +50,14 @@ def checked(service, folder, *options):
     if program() is None:
         pytest.skip("schemathesis is not installed")
     group = client.get(f"/v1/albums/{album['id']}/groups").json["groups"][0]["group_id"]
+    unjudged = "".join(
+        f'[[operations]]\ninclude-name = "{name}"\nchecks.{NEGATIVE}.enabled = false\n'
+        for name in NOT_TOLD_APART
+    )
     (folder / "schemathesis.toml").write_text(
         f'[parameters]\n"path.id" = "{album["id"]}"\n"path.group_id" = "{group}"\n'
         '[[operations]]\ninclude-name = "DELETE /v1/albums/{id}"\n'
-        'parameters = { "path.id" = "aaaaaaaaaaaaaaaaaaaaaa" }\n'
+        'parameters = { "path.id" = "aaaaaaaaaaaaaaaaaaaaaa" }\n' + unjudged
     )
     key = f"Authorization: Bearer {client.key}"
     command = [program(), "--config-file", str(folder / "schemathesis.toml"), "run"]

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import binary_dilation
 
 from grouping.boxes import box_iou
 from grouping.faces.search import proposals
 from grouping.faces.search.detection import CascadeSettings
-from grouping.faces.search.proposals import WINDOW, PyramidLevel, _cover, _same_place
+from grouping.faces.search.proposals import WINDOW, PyramidLevel, _cover, _same_place, _spread
 from grouping.faces.search.pyramid import Pyramid
 
 
@@ -108,6 +109,14 @@ def test_windows_cover_all_that_is_wanted_and_do_not_overlap(share):
         seen[y : y + WINDOW, x : x + WINDOW] += 1
     assert seen[:57, :83][wanted].all()
     assert seen.max() <= 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (40, 57)])
+@pytest.mark.parametrize("reach", [1, 2, 3])
+def test_what_is_around_a_mark_is_marked(size, reach):
+    marked = np.random.default_rng(1).random(size) < 0.05
+    around = np.ones((2 * reach + 1, 2 * reach + 1), bool)
+    np.testing.assert_array_equal(_spread(marked, reach), binary_dilation(marked, around))
 
 
 def test_windows_lie_where_the_level_before_gave_hints(photos):
