@@ -36,11 +36,13 @@ OF_OTHERS |= {
     "--read-only",  # of podman
     "--tmpfs",
     "--keep",
+    "--kinds",
     "--minutes",
     "--nodes",
     "--package",
     "--photos",
     "--random-ir50",
+    "--seeds",
     "--requests",
     "--rounds",
     "--side",

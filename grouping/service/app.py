@@ -31,6 +31,7 @@ from grouping.service.store.store import Store
 from grouping.service.web.body_limit import BodyLimit, limit_by_path
 from grouping.service.web.error_envelope import add_error_handlers
 from grouping.service.web.middleware import EveryRequest
+from grouping.service.web.stopping import Stopping
 from grouping.version import __version__
 
 DESCRIPTION = """\
@@ -59,7 +60,9 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.state.context = context
     app.state.link_rates = LinkRates()
     add_error_handlers(app)
-    app.add_middleware(BodyLimit, limit_of=limit_by_path(body_limits(settings), MARGIN_BYTES))
+    app.state.stopping = Stopping()
+    limit_of = limit_by_path(body_limits(settings), MARGIN_BYTES)
+    app.add_middleware(BodyLimit, limit_of=limit_of, stopping=app.state.stopping)
     app.add_middleware(Audited, log=context.guards.audit, strangers=context.guards.strangers)
     app.add_middleware(EveryRequest, app_state=app.state)
     app.include_router(operations.router)

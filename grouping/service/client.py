@@ -102,6 +102,10 @@ class Client:
         """Add photos, and have the album grouped again; arguments as of :meth:`create_album`."""
         return self._add(_of(album, "photos"), photos, prefix, {}, idempotency_key)
 
+    def albums(self, state: str | None = None) -> Iterator[Json]:
+        """Yield all albums, the newest first; those in one state where it is named."""
+        return self._pages("/v1/albums", "albums", {"state": state} if state else {})
+
     def album(self, album: str) -> Json:
         """Return the state of an album, its counts and failures."""
         return self._json("GET", _of(album))
@@ -219,10 +223,12 @@ class Client:
         body, kind = urllib3.encode_multipart_formdata(fields)
         return _parsed(self._ask("POST", path, body, {**(headers or {}), "Content-Type": kind}))
 
-    def _pages(self, path: str, name: str) -> Iterator[Json]:
+    def _pages(
+        self, path: str, name: str, chosen: Mapping[str, str] | None = None
+    ) -> Iterator[Json]:
         cursor: str | None = ""
         while cursor is not None:
-            query = {"limit": PAGE, **({"cursor": cursor} if cursor else {})}
+            query = {"limit": PAGE, **(chosen or {}), **({"cursor": cursor} if cursor else {})}
             page = self._json("GET", f"{path}?{urlencode(query)}")
             yield from page[name]
             cursor = page["next_cursor"]

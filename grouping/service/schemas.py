@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+from fastapi import Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from grouping.api.albums.corrections import JOINERS
@@ -12,6 +13,7 @@ from grouping.api.albums.corrections import JOINERS
 MOST_PHOTOS = 100_000  # of one request, whatever the service allows
 LONGEST_URL = 8192
 
+AlbumState = Literal["queued", "running", "done", "failed"]
 AlbumId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{22}$")]
 
 
@@ -51,6 +53,8 @@ PhotoId = (
     Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_printable)]
     | Annotated[int, Field(strict=True, ge=-(2**53), le=2**53)]
 )
+Cursor = Annotated[str | None, Query(max_length=200, description="of the page before")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="how many at most")]
 
 
 class Sent(BaseModel):
@@ -133,7 +137,7 @@ class AlbumAnswer(BaseModel):
     """An album and its job."""
 
     id: AlbumId = Field(examples=["kT0mC9h4Qm2r7Yp1Zs8vXA"])
-    state: Literal["queued", "running", "done", "failed"]
+    state: AlbumState
     created: datetime
     changed: datetime
     progress: Progress
@@ -142,6 +146,38 @@ class AlbumAnswer(BaseModel):
     settings: dict[str, Any]
     revision: int = Field(description="counts the results; 0 before the first")
     error: str | None = None
+
+
+class AlbumSummary(BaseModel):
+    """An album in the list of all."""
+
+    id: AlbumId
+    state: AlbumState
+    created: datetime
+    counts: dict[str, int] = Field(description="of the results; empty before the first")
+
+
+class AlbumsPage(BaseModel):
+    """Some albums, the newest first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "albums": [
+                    {
+                        "id": "kT0mC9h4Qm2r7Yp1Zs8vXA",
+                        "state": "done",
+                        "created": "2026-11-27T09:37:26.250000Z",
+                        "counts": {"photos": 120, "failed": 1, "people": 9},
+                    }
+                ],
+                "next_cursor": None,
+            }
+        }
+    )
+
+    albums: list[AlbumSummary]
+    next_cursor: str | None = Field(description="for the next page; null on the last one")
 
 
 class GroupAnswer(BaseModel):

@@ -526,3 +526,52 @@ def test_the_page_of_a_look_up_shows_the_photos_and_nothing_to_correct(browser, 
         assert len(browser.find_elements("css selector", ".photo")) == 2
     for selector in (".name-field", "#merge", "#leave-out", ".face .not", "#search"):
         assert absent(browser, selector)
+
+
+@pytest.mark.parametrize(
+    ("photos", "said", "to"),
+    [
+        ([[], []], "No faces were found", "#/without"),
+        ([[-1], []], "Nobody is in two photos", "#/strangers"),
+    ],
+)
+def test_an_album_of_nobody_says_so_and_offers_nothing_to_do_with_people(
+    browser, tmp_path, photos, said, to
+):
+    result, open_photo = album(photos)
+    write_report(result, tmp_path, open_photo, plots=False)
+    browser.get((tmp_path / "index.html").as_uri())
+    text = browser.find_element("id", "main").text
+    assert said in text
+    assert "Give each person a name" not in text
+    controls = "return document.querySelectorAll('#main input, #main select, #main button').length"
+    assert browser.execute_script(controls) == 0
+    links = "return [...document.querySelectorAll('#nobody a')].map((a) => a.hash)"
+    assert browser.execute_script(links) == [to]
+    assert [entry["message"] for entry in browser.get_log("browser")] == []
+
+
+def test_the_row_of_tabs_fades_out_where_some_are_hidden(browser, page):
+    def hint():
+        settled = "const done = arguments[0]; setTimeout(() => requestAnimationFrame(done), 50)"
+        browser.execute_async_script(settled)
+        return browser.execute_script(
+            "const nav = document.getElementById('nav'); const look = getComputedStyle(nav);"
+            "return [nav.dataset.more, look.maskImage === 'none']"
+        )
+
+    def scrolled(where):
+        browser.execute_script(f"document.getElementById('nav').scrollLeft = {where}")
+        return hint()
+
+    size = {"height": 800, "deviceScaleFactor": 1, "mobile": False}
+    try:
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 360, **size})
+        browser.get(page.as_uri() + "#/people")
+        assert hint() == ["right", False]
+        assert scrolled(60) == ["left right", False]
+        assert scrolled(9999) == ["left", False]
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 1400, **size})
+        assert hint() == ["", True]
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

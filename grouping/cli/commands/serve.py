@@ -161,7 +161,7 @@ def _warn_of_the_open(host: str) -> None:
 def _serve(app: FastAPI, listening: Any, proxies: Sequence[str]) -> None:
     import uvicorn
 
-    from grouping.service.web.listening import allow_open_files, impatient_protocol
+    from grouping.service.web.listening import allow_open_files, impatient_protocol, server_of
 
     allow_open_files()
     config = uvicorn.Config(
@@ -174,7 +174,7 @@ def _serve(app: FastAPI, listening: Any, proxies: Sequence[str]) -> None:
         timeout_graceful_shutdown=STOP_SECONDS,
     )
     try:
-        uvicorn.Server(config).run([listening])
+        server_of(config, app.state.stopping.begin).run([listening])
     except KeyboardInterrupt:  # uvicorn raises the signal again once all is tidied up
         note("stopped; jobs go on at the next start")
 

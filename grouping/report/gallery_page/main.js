@@ -32,7 +32,15 @@ function render() {
     return h("a", { href: `#/${key}`, "aria-current": here ? "page" : null }, label, n === null ? null : h("span", { class: "n" }, n.toLocaleString("en")));
   }));
   document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  hintTabs();
   main.replaceChildren(...view(...rest).flat().filter(Boolean));
+}
+
+// Where tabs are hidden at a side, the row fades out there.
+function hintTabs() {
+  const nav = document.getElementById("nav");
+  const hidden = { left: nav.scrollLeft > 1, right: nav.scrollLeft + nav.clientWidth < nav.scrollWidth - 1 };
+  nav.dataset.more = Object.keys(hidden).filter((side) => hidden[side]).join(" ");
 }
 
 const dropButton = () => h("button", { type: "button", class: "quiet", onclick: () => { if (confirm("Drop all your changes?")) { edits = noEdits(); saveEdits(); render(); } } }, "Drop");
@@ -90,6 +98,8 @@ document.getElementById("about").textContent = album.about;
 document.getElementById("theme").addEventListener("click", toggleTheme);
 document.addEventListener("edited", () => { if (saving?.failed) say(null); else showChanges(); });
 document.addEventListener("keydown", onKey);
+document.getElementById("nav").addEventListener("scroll", hintTabs, { passive: true });
+addEventListener("resize", hintTabs);
 addEventListener("hashchange", () => { viewer.close(); render(); scrollTo(0, 0); main.focus({ preventScroll: true }); });
 showChanges();
 render();

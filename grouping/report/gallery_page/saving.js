@@ -9,7 +9,7 @@ const UNSAVED = {
   401: LINK_ENDED,
   403: LINK_ENDED,
   404: "The album is not there any more.",
-  409: "The album is being grouped right now. Save again when that is done.",
+  409: "Not saved: somebody changed the album since this page was loaded. Download your corrections if you want to keep them, then load the page again.",
   413: "These are more changes than can be saved at once. Download them, and hand them in by the API.",
   429: "Too many requests. Wait a little, and save again.",
 };

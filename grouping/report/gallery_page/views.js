@@ -14,21 +14,43 @@ function summary() {
   return parts.join(" · ");
 }
 
+// An album of nobody: what there is instead, and what can be done.
+function nobodyView() {
+  const link = (key, text) => h("a", { href: `#/${key}` }, text);
+  const drawn = [" If a face was missed, open the photo under ", link("without", "No faces"), " and draw it."];
+  const found = faces.size
+    ? ["Nobody is in two photos or more. The faces are under ", link("strangers", "Strangers"), "."]
+    : ["No faces were found, so there is nobody to name.", ...(photosWithout().length ? drawn : [])];
+  const unread = failures().length;
+  return [
+    h("h1", {}, "Nobody yet"), h("p", { class: "lead" }, `${summary()}.`),
+    h("p", { id: "nobody" }, found),
+    unread ? h("p", {}, `${count(unread, "photo")} could not be read or shown: see `, link("failures", "Failures"), ".") : null,
+  ];
+}
+
+function remarksOnPeople() {
+  return [
+    album.changes ? h("p", { class: "lead" }, `Since the run before: ${album.changes}.`) : null,
+    album.optedOut ? h("p", { class: "lead", id: "opted-out" }, `${count(album.optedOut, "face")} of people who asked to be left out ${album.optedOut === 1 ? "is" : "are"} not shown.`) : null,
+    album.notFound.length ? h("p", { class: "lead", id: "not-found" }, `Known beforehand and not found: ${album.notFound.join(", ")}.`) : null,
+  ];
+}
+
 function peopleView() {
+  if (!album.people.length) return [...nobodyView(), ...remarksOnPeople()];
   const grid = h("div", { class: "cards" });
   const show = () => {
     const wanted = searched.trim().toLowerCase();
     const found = everyone().filter((p) => titleOf(p).toLowerCase().includes(wanted)).sort(SORTS[sortBy][1]);
     grid.replaceChildren();
     if (found.length) fill(grid, found, personCard);
-    else grid.append(h("p", { class: "lead" }, album.people.length ? "Nobody of that name." : "Nobody is in two photos or more."));
+    else grid.append(h("p", { class: "lead" }, "Nobody of that name."));
   };
   show();
   return [
     h("h1", {}, "People"), h("p", { class: "lead" }, `${summary()}. Give each person a name; open a person to correct the group.`),
-    album.changes ? h("p", { class: "lead" }, `Since the run before: ${album.changes}.`) : null,
-    album.optedOut ? h("p", { class: "lead", id: "opted-out" }, `${count(album.optedOut, "face")} of people who asked to be left out ${album.optedOut === 1 ? "is" : "are"} not shown.`) : null,
-    album.notFound.length ? h("p", { class: "lead", id: "not-found" }, `Known beforehand and not found: ${album.notFound.join(", ")}.`) : null,
+    ...remarksOnPeople(),
     album.anyKnown ? h("p", { class: "lead", id: "unclaimed" }, `${count(everyone().filter((p) => !p.name).length, "person is", "people are")} nobody of those known; order them by “Without a name”.`) : null,
     h("div", { class: "tools" },
       h("input", { type: "search", id: "search", placeholder: "Search names ( / )", "aria-label": "Search names", value: searched,

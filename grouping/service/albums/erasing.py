@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -44,13 +45,26 @@ class Eraser:
         self._thread = threading.Thread(target=self._work, name="eraser", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin; what a process that was killed left of uploads goes at once."""
+        if self._folders.is_alone():
+            self._safely(self.remove_unfinished)
+            self._folders.others_may_come()
         self._thread.start()
 
     def stop(self) -> None:
         """End, and wait for it."""
         self._stop.set()
         self._thread.join()
+        self._folders.leave()
+
+    def remove_unfinished(self) -> None:
+        """Remove uploads that no request finished, where no process takes any."""
+        for album in self._folders.known():
+            used = self._albums.uploads(album)
+            if used is None and self._folders.has_only_uploads(album):
+                self._folders.erase(album)
+            elif used is not None:
+                self._folders.remove_uploads(album, keep=used, older_than=0.0)
 
     def erase(self, album: str) -> None:
         """Erase an album that nobody works on: its folder, then its rows.
@@ -100,13 +114,20 @@ class Eraser:
 
     def _work(self) -> None:
         while True:
-            try:
-                if count := self.erase_due():
-                    log.info("albums erased", extra={"fields": {"albums": count}})
-                self.tidy_up()
-            except (SQLAlchemyError, OSError) as error:
-                log.error("albums cannot be erased: %s", type(error).__name__)
-            except Exception:  # what keeps its promise to erase must not end
-                log.exception("albums cannot be erased")
+            self._safely(self._look)
             if self._stop.wait(self._seconds):
                 return
+
+    def _look(self) -> None:
+        if count := self.erase_due():
+            log.info("albums erased", extra={"fields": {"albums": count}})
+        self.tidy_up()
+
+    def _safely(self, work: Callable[[], None]) -> None:
+        """What keeps its promise to erase must not end."""
+        try:
+            work()
+        except (SQLAlchemyError, OSError) as error:
+            log.error("albums cannot be erased: %s", type(error).__name__)
+        except Exception:
+            log.exception("albums cannot be erased")

@@ -5,15 +5,23 @@ An id that a caller sends touches a path only after it was seen to be one of our
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import shutil
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from grouping.errors import OutputError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+IN_USE = "in-use.lock"
 ALBUM_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 UPLOAD_NAME = re.compile(r"[0-9a-f]{32}")
 UPLOADS = "uploads"
@@ -32,10 +40,45 @@ class AlbumFolders:
 
     def __init__(self, data: Path) -> None:
         self._root = data / ALBUMS
+        self._lock: int | None = None
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{data} cannot be made: {error.strerror}") from None
+
+    def is_alone(self) -> bool:
+        """Say that this process takes uploads, and return whether no other one does.
+
+        Whoever finds out that it is alone is so until :meth:`leave` or the next one starts.
+        Where the system has no such locks, nobody is alone.
+        """
+        if fcntl is None or self._lock is not None:
+            return False
+        handle = os.open(self._root.parent / IN_USE, os.O_RDWR | os.O_CREAT, 0o600)
+        self._lock = handle
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(handle, fcntl.LOCK_SH)
+            return False
+        return True
+
+    def others_may_come(self) -> None:
+        """Let other processes start; they wait for each other's first look."""
+        if fcntl is not None and self._lock is not None:
+            with suppress(OSError):
+                fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+    def leave(self) -> None:
+        """Say that this process takes no uploads any more."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def has_only_uploads(self, album: str) -> bool:
+        """Whether nothing but uploads was ever written for an album."""
+        return {path.name for path in self.of(album).iterdir()} <= {UPLOADS}
 
     def of(self, album: str) -> Path:
         """Return the folder of an album, which may not be there yet.

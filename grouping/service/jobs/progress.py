@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from grouping.service.metrics import Metrics
+from grouping.service.web.wording import for_callers
 
 MOST_REASONS = 20  # that are told apart; the rest is counted together
 LONGEST_REASON = 200  # characters
@@ -56,7 +57,9 @@ def counts_of(document: Any) -> dict[str, int]:
 def failures_of(document: Any) -> dict[str, int]:
     """Return how many photos failed, by reason, the most frequent first."""
     reasons = Counter(
-        str(image["error"])[:LONGEST_REASON] for image in document["images"] if "error" in image
+        for_callers(str(image["error"]))[:LONGEST_REASON]
+        for image in document["images"]
+        if "error" in image
     )
     listed = dict(reasons.most_common(MOST_REASONS))
     rest = reasons.total() - sum(listed.values())

@@ -27,6 +27,7 @@ from grouping.service.metrics import Metrics
 from grouping.service.settings import ServiceSettings
 from grouping.service.store.albums import AlbumStore
 from grouping.service.store.jobs import Job, JobStore, Notice
+from grouping.service.web.wording import for_callers
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +131,7 @@ class JobRunner:
                 self._stop.wait(PAUSE_SECONDS)
                 return
             except GroupingError as error:
-                log.warning("job failed", extra=_fields(job, reason=type(error).__name__))
+                log.warning("job failed: %s", error, extra=_fields(job))
                 self._failed(job, str(error))
                 return
             except Exception:
@@ -209,8 +210,8 @@ class JobRunner:
         self._ended("done" if kept else "lost", job, **counts)
 
     def _failed(self, job: Job, reason: str) -> None:
-        """What is said of a failure names no place of this machine."""
-        told = reason.replace(str(self._folders.of(job.album.id)), "the album")
+        """What is said of a failure names no place of this machine, and no option of it."""
+        told = for_callers(reason.replace(str(self._folders.of(job.album.id)), "the album"))
         kept = self._jobs.fail(job, told, self._notice(job, "failed", {}))
         self._ended("failed" if kept else "lost", job)
 

@@ -20,7 +20,7 @@
     link_expired: "This link has expired. Please ask whoever sent it for a new one.",
     link_invalid: "This link does not work. Open it again from the message it came in, or ask for a new one.",
     not_found: "This album is not there any more.",
-    album_not_ready: "The photos of this album are not ready yet. Please come back in a while.",
+    not_ready: "The photos of this album are not ready yet. Please come back in a while.",
     too_large: "This photo is too large. Please use a smaller one.",
     unavailable: "Many photos are looked for at the moment. Please try again in a minute.",
     timeout: "That took too long. Please try again, where the connection is better.",

@@ -12,9 +12,8 @@ from fastapi.responses import Response
 from grouping.api import AlbumIndex
 from grouping.errors import CorrectionsError, FetchError, InputError
 from grouping.service.context import Context
-from grouping.service.questions.asking import NOT_READY
+from grouping.service.readable import grouped, unreadable
 from grouping.service.safety.rate_limits import TokenBuckets
-from grouping.service.web.error_envelope import not_found
 from grouping.service.web.refusals import RefusedRequestError, too_many
 
 GUEST, PAGE, PHOTO = "guest", "page", "photo"  # kinds of links
@@ -55,14 +54,14 @@ def opened_album(context: Context, id: str) -> AlbumIndex:
     """Return an album that has results.
 
     Raises:
-        RefusedRequestError: 404: there is no such album; 409: it has no results yet.
+        RefusedRequestError: 404: there is no such album; 409: it has no results yet, or must be
+            grouped again; 503: it cannot be read now.
     """
-    if context.albums.get(id) is None:
-        raise not_found()
+    grouped(context.albums.get(id))
     try:
         return context.guards.opened.get(context.folders.of(id))
-    except (InputError, CorrectionsError):
-        raise RefusedRequestError(409, "album_not_ready", NOT_READY) from None
+    except (InputError, CorrectionsError) as error:
+        raise unreadable(context, id, error) from None
 
 
 def count(buckets: TokenBuckets, link: str) -> None:

@@ -30,6 +30,10 @@ UNGROUPED = (
     "The photos could not be grouped",
     "Please tell whoever looks after this album.",
 )
+AWAY = (
+    "The photos cannot be shown now",
+    "Please come back in a while, or tell whoever looks after this album.",
+)
 OFTEN = "That was very often", "Please wait a minute, then load the page again."
 BY_CODE = {
     "unauthorized": LOCKED,
@@ -38,6 +42,9 @@ BY_CODE = {
     "link_expired": EXPIRED,
     "not_found": GONE,
     "too_many_requests": OFTEN,
+    "group_again": UNGROUPED,
+    "unavailable": AWAY,
+    "storage_full": AWAY,
 }
 
 

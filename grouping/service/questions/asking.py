@@ -15,6 +15,7 @@ from grouping.api import GroupingConfig, LookUp, find, represent
 from grouping.errors import CorrectionsError, InputError
 from grouping.service.context import Context
 from grouping.service.questions.sent_photos import photos_of
+from grouping.service.readable import grouped, unreadable
 from grouping.service.store.records import AlbumRecord
 from grouping.service.web.body_limit import SLOW
 from grouping.service.web.refusals import RefusedRequestError
@@ -23,8 +24,6 @@ T = TypeVar("T")
 Photos = dict[str, list[bytes]]
 
 BODY_SECONDS = 60.0  # in which photos have to be there, as they hold a place
-NOT_READY = "the album has no results yet; ask again once its state is 'done'"
-UNUSABLE = "the album was grouped with another network or has no vectors; group it again"
 
 
 def question_config(context: Context) -> GroupingConfig:
@@ -79,16 +78,16 @@ def look_up(
     """Find somebody in an album; to be called in the pool.
 
     Raises:
-        RefusedRequestError: 409: the album cannot be asked, now or ever.
+        RefusedRequestError: 404: the album is gone; 409: it has no results yet, or must be grouped
+            again; 503: it cannot be read now.
     """
+    grouped(album)
     folder = context.folders.of(album.id)
     try:
         index = context.guards.opened.get(folder)
         return find(selfies, index, false_matches=false_matches, config=question_config(context))
-    except (InputError, CorrectionsError):
-        # Their messages name places on this machine.
-        message = UNUSABLE if album.runs else NOT_READY
-        raise RefusedRequestError(409, "album_not_ready", message) from None
+    except (InputError, CorrectionsError) as error:
+        raise unreadable(context, album.id, error) from None
 
 
 def public_url(url: str | None) -> str | None:

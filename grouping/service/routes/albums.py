@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 
@@ -15,16 +16,23 @@ from grouping.service.albums.bodies import documented
 from grouping.service.albums.changes import changed, kept, queue_full, taken
 from grouping.service.albums.intake import Intake, received
 from grouping.service.context import Context, InContext
-from grouping.service.routes.answers import ERRORS, album_answer
+from grouping.service.routes.answers import ERRORS, album_answer, album_summary
+from grouping.service.routes.results import cursor_of, parts_of
 from grouping.service.safety.api_keys import ApiKey, Scope
 from grouping.service.safety.callers import current_key
 from grouping.service.safety.webhooks import check_webhook
-from grouping.service.schemas import AlbumAnswer, AlbumId, MorePhotos, NewAlbum
-from grouping.service.store.records import (
-    AlbumRecord,
-    NewPhoto,
-    new_id,
+from grouping.service.schemas import (
+    AlbumAnswer,
+    AlbumId,
+    AlbumsPage,
+    AlbumState,
+    Cursor,
+    Limit,
+    MorePhotos,
+    NewAlbum,
 )
+from grouping.service.store.listing import Place, listed_albums
+from grouping.service.store.records import AlbumRecord, NewPhoto, new_id
 from grouping.service.web.error_envelope import not_found
 from grouping.service.web.refusals import RefusedRequestError, invalid
 from grouping.service.web.room import no_room
@@ -44,6 +52,7 @@ RepeatKey = Annotated[
     ),
 ]
 
+CREATED = re.compile(r"[0-9]{1,12}\.[0-9]{1,20}")  # repr of a float of our time
 EXAMPLE = {
     "photos": [{"id": "IMG_0042", "url": "https://example.org/IMG_0042.jpg"}],
     "settings": {"min_photos": 2},
@@ -88,6 +97,24 @@ async def create_album(
         album = await run_in_threadpool(kept, add)
     taken(context, response, album)
     return album_answer(album)
+
+
+@router.get("", summary="Which albums are there?")
+def list_albums(
+    context: InContext,
+    key: Reader,
+    state: Annotated[AlbumState | None, Query(description="of all of them")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> AlbumsPage:
+    """Return albums of all keys, the newest first, page by page; none is left out or there twice.
+
+    One that is made meanwhile is on the first page only, one that is erased on none.
+    """
+    found = listed_albums(context.store, state=state, after=_place(cursor), limit=limit + 1)
+    shown = found[:limit]
+    following = cursor_of(repr(shown[-1].created), shown[-1].id) if len(found) > limit else None
+    return AlbumsPage(albums=[album_summary(album) for album in shown], next_cursor=following)
 
 
 @router.get("/{id}", summary="How far is it, and what came of it?")
@@ -172,6 +199,13 @@ def _album(context: Context, id: str) -> AlbumRecord:
     if album is None:
         raise not_found()
     return album
+
+
+def _place(cursor: str | None) -> Place | None:
+    if cursor is None:
+        return None
+    created, id = parts_of(cursor, CREATED)
+    return Place(float(created), id)
 
 
 def _check_queue(context: Context) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from grouping.service.schemas import AlbumAnswer, ErrorAnswer, Progress
-from grouping.service.store.records import AlbumRecord
+from grouping.service.schemas import AlbumAnswer, AlbumSummary, ErrorAnswer, Progress
+from grouping.service.store.records import QUEUED, AlbumRecord
 
 # What any route may answer, all in one form.
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -28,6 +28,23 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
+def _progress(album: AlbumRecord) -> Progress:
+    """How far a job is; before it has said so, how many photos there are to look at."""
+    if album.state == QUEUED:
+        return Progress(total=album.photos)
+    return Progress(**{"total": album.photos, **album.progress})
+
+
+def album_summary(album: AlbumRecord) -> AlbumSummary:
+    """Return what the list of all albums says of one."""
+    return AlbumSummary(
+        id=album.id,
+        state=cast(Any, album.state),
+        created=datetime.fromtimestamp(album.created, UTC),
+        counts=album.counts,
+    )
+
+
 def album_answer(album: AlbumRecord) -> AlbumAnswer:
     """Return what callers are told of an album."""
     return AlbumAnswer(
@@ -35,7 +52,7 @@ def album_answer(album: AlbumRecord) -> AlbumAnswer:
         state=cast(Any, album.state),
         created=datetime.fromtimestamp(album.created, UTC),
         changed=datetime.fromtimestamp(album.changed, UTC),
-        progress=Progress(**album.progress),
+        progress=_progress(album),
         counts=album.counts,
         failures=album.failures,
         settings=album.settings,

@@ -26,6 +26,7 @@ from grouping.service.pages.shared import (
     place_of,
 )
 from grouping.service.questions.asking import Photos, answer_about, look_up
+from grouping.service.readable import GROUP_AGAIN, NOT_READY
 from grouping.service.routes.answers import ERRORS
 from grouping.service.routes.question_docs import photos_body
 from grouping.service.safety.callers import link_of
@@ -53,7 +54,9 @@ ENDED = {
     EXPIRED: "expired",
     INVALID: "invalid",
     "too_many_requests": "invalid",
-    "album_not_ready": "waiting",
+    **dict.fromkeys((NOT_READY, GROUP_AGAIN), "waiting"),
+    "unavailable": "waiting",
+    "storage_full": "waiting",
 }
 
 

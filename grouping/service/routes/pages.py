@@ -11,7 +11,7 @@ import time
 from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -32,12 +32,13 @@ from grouping.service.pages.shared import (
     place_of,
 )
 from grouping.service.pages.told_page import told_page
+from grouping.service.readable import grouped, unreadable
 from grouping.service.routes.answers import ERRORS, album_answer
 from grouping.service.safety.api_keys import ApiKey, Scope, check_scope
 from grouping.service.safety.callers import check_rate, current_key, key_of, link_of
 from grouping.service.schemas import AlbumAnswer, AlbumId
 from grouping.service.schemas_pages import JobState
-from grouping.service.store.records import AlbumRecord
+from grouping.service.store.records import QUEUED, RUNNING, AlbumRecord
 from grouping.service.web.error_envelope import not_found
 from grouping.service.web.refusals import RefusedRequestError, invalid, too_large
 
@@ -109,13 +110,12 @@ def _page(request: Request, id: str, context: Context, t: str | None) -> Respons
     if t is not None:
         return _entered(request, link_of(request, t, PAGE, id).expires, t)
     may(request, id, Scope.READ)
-    if context.albums.get(id) is None:
-        raise not_found()
+    album = grouped(context.albums.get(id))  # before the page is read: a newer one is no harm
     try:
-        place = "corrections" if _may_save(request, id) else None
+        place = f"corrections?revision={album.done}" if _may_save(request, id) else None
         served = album_page(context.folders.of(id), corrections=place, photos="photos")
     except InputError as error:
-        raise RefusedRequestError(409, "conflict", str(error)) from None
+        raise unreadable(context, id, error) from None
     headers = {"Content-Security-Policy": served.policy, "Cache-Control": "private, no-cache"}
     return HTMLResponse(served.text, headers=headers)
 
@@ -191,10 +191,18 @@ _TOML = {
 
 @router.put("/page/corrections", status_code=202, include_in_schema=False)
 async def save_from_page(
-    request: Request, response: Response, id: AlbumId, context: InContext, who: Saver
+    request: Request,
+    response: Response,
+    id: AlbumId,
+    context: InContext,
+    who: Saver,
+    revision: Annotated[int | None, Query(ge=0)] = None,
 ) -> AlbumAnswer:
-    """Save corrections from the page itself, whose cookie goes no further."""
-    return await _saved(request, response, id, context)
+    """Save corrections from the page itself, whose cookie goes no further.
+
+    A page holds all names that it knew: one that is older than the album would undo newer ones.
+    """
+    return await _saved(request, response, id, context, revision)
 
 
 @router.put("/corrections", status_code=202, summary="Correct the people", openapi_extra=_TOML)
@@ -205,10 +213,16 @@ async def save(
     return await _saved(request, response, id, context)
 
 
-async def _saved(request: Request, response: Response, id: str, context: Context) -> AlbumAnswer:
+async def _saved(
+    request: Request, response: Response, id: str, context: Context, revision: int | None = None
+) -> AlbumAnswer:
     text = await _text_of(request)
 
-    def write(_: AlbumRecord) -> None:
+    def write(album: AlbumRecord) -> None:
+        if revision is not None and (revision != album.done or album.state in (QUEUED, RUNNING)):
+            raise RefusedRequestError(
+                409, "conflict", "the album was changed meanwhile; load the page again"
+            )
         add_corrections(context.folders.of(id), text)
 
     album = await run_in_threadpool(lambda: changed(context, response, id, meanwhile=write))

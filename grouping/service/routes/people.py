@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Response
 
 from grouping.api.albums.album_document import portrait_of
 from grouping.api.albums.corrections import Corrections, add_corrections, corrections_text
@@ -25,9 +25,11 @@ from grouping.service.safety.callers import KeyFirst, current_key
 from grouping.service.schemas import (
     AlbumAnswer,
     AlbumId,
+    Cursor,
     GroupId,
     GroupsPage,
     ImagesPage,
+    Limit,
     PeopleChanges,
     PersonAnswer,
 )
@@ -39,8 +41,6 @@ router = APIRouter(prefix="/albums/{id}", tags=["people"], responses=ERRORS, rou
 
 Reader = Annotated[ApiKey, Depends(current_key(Scope.READ))]
 Writer = Annotated[ApiKey, Depends(current_key(Scope.WRITE))]
-Cursor = Annotated[str | None, Query(max_length=200, description="of the page before")]
-Limit = Annotated[int, Query(ge=1, le=1000, description="how many at most")]
 
 
 @router.get("/groups", summary="Who is in the album?")

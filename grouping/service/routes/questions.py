@@ -34,6 +34,7 @@ from grouping.service.schemas_questions import (
 )
 from grouping.service.store.records import AlbumRecord
 from grouping.service.web.error_envelope import not_found
+from grouping.service.web.wording import for_callers
 
 router = APIRouter(tags=["questions"])
 
@@ -162,6 +163,7 @@ async def find_in_album(
 def find_values(album: AlbumRecord, found: LookUp) -> dict[str, Any]:
     """Return an answer as JSON values, without places on this machine."""
     values = {**found.as_dict(), "album": album.id}
+    values["reason"] = for_callers(values["reason"])
     for photo in values["photos"]:
         photo["url"] = public_url(photo["url"])
     return values

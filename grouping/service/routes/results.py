@@ -4,36 +4,34 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from grouping.errors import InputError
 from grouping.service.context import Context
+from grouping.service.readable import grouped, unreadable
 from grouping.service.schemas import FaceAnswer, GroupAnswer, ImageAnswer, PersonAnswer
-from grouping.service.web.error_envelope import not_found
 from grouping.service.web.refusals import RefusedRequestError, invalid
+from grouping.service.web.wording import for_callers
 
 T = TypeVar("T")
 
-MOST_OFFSET = 2**40
+OFFSET = re.compile(r"[0-9]{1,12}")
 
 
 def document_of(context: Context, id: str) -> Mapping[str, Any]:
     """Return the results of an album.
 
     Raises:
-        RefusedRequestError: 404: there is no such album; 409: it has no results yet.
+        RefusedRequestError: 404: there is no such album; 409: it has no results yet, or must be
+            grouped again; 503: they cannot be read now.
     """
-    album = context.albums.get(id)
-    if album is None:
-        raise not_found()
-    if album.done:
-        with suppress(InputError):  # gone meanwhile, or damaged; its message names the place
-            return context.documents.get(context.folders.of(id))
-    raise RefusedRequestError(
-        409, "not_ready", f"the album has no results, it is {album.state}; ask again later"
-    )
+    grouped(context.albums.get(id))
+    try:
+        return context.documents.get(context.folders.of(id))
+    except InputError as error:
+        raise unreadable(context, id, error) from None
 
 
 def page_of(
@@ -47,21 +45,32 @@ def page_of(
     state = str(document["created"])
     first = 0 if cursor is None else _offset(cursor, state)
     last = first + limit
-    return items[first:last], None if last >= len(items) else _cursor(last, state)
+    return items[first:last], None if last >= len(items) else cursor_of(str(last), state)
 
 
-def _cursor(offset: int, state: str) -> str:
-    return base64.urlsafe_b64encode(f"{offset}@{state}".encode()).decode().rstrip("=")
+def cursor_of(place: str, of: str) -> str:
+    """Return the cursor for a place in a list, and what tells the list or the entry from others."""
+    return base64.urlsafe_b64encode(f"{place}@{of}".encode()).decode().rstrip("=")
 
 
-def _offset(cursor: str, state: str) -> int:
+def parts_of(cursor: str, place: re.Pattern[str]) -> tuple[str, str]:
+    """Return the two parts of a cursor that a caller sent.
+
+    Raises:
+        RefusedRequestError: 422: it is none, or its place is not of this form.
+    """
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (binascii.Error, ValueError):
-        raise invalid("the cursor is none; take the one of the page before") from None
-    offset, _, made_of = text.partition("@")
-    if not (offset.isascii() and offset.isdecimal()) or len(offset) > 12:
+        text = ""
+    found, _, of = text.partition("@")
+    if not place.fullmatch(found):
         raise invalid("the cursor is none; take the one of the page before")
+    return found, of
+
+
+def _offset(cursor: str, state: str) -> int:
+    offset, made_of = parts_of(cursor, OFFSET)
     if made_of != state:
         raise RefusedRequestError(
             409, "conflict", "the album was grouped again meanwhile; begin with the first page"
@@ -112,9 +121,13 @@ def image_answer(document: Mapping[str, Any], image: Mapping[str, Any], folder: 
         copy_of=image.get("copy_of"),
         group_ids=[groups[number]["group_id"] for number in image["group_idx"] if number >= 0],
         faces=[face_answer(document, image, face) for face in image["faces"]],
-        error=None if error is None else error.replace(folder, "the album"),
-        warnings=[warning.replace(folder, "the album") for warning in image.get("warnings", [])],
+        error=None if error is None else _told(error, folder),
+        warnings=[_told(warning, folder) for warning in image.get("warnings", [])],
     )
+
+
+def _told(message: str, folder: str) -> str:
+    return for_callers(message.replace(folder, "the album"))
 
 
 def face_answer(

@@ -55,6 +55,7 @@ albums = Table(
     Column("runs", Integer, nullable=False),  # jobs that were finished
     Index("albums_queue", "state", "queued"),
     Index("albums_changed", "changed"),
+    Index("albums_created", "created", "id"),
 )
 
 photos = Table(

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from grouping.service.web.error_envelope import error_answer
 from grouping.service.web.refusals import RefusedRequestError, too_large
+from grouping.service.web.stopping import Stopping, stopped
 
 LimitOf = Callable[[Scope], int]
 
@@ -31,6 +32,7 @@ class BodyLimit:
     Args:
         app: what is behind it.
         limit_of: bytes that a request may send, by its scope.
+        stopping: says that bodies are not waited for any more.
         seconds: for the whole body.
         grace: seconds before ``least_rate`` counts.
         least_rate: bytes a second.
@@ -41,11 +43,13 @@ class BodyLimit:
         app: ASGIApp,
         limit_of: LimitOf,
         *,
+        stopping: Stopping | None = None,
         seconds: float = 3600.0,
         grace: float = GRACE_SECONDS,
         least_rate: float = LEAST_RATE,
     ) -> None:
         self._app, self._limit_of = app, limit_of
+        self._stopping = stopping or Stopping()
         self._seconds, self._grace, self._least_rate = seconds, grace, least_rate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,15 +58,17 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         most = self._limit_of(scope)
-        body = _Body(receive, most, self._seconds, self._grace, self._least_rate)
+        times = self._seconds, self._grace, self._least_rate
+        body = _Body(receive, most, self._stopping, *times)
         started = refused = False
 
         async def refuse(refusal: RefusedRequestError) -> None:
             # What was not read cannot be told from a next request: the connection ends here.
             headers = {**refusal.headers, "Connection": "close"}
             answer = error_answer(refusal.status, refusal.code, refusal.message, headers)
-            slow = refusal.status == TOO_SLOW  # the rest would come as slowly
-            await answer(scope, receive, send if slow else lingering(scope, receive, send))
+            # The rest would come as slowly, or keep the service from its end.
+            at_once = refusal.status == TOO_SLOW or self._stopping.begun
+            await answer(scope, receive, send if at_once else lingering(scope, receive, send))
 
         async def watched_send(message: Message) -> None:
             nonlocal started, refused
@@ -119,9 +125,15 @@ class _Body:
     """The body of one request, as it comes in."""
 
     def __init__(
-        self, receive: Receive, most: int, seconds: float, grace: float, least_rate: float
+        self,
+        receive: Receive,
+        most: int,
+        stopping: Stopping,
+        seconds: float,
+        grace: float,
+        least_rate: float,
     ) -> None:
-        self._receive, self._most = receive, most
+        self._receive, self._most, self._stopping = receive, most, stopping
         self._seconds, self._grace, self._least_rate = seconds, grace, least_rate
         self._since, self._count, self._whole = time.monotonic(), 0, False
         self.refusal: RefusedRequestError | None = None
@@ -130,16 +142,20 @@ class _Body:
         """Return the next message; waits without limit once the body is whole.
 
         Raises:
-            RefusedRequestError: 413: too much came; 408: too slowly.
+            RefusedRequestError: 413: too much came; 408: too slowly; 503: the service stops.
         """
         if self._whole:
             return await self._receive()
         try:
-            async with asyncio.timeout(self._left()):
+            async with self._stopping.within(self._left()):
                 message = await self._receive()
         except TimeoutError:
-            self.refusal = RefusedRequestError(TOO_SLOW, "timeout", SLOW)
+            slow = RefusedRequestError(TOO_SLOW, "timeout", SLOW)
+            self.refusal = stopped() if self._stopping.begun else slow
             raise self.refusal from None
+        if self._stopping.begun and message.get("more_body", False):  # it may come for an hour yet
+            self.refusal = stopped()
+            raise self.refusal
         self._count += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
         if self._count > self._most:

@@ -27,6 +27,7 @@ from grouping.errors import (
 )
 from grouping.service.web.refusals import RefusedRequestError, storage_full
 from grouping.service.web.room import no_room
+from grouping.service.web.wording import for_callers
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ async def _grouping_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, GroupingError)
     for kind, status, code in OF_ERRORS:
         if isinstance(error, kind):
-            return error_answer(status, code, str(error))
+            return error_answer(status, code, for_callers(str(error)))
     return await _refused(request, storage_full()) if no_room(error) else unforeseen(error)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -49,6 +50,23 @@ def allow_open_files() -> None:
     if soft < most:
         with suppress(OSError, ValueError):  # as many as there are, then
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def server_of(config: Any, before_stop: Callable[[], None]) -> Any:
+    """Return uvicorn's server; what is called before it waits for requests to end is in its loop.
+
+    Args:
+        config: of uvicorn.
+        before_stop: called once a signal came.
+    """
+    from uvicorn import Server
+
+    class Told(Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            before_stop()
+            await super().shutdown(sockets)
+
+    return Told(config)
 
 
 def impatient_protocol(seconds: float = HEADER_SECONDS) -> type[asyncio.Protocol]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
 import time
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from grouping.service.web.error_envelope import request_id, unforeseen
+from grouping.service.web.error_envelope import error_answer, request_id, unforeseen
+from grouping.service.web.stopping import stopped
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ class EveryRequest:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message["headers"] = [_relative(scope, *each) for each in message["headers"]]
                 present = {name.lower() for name, _ in message["headers"]}
                 added = [(n, v) for n, v in HEADERS if n not in present]
                 message["headers"] = [
@@ -63,6 +67,13 @@ class EveryRequest:
             await self._app(scope, receive, answer)
         except ClientDisconnect:
             status = status or 499
+        except asyncio.CancelledError:
+            if not self._state.stopping.begun:
+                raise
+            if not status:  # the time is over that a stop gives to requests
+                refusal = stopped()
+                told = refusal.code, refusal.message, refusal.headers
+                await error_answer(refusal.status, *told)(scope, receive, answer)
         except Exception as error:  # noqa: BLE001 - the last resort: answered and logged
             response = unforeseen(error)
             if not status:
@@ -78,6 +89,22 @@ class EveryRequest:
         fields |= {"milliseconds": round(1000 * seconds), "request": request_id.get()}
         level = logging.DEBUG if route in OPERATIONS else logging.INFO
         log.log(level, "request", extra={"fields": fields})
+
+
+def _relative(scope: Scope, name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """A header; a redirect to another slash at the end leads there whatever is before the path.
+
+    Starlette's names scheme and host as they seem from here: behind a proxy that is not believed it
+    would send the token of a link over http.
+    """
+    if name.lower() != b"location" or not value.startswith((b"http://", b"https://")):
+        return name, value
+    path = str(scope["path"])
+    last = quote(path.rstrip("/").rpartition("/")[2], safe="")
+    slashes = len(path) - len(path.rstrip("/"))
+    place = "../" * slashes + last if slashes else f"./{last}/"
+    query = scope["query_string"]
+    return name, place.encode() + (b"?" + query if query else b"")
 
 
 def _id_of(scope: Scope) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+FULL_SECONDS = 60  # after which a disk that is full may have room
+
 
 class RefusedRequestError(Exception):
     """What the service answers in place of a result.
@@ -41,7 +43,10 @@ def too_large(most: int, what: str = "the request") -> RefusedRequestError:
 def storage_full() -> RefusedRequestError:
     """Return the refusal of what there is no room for."""
     return RefusedRequestError(
-        503, "storage_full", "there is no room for it; erase albums, or ask for more"
+        503,
+        "storage_full",
+        "there is no room for it; erase albums, or ask for more",
+        {"Retry-After": str(FULL_SECONDS)},
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+from collections.abc import Iterator
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 DISK_FULL = "53100"  # SQLSTATE of PostgreSQL
@@ -16,15 +17,21 @@ def no_room(error: BaseException) -> bool:
     Args:
         error: of a file, of the store or of the program, which may hide where it comes from.
     """
-    cause: BaseException | None = error
-    for _ in range(MOST_CAUSES):
-        if cause is None:
-            return False
+    for cause in causes(error):
         if isinstance(cause, OSError) and cause.errno in FULL:
             return True
         if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
             return True
         if getattr(cause, "sqlstate", None) == DISK_FULL:
             return True
-        cause = getattr(cause, "orig", None) or cause.__cause__ or cause.__context__
     return False
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those that led to it, also where it hides them."""
+    cause: BaseException | None = error
+    for _ in range(MOST_CAUSES):
+        if cause is None:
+            return
+        yield cause
+        cause = getattr(cause, "orig", None) or cause.__cause__ or cause.__context__

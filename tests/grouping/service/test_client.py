@@ -47,6 +47,17 @@ def test_pages_are_read_one_after_the_other(client, album, monkeypatch):
     assert len({photo["id"] for photo in client.images(album)}) == 7
 
 
+def test_albums_are_listed(client, album, monkeypatch):
+    monkeypatch.setattr("grouping.service.client.PAGE", 1)
+    other = client.create_album([OBAMA[0]])["id"]
+    assert [entry["id"] for entry in client.albums()] == [other, album]
+    client.wait(other)
+    assert [entry["id"] for entry in client.albums("done")] == [other, album]
+    assert list(client.albums("failed")) == []
+    client.delete_album(other)
+    assert [entry["counts"]["photos"] for entry in client.albums()] == [7]
+
+
 def test_questions_are_answered(client, album):
     found = client.find(album, OBAMA[0])
     assert found["found"]

@@ -1,6 +1,7 @@
 import hashlib
 import http.client
 import json
+import re
 import tomllib
 
 import httpx
@@ -68,7 +69,7 @@ def test_the_page_is_the_gallery_for_this_album_with_a_policy(visitor, album):
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "http" not in policy
-    assert '<meta name="corrections" content="corrections">' in answer.text
+    assert '<meta name="corrections" content="corrections?revision=' in answer.text
     assert "two_presidents" in answer.text  # the id of an upload, not its name on the disk
     assert "uploads" not in answer.text
 
@@ -167,6 +168,34 @@ def test_corrections_are_saved_and_the_album_is_grouped_again(service):
     assert tomllib.loads(kept.read_text())["person"][0]["name"] == "Barack"
     document = json.loads((folder / "groups.json").read_text())
     assert document["groups"][0]["name"] == "Barack"
+
+
+def test_a_page_that_is_older_than_the_album_undoes_nothing(service):
+    """Two browsers show one page; the second one still has the names of before."""
+    album = service.add_album([PHOTOS / f"president_obama_{n}.jpg" for n in (1, 2)])
+
+    def shown(visitor):
+        text = visitor.get(f"/v1/albums/{album}/page/").text
+        return re.search('<meta name="corrections" content="([^"]+)">', text)[1]
+
+    def saved(visitor, place, name):
+        text = corrections(service, album).replace("Barack", name)
+        url = f"/v1/albums/{album}/page/{place}"
+        answer = visitor.put(url, content=text, headers={"Origin": service.url})
+        return answer.status_code, (answer.json()["error"] or {}).get("code")
+
+    with client(service) as one, client(service) as two:
+        for visitor in (one, two):
+            visitor.get(page_link(service, album))
+        first, second = shown(one), shown(two)
+        assert saved(one, first, "Anna") == (202, None)
+        assert saved(two, second, "Ann") == (409, "conflict")  # while it is grouped again
+        service.grouped(album)
+        assert saved(two, second, "Ann") == (409, "conflict")
+        document = json.loads((service.context.folders.of(album) / "groups.json").read_text())
+        assert document["groups"][0]["name"] == "Anna"
+        assert saved(two, shown(two), "Ann") == (202, None)
+        service.grouped(album)
 
 
 def test_corrections_are_saved_with_a_key_too(service, album):

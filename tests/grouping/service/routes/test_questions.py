@@ -213,7 +213,7 @@ def test_an_album_without_results_yet(tmp_path):
     with serving(app) as url:
         client = client_of(app, url, "find")
         answer = client.post_photos(f"/v1/albums/{id}/find", ("selfie", OBAMA))
-        assert (answer.status, answer.code) == (409, "album_not_ready")
+        assert (answer.status, answer.code) == (409, "not_ready")
         assert str(tmp_path) not in answer.body.decode()
 
 
