@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from backbone.networks.folding import BiasMap, FoldedUnit
+from backbone.networks.folded_layers import BiasMap, FoldedUnit
 
 
 class OneDnnConv(nn.Module):

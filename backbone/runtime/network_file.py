@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from backbone.errors import CheckpointError
-from backbone.networks.folding import BiasMap, FoldedUnit, Subsample
+from backbone.networks.folded_layers import BiasMap, FoldedUnit, Subsample
 from backbone.networks.ir50 import SqueezeExcitation
 from backbone.networks.onednn import OneDnnConv, OneDnnUnit
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from backbone.networks.folding import BiasMap, FoldedUnit, Subsample, fold_chain
+from backbone.networks.folded_layers import BiasMap, FoldedUnit, Subsample
+from backbone.networks.folding import fold_chain
 from backbone.networks.onednn import OneDnnConv, OneDnnUnit, use_onednn
 from tests.backbone.networks.test_folding import norm
 
