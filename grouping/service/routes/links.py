@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from grouping.service.context import InContext
+from grouping.service.context import Context, InContext
 from grouping.service.pages.shared import GUEST, LOOK, PAGE, SAVE
 from grouping.service.routes.answers import ERRORS
 from grouping.service.safety.api_keys import ApiKey, Scope
@@ -26,12 +26,8 @@ def make_guest_link(
     id: AlbumId, context: InContext, key: Writer, new: NewGuestLink | None = None
 ) -> LinkAnswer:
     """Return a link under which guests find their own photos by a selfie, until it expires."""
-    if context.albums.get(id) is None:
-        raise not_found()
     new = new or NewGuestLink.model_validate({})
-    token, link = context.guards.links.sign(GUEST, id, new.expires_in_s)
-    url = f"{context.settings.public_url or ''}/v1/albums/{id}/me?t={token}"
-    return LinkAnswer(url=url, expires_at=datetime.fromtimestamp(link.expires, UTC))
+    return _signed(context, id, "me", GUEST, new.expires_in_s)
 
 
 @router.post(
@@ -41,11 +37,16 @@ def make_page_link(
     id: AlbumId, context: InContext, key: Writer, new: NewPageLink | None = None
 ) -> LinkAnswer:
     """Return a link to the whole album, people and photos, until it expires."""
+    new = new or NewPageLink.model_validate({})
+    return _signed(context, id, "page/", PAGE, new.expires_in_s, SAVE if new.may_save else LOOK)
+
+
+def _signed(
+    context: Context, id: str, page: str, kind: str, seconds: int, subject: str = ""
+) -> LinkAnswer:
+    """Return a link to a page of an album that is there."""
     if context.albums.get(id) is None:
         raise not_found()
-    new = new or NewPageLink.model_validate({})
-    token, link = context.guards.links.sign(
-        PAGE, id, new.expires_in_s, SAVE if new.may_save else LOOK
-    )
-    url = f"{context.settings.public_url or ''}/v1/albums/{id}/page/?t={token}"
+    token, link = context.guards.links.sign(kind, id, seconds, subject)
+    url = f"{context.settings.public_url or ''}/v1/albums/{id}/{page}?t={token}"
     return LinkAnswer(url=url, expires_at=datetime.fromtimestamp(link.expires, UTC))
