@@ -28,11 +28,7 @@ FAST = ("--lease-seconds", "1", "--requests-a-minute", "100000")
 
 @pytest.fixture(scope="module")
 def server():
-    reason = postgres.unavailable()
-    if reason:
-        pytest.skip(reason)
-    pytest.importorskip("psycopg", reason="the driver is not installed (psycopg[binary])")
-    with postgres.postgres() as socket:
+    with postgres.postgres_or_skip() as socket:
         yield socket
 
 

@@ -9,11 +9,7 @@ from tests.helpers.services import postgres
 
 @pytest.fixture(scope="session")
 def postgres_server():
-    reason = postgres.unavailable()
-    if reason:
-        pytest.skip(reason)
-    pytest.importorskip("psycopg", reason="the driver is not installed (psycopg[binary])")
-    with postgres.postgres() as socket:
+    with postgres.postgres_or_skip() as socket:
         yield socket
 
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 PLACES = Path("/usr/lib/postgresql")
 SECONDS = 30.0
 
@@ -31,6 +33,16 @@ def unavailable() -> str | None:
     if os.getuid() == 0 and _other_user() is None:
         return "PostgreSQL does not run as root, and there is no user postgres or nobody"
     return None
+
+
+@contextmanager
+def postgres_or_skip() -> Iterator[str]:
+    """Run a server as :func:`postgres` does; the test is skipped where none can be had."""
+    if reason := unavailable():
+        pytest.skip(reason)
+    pytest.importorskip("psycopg", reason="the driver is not installed (psycopg[binary])")
+    with postgres() as socket:
+        yield socket
 
 
 @contextmanager
